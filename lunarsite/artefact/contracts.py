@@ -1,0 +1,111 @@
+"""The contracts of the files in which the rooms meet. A room never imports another: it reads one of these.
+
+Names follow results/<run>/; each contract's `name` is what the stamp of its file says.
+"""
+
+from __future__ import annotations
+
+from lunarsite.artefact.model import ModelSpec
+from lunarsite.artefact.raster import Band, RasterSpec
+from lunarsite.artefact.record import RecordSpec
+from lunarsite.artefact.table import Column, TableSpec
+
+_HEIGHT = Band("elevation_m", "m", -12_000.0, 12_000.0)
+
+DEM = RasterSpec("dem", (_HEIGHT,), description="Height above the sphere of 1737.4 km")
+FAR_DEM = RasterSpec("far_dem", (_HEIGHT,), description="Height above the sphere of 1737.4 km, far field")
+ELEVATION_ERROR = RasterSpec(
+    "elevation_error", (Band("elevation_error_m", "m", 0.0, 5_000.0),), description="One-sigma height error"
+)
+SLOPE = RasterSpec("slope", (Band("slope_deg", "deg", 0.0, 90.0),), description="Slope, Horn 1981, true lengths")
+ROUGHNESS = RasterSpec(
+    "roughness", (Band("roughness_m", "m", 0.0, 10_000.0),), description="RMS deviation from the local plane"
+)
+
+SUN_MEAN = RasterSpec(
+    "sun_mean", (Band("sun_mean", "1", 0.0, 1.0),), description="Mean visible fraction of the Sun's disc"
+)
+SUN_ANY = RasterSpec("sun_any", (Band("sun_any", "1", 0.0, 1.0),), description="Share of time with any part of the Sun")
+EARTH_MEAN = RasterSpec(
+    "earth_mean", (Band("earth_mean", "1", 0.0, 1.0),), description="Mean visible fraction of the Earth's disc"
+)
+EARTH_ANY = RasterSpec(
+    "earth_any", (Band("earth_any", "1", 0.0, 1.0),), description="Share of time with any part of the Earth"
+)
+PSR = RasterSpec("psr", (Band("psr", "class", 0.0, 1.0),), "uint8", "1 = permanently shadowed, 0 = lit at some time")
+
+CRATERS = TableSpec(
+    "craters",
+    (
+        Column("id", "int64"),
+        Column("name", "string", nullable=True),
+        Column("lon_deg", "float64", "deg", valid_min=-180.0, valid_max=180.0),
+        Column("lat_deg", "float64", "deg", valid_min=-90.0, valid_max=90.0),
+        Column("x_m", "float64", "m"),
+        Column("y_m", "float64", "m"),
+        Column("diameter_m", "float64", "m", valid_min=1.0, valid_max=3e6),
+        Column("depth_m", "float64", "m", nullable=True, valid_min=0.0, valid_max=15_000.0),
+        Column("score", "float64", "1", nullable=True, valid_min=0.0, valid_max=1.0),
+    ),
+    key="id",
+    sort=("id",),
+    geometry="point",
+    allow_empty=True,
+)
+
+_STATISTICS = ("mean", "std", "min", "max")
+_TERRAIN = (("elevation", "m"), ("slope", "deg"), ("roughness", "m"), ("elevation_error", "m"))
+
+CELLS = TableSpec(
+    "cells",
+    (
+        Column("cell_id", "int64"),
+        Column("lon", "float64", "deg", valid_min=-180.0, valid_max=180.0),
+        Column("lat", "float64", "deg", valid_min=-90.0, valid_max=90.0),
+        Column("x_m", "float64", "m"),
+        Column("y_m", "float64", "m"),
+        *(
+            Column(f"{layer}_{statistic}", "float32", unit, nullable=True)
+            for layer, unit in _TERRAIN
+            for statistic in _STATISTICS
+        ),
+        Column("crater_count", "float32", "1", nullable=True, valid_min=0.0),
+        Column("crater_coverage_pct", "float32", "%", nullable=True, valid_min=0.0, valid_max=100.0),
+        Column("crater_mean_diameter_m", "float32", "m", nullable=True, valid_min=0.0),
+        Column("crater_max_diameter_m", "float32", "m", nullable=True, valid_min=0.0),
+        Column("avg_illumination_pct", "float32", "%", nullable=True, valid_min=0.0, valid_max=100.0),
+        Column("psr_fraction", "float32", "1", nullable=True, valid_min=0.0, valid_max=1.0),
+        Column("illumination_min_pct", "float32", "%", nullable=True, valid_min=0.0, valid_max=100.0),
+        Column("earth_visibility_pct", "float32", "%", nullable=True, valid_min=0.0, valid_max=100.0),
+        # The 29 columns of the reference system end here; ours follow.
+        Column("buffered_slope_deg", "float32", "deg", nullable=True, valid_min=0.0, valid_max=90.0),
+        Column("valid_fraction", "float32", "1", valid_min=0.0, valid_max=1.0),
+        Column("label_cassa", "string"),
+        Column("label_hls", "string"),
+    ),
+    key="cell_id",
+    sort=("cell_id",),
+    geometry="point",
+)
+REFERENCE_COLUMNS = tuple(column.name for column in CELLS.columns[:29])
+
+SCORES = TableSpec(
+    "scores",
+    (
+        Column("cell_id", "int64"),
+        Column("lon", "float64", "deg", valid_min=-180.0, valid_max=180.0),
+        Column("lat", "float64", "deg", valid_min=-90.0, valid_max=90.0),
+        Column("label", "string"),
+        Column("score", "float32", "1", nullable=True),
+        Column("probability", "float32", "1", nullable=True, valid_min=0.0, valid_max=1.0),
+        Column("rank", "int64", valid_min=0),
+    ),
+    key="cell_id",
+    sort=("cell_id",),
+    geometry="point",
+    extra_prefixes=("shap_",),
+)
+SCORER = ModelSpec("scorer", "ubj")
+
+SCORER_RECORD = RecordSpec(name="scorer_record")
+ARTEMIS_RECORD = RecordSpec(name="artemis")

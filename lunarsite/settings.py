@@ -1,0 +1,334 @@
+"""What we want: every knob of a run, its unit, its bounds and its only default.
+
+The tree is frozen and refuses unknown keys, so a typo fails before any work is done. `config.yaml` and
+`config.schema.json` are generated from it (`python -m lunarsite.settings`), and a test holds the three together.
+A stage receives only the sections that it names in its signature. This module must not know files, stages or science.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Kind = TypeVar("Kind", bound="Section")
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; the message names each key, what it got and what it allows."""
+
+
+class Section(BaseModel):
+    """A frozen group of knobs that refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class GridSettings(Section):
+    """The run's map: pixels of the near field, cells that are scored, and the far field around them."""
+
+    pole: Literal["south", "north"] = "south"
+    """The pole at the map's origin."""
+    pixel_m: Annotated[float, Field(gt=0.0, le=960.0)] = 240.0
+    """Pixel size of the near field, map metres; divides cell_m."""
+    half_width_m: Annotated[float, Field(ge=4_800.0, le=650_000.0)] = 304_000.0
+    """The near field's upper-left corner is (-half_width_m, +half_width_m). LOLA's maps of 80 S have 304 000 m."""
+    cell_m: Positive = 960.0
+    """Size of a cell, map metres."""
+    latitude_limit_deg: Annotated[float, Field(ge=60.0, lt=90.0)] = 80.0
+    """Absolute latitude from which on cells are kept, degrees."""
+    far_pixel_m: Annotated[float, Field(gt=0.0, le=5_000.0)] = 480.0
+    """Pixel size of the far field (horizons only), map metres."""
+    far_half_width_m: Annotated[float, Field(ge=4_800.0, le=1_500_000.0)] = 614_400.0
+    """Half width of the far field, map metres."""
+
+    @model_validator(mode="after")
+    def _nested(self) -> Self:
+        ratio = self.cell_m / self.pixel_m
+        if abs(ratio - round(ratio)) > 1e-9:
+            raise ValueError(f"cell_m ({self.cell_m:g}) must be a whole multiple of pixel_m ({self.pixel_m:g})")
+        if self.far_half_width_m < self.half_width_m + self.cell_m:
+            raise ValueError(
+                f"far_half_width_m ({self.far_half_width_m:g}) must exceed half_width_m ({self.half_width_m:g})"
+                f" by at least one cell ({self.cell_m:g})"
+            )
+        return self
+
+
+class SyntheticSettings(Section):
+    """The seeded synthetic south pole."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1969
+    """Seed of its population and relief."""
+    crater_density: Annotated[float, Field(ge=0.0, le=4.0)] = 1.0
+    """Density of random craters relative to the Moon's."""
+    min_crater_diameter_m: Annotated[float, Field(ge=200.0, le=20_000.0)] = 700.0
+    """Diameter of the smallest random crater, metres."""
+
+
+class LocalSettings(Section):
+    """A user's own data. Paths are relative to the folder in which snakemake is started."""
+
+    dem: Path | None = None
+    """Elevation model: one-band GeoTIFF in metres above the sphere of 1737.4 km, with a lunar CRS."""
+    far_dem: Path | None = None
+    """Coarser elevation model around it, for horizons beyond the near field's border."""
+    elevation_error: Path | None = None
+    """One-sigma height error of the elevation model, metres; without it terrain.elevation_error_m is used."""
+    craters: Path | None = None
+    """Crater catalogue, CSV with lon_deg, lat_deg, diameter_m and (optionally) depth_m."""
+
+
+class SourceSettings(Section):
+    """Where elevation comes from."""
+
+    kind: Literal["synthetic", "local"] = "synthetic"
+    """'synthetic': the seeded synthetic Moon; 'local': files that source.local names."""
+    synthetic: SyntheticSettings = SyntheticSettings()
+    local: LocalSettings = LocalSettings()
+
+    @model_validator(mode="after")
+    def _dem_named(self) -> Self:
+        if self.kind == "local" and self.local.dem is None:
+            raise ValueError("local.dem: kind 'local' needs the path of an elevation model")
+        return self
+
+
+class TerrainSettings(Section):
+    """Slope, roughness and the elevation's error."""
+
+    roughness_baseline_m: Annotated[float, Field(ge=5.0, le=5_000.0)] = 100.0
+    """Radius of the window of the roughness, metres; at least one pixel is taken."""
+    elevation_error_m: Annotated[float, Field(ge=0.0, le=500.0)] = 6.2
+    """One-sigma height error where the product gives none, metres (the 240 m reference DEM against LOLA: 6.2 m)."""
+
+
+class SpanSettings(Section):
+    """The time over which light and Earth view are averaged."""
+
+    start_utc: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = "2025-01-01"
+    """First day (UTC), YYYY-MM-DD."""
+    years: Annotated[float, Field(gt=0.0, le=60.0)] = 18.6
+    """Length, Julian years; 18.6 is one cycle of the lunar nodes."""
+    step_h: Annotated[float, Field(gt=0.0, le=24.0)] = 1.0
+    """Time step, hours."""
+
+
+class IlluminationSettings(Section):
+    """Sunlight, Earth visibility and permanent shadow from horizons."""
+
+    span: SpanSettings = SpanSettings()
+    azimuths: Annotated[int, Field(ge=8, le=3600)] = 180
+    """Directions in which horizons are swept."""
+    near_samples: Annotated[int, Field(ge=1, le=256)] = 32
+    """Samples next to the observer that are marched exactly."""
+    observer_height_m: Annotated[float, Field(ge=0.0, le=1_000.0)] = 0.0
+    """Height of the observer above the ground, metres."""
+    shards: Annotated[int, Field(ge=1, le=360)] = 2
+    """Jobs among which the azimuths are dealt out."""
+
+
+class RuleSettings(Section):
+    """A hard rule for landing ground: all three limits must hold."""
+
+    max_slope_deg: Annotated[float, Field(gt=0.0, le=45.0)]
+    """Largest mean slope of the cell, degrees."""
+    min_illumination_pct: Annotated[float, Field(ge=0.0, le=100.0)]
+    """Least average illumination, percent of time."""
+    min_earth_visibility_pct: Annotated[float, Field(ge=0.0, le=100.0)]
+    """Least average Earth visibility, percent of time."""
+    slope_buffer_m: Annotated[float, Field(ge=0.0, le=5_000.0)] = 0.0
+    """Distance to keep from ground steeper than max_slope_deg, metres; needs pixels no larger than it."""
+
+
+class ScorerSettings(Section):
+    """XGBoost on the rule's label."""
+
+    trees: Annotated[int, Field(ge=1, le=10_000)] = 300
+    max_depth: Annotated[int, Field(ge=1, le=16)] = 6
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 0.05
+    subsample: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
+    colsample: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
+    folds: Annotated[int, Field(ge=2, le=50)] = 5
+    """Folds of the spatially blocked cross-validation."""
+    block_km: Annotated[float, Field(gt=0.0, le=500.0)] = 50.0
+    """Side of a block of the cross-validation, km."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
+
+
+class SiteSettings(Section):
+    """Cells, labels and scores."""
+
+    illumination: Literal["mean", "any"] = "any"
+    """Which average the rules and features read: mean disc fraction, or share of time with any part of the disc."""
+    cassa: RuleSettings = RuleSettings(max_slope_deg=5.0, min_illumination_pct=33.0, min_earth_visibility_pct=50.0)
+    hls: RuleSettings = RuleSettings(
+        max_slope_deg=8.0, min_illumination_pct=33.0, min_earth_visibility_pct=50.0, slope_buffer_m=100.0
+    )
+    target: Literal["cassa", "hls"] = "cassa"
+    """The rule whose label the scorer learns."""
+    scorer: ScorerSettings = ScorerSettings()
+
+
+class ArtemisSettings(Section):
+    """Agreement with the Artemis III candidate regions."""
+
+    selected: tuple[Annotated[int, Field(ge=1)], ...] = (100, 500, 1000)
+    """Numbers of top cells that are compared with the regions."""
+    draws: Annotated[int, Field(ge=100, le=1_000_000)] = 2_000
+    """Draws of each null."""
+    match_km: Positive = 15.0
+    """Distance of the reference system's 'region matched' count, km."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
+
+
+class ValidateSettings(Section):
+    """Verdicts."""
+
+    artemis: ArtemisSettings = ArtemisSettings()
+
+
+class PublishSettings(Section):
+    """Report, figures and catalogue."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200)] = "Landing sites at the lunar south pole"
+    figure_dpi: Annotated[int, Field(ge=50, le=600)] = 160
+    """Resolution of PNG figures, dots per inch."""
+    top_cells: Annotated[int, Field(ge=1, le=1_000)] = 20
+    """Cells listed in the report."""
+
+
+class Settings(Section):
+    """All settings of a run."""
+
+    run: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "default"
+    """The run's name; its results lie in results/<run>/."""
+    grid: GridSettings = GridSettings()
+    source: SourceSettings = SourceSettings()
+    terrain: TerrainSettings = TerrainSettings()
+    illumination: IlluminationSettings = IlluminationSettings()
+    site: SiteSettings = SiteSettings()
+    validation: ValidateSettings = ValidateSettings()
+    publish: PublishSettings = PublishSettings()
+
+
+def parse(config: Mapping[str, Any]) -> Settings:
+    """Return the settings that a configuration gives, defaults filled in.
+
+    Raises:
+        SettingsError: A key is unknown, of the wrong type or out of its bounds; the message lists all of them.
+    """
+    return _checked(Settings, config)
+
+
+def parse_section(section: type[Section], text: str) -> Section:
+    """Return one section from its JSON text.
+
+    Raises:
+        SettingsError: The text is no JSON, or does not fit the section.
+    """
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise SettingsError(f"{section.__name__}: not JSON: {error}") from error
+    return _checked(section, values)
+
+
+def section_path(section: type[Section]) -> str:
+    """Return the dotted path of a section's class in the tree, such as 'illumination.span'.
+
+    Raises:
+        SettingsError: The class stands nowhere or more than once in the tree, so it names no single section.
+    """
+    paths = [path for path, kind in _sections(Settings, "") if kind is section]
+    if len(paths) != 1:
+        raise SettingsError(f"{section.__name__} stands {len(paths)} times in Settings, once is needed")
+    return paths[0]
+
+
+def at(settings: Settings, path: str) -> Any:
+    """Return the value at a dotted path."""
+    value: Any = settings
+    for key in path.split("."):
+        value = getattr(value, key)
+    return value
+
+
+def _sections(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, type[Section]]]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            yield f"{prefix}{name}", kind
+            yield from _sections(kind, f"{prefix}{name}.")
+
+
+def _checked(kind: type[Kind], values: Any) -> Kind:
+    # Strict JSON rules: "240" is no number and 1 is no boolean, while lists are tuples and texts are paths.
+    text = json.dumps(values, default=str)  # YAML reads an unquoted 2025-01-01 as a date
+    try:
+        return kind.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        lines = [_explain(kind, issue) for issue in error.errors(include_url=False)]
+        raise SettingsError("the settings do not hold:\n" + "\n".join(f"  {line}" for line in lines)) from error
+
+
+def _explain(kind: type[BaseModel], issue: Any) -> str:
+    path = ".".join(str(part) for part in issue["loc"]) or "(root)"
+    if issue["type"] == "extra_forbidden":
+        known = ", ".join(_keys_beside(kind, issue["loc"]))
+        return f"{path}: no such key; allowed are: {known}"
+    return f"{path}: {issue['msg']} (got {issue.get('input')!r})"
+
+
+def _keys_beside(kind: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    model: Any = kind
+    for part in location[:-1]:
+        field = model.model_fields.get(part) if isinstance(part, str) else None
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            break
+        model = field.annotation
+    return list(model.model_fields)
+
+
+def schema_text() -> str:
+    """Return the JSON schema of the settings, as `config.schema.json` holds it."""
+    return json.dumps(Settings.model_json_schema(), indent=2) + "\n"
+
+
+def default_config_text() -> str:
+    """Return the default settings as YAML with their meaning as comments, as `config.yaml` holds it."""
+    head = "# The default run, complete. Generated from lunarsite/settings.py (`make config`).\n"
+    return (
+        head
+        + "# Other runs override keys in an overlay: snakemake --configfile workflow/runs/<run>.yaml\n"
+        + "".join(_yaml_lines(Settings(), 0))
+    )
+
+
+def _yaml_lines(section: Section, depth: int) -> Iterator[str]:
+    pad = "  " * depth
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            doc = (type(value).__doc__ or "").strip().splitlines()[0]
+            yield f"{pad}{name}:  # {doc}\n"
+            yield from _yaml_lines(value, depth + 1)
+        else:
+            plain = json.dumps(section.model_dump(mode="json")[name])
+            comment = f"  # {field.description}" if field.description else ""
+            yield f"{pad}{name}: {plain}{comment}\n"
+
+
+def main() -> None:
+    """Write config.yaml and config.schema.json into the current folder."""
+    Path("config.yaml").write_text(default_config_text(), encoding="utf-8")
+    Path("config.schema.json").write_text(schema_text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
