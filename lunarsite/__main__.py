@@ -1,5 +1,5 @@
-"""`python -m lunarsite STAGE ...`: see lunarsite.stage."""
+"""`python -m lunarsite STAGE ...`: see lunarsite.command."""
 
-from lunarsite.stage import main
+from lunarsite.command import main
 
 raise SystemExit(main())

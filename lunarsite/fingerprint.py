@@ -18,7 +18,7 @@ PACKAGE = "lunarsite"
 _ROOT = Path(__file__).resolve().parent
 # A stage's settings reach Snakemake as values (params.settings); how they are parsed, how the command line is read and
 # how code is hashed changes no result.
-_PLUMBING = frozenset({f"{PACKAGE}.settings", f"{PACKAGE}.stage", f"{PACKAGE}.fingerprint"})
+_PLUMBING = frozenset({f"{PACKAGE}.settings", f"{PACKAGE}.stage", f"{PACKAGE}.command", f"{PACKAGE}.fingerprint"})
 
 Symbol = tuple[str, str | None]
 """A module's dotted name and one of its top-level names; None stands for the module whole."""
