@@ -1,0 +1,305 @@
+"""The seeded synthetic Moon: heights of the polar regions as a function of the place, with the truth beside them.
+
+The relief is the sum of the step of the South Pole-Aitken basin, band-limited noise, named and random craters from the
+largest to the smallest, massifs with gentle summits, and regolith. It depends on the seed and the place alone: a fine and a
+coarse grid, a small and a large one show the same Moon, the finer the more of it, and any window can be made alone.
+The module makes heights and a catalogue of what it built. It must not know files, nor what the heights are used for.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lunarsite.grid import Grid, Pole, lonlat_to_xy, scale_factor, xy_to_lonlat
+from lunarsite.source import events as ev
+from lunarsite.source.features import BASIN, HIGH_GROUND, Feature
+from lunarsite.source.noise import add_octave, add_octave_at
+from lunarsite.source.population import Craters, join, large_craters, small_craters
+from lunarsite.source.profiles import REACH, ProfileTable, build_profiles
+
+Floats = NDArray[np.float64]
+
+HALF_WIDTH_M = 720_000.0
+"""The synthetic Moon ends at this map distance from the pole's axes: just beyond 66.6 degrees."""
+
+# Relief by octave of the noise's lattice: spacing in metres and root mean square in metres, found by matching the
+# structure function and the slopes of the real pole (GLD100/LOLA) together with the craters. Old relief is wiped out by
+# large craters, young relief lies on top of them.
+_OLD_OCTAVES = (
+    (204_800.0, 700.0),
+    (102_400.0, 900.0),
+    (51_200.0, 800.0),
+    (25_600.0, 480.0),
+    (12_800.0, 260.0),
+    (6_400.0, 120.0),
+    (3_200.0, 50.0),
+)
+_YOUNG_OCTAVES = ((6_400.0, 40.0), (3_200.0, 30.0), (1_600.0, 20.0), (800.0, 11.0))
+# Regolith goes on below the last octave with this Hurst exponent (Rosenburg et al. 2011 find 0.7 to 0.95 in highlands).
+_HURST = 0.85
+_FINEST_M = 2.0
+# Roughness varies from place to place: log-normal, over this lattice spacing.
+_PATCH_SPACING_M = 25_600.0
+_PATCH_LOG_RMS = 0.45
+
+# The basin's step: heights rise from its floor to the highlands about it with the distance from its centre.
+_BASIN_MEAN_M = -2_100.0
+_BASIN_RIM_SHARE = 33.0 / 39.6
+_BASIN_WIDTH_SHARE = 11.0 / 39.6
+
+_FLANK_SLOPE = math.tan(math.radians(19.0))
+_OUTLINE_RMS = {ev.IMPACT: 0.022, ev.MASSIF: 0.05}
+_STREAM_OLD, _STREAM_YOUNG, _STREAM_PATCH, _STREAM_OUTLINE = 1, 2, 3, 21
+_BLOCK_ROWS = 256
+# Craters narrower than this many pixels are left out: their samples would be noise.
+_PIXELS_PER_CRATER = 1.5
+
+
+class SyntheticError(ValueError):
+    """A synthetic Moon that cannot be made as asked."""
+
+
+@dataclass(frozen=True)
+class SyntheticMoon:
+    """A Moon made ready: its large events are settled, so that any grid can be evaluated.
+
+    Args:
+        seed: Seed of everything random.
+        pole: The pole in the middle of the map.
+        density: Number of random craters relative to the Moon's.
+        events: Large craters and massifs in the order of their age, (events, columns of `events`).
+        craters: The large craters alone, largest first.
+        names: Their names, '' for random ones.
+        ground: Named high ground that was built gentle.
+        basins: Named basins.
+        profiles: Shapes of the craters.
+    """
+
+    seed: int
+    pole: Pole
+    density: float
+    events: Floats
+    craters: Craters
+    names: tuple[str, ...]
+    ground: tuple[Feature, ...]
+    basins: tuple[Feature, ...]
+    profiles: ProfileTable
+
+    @classmethod
+    def build(
+        cls, features: tuple[Feature, ...] = (), *, seed: int, pole: Pole = "south", crater_density: float = 1.0
+    ) -> SyntheticMoon:
+        """Draw the population and settle the large events.
+
+        Args:
+            features: Named features (`features.read_features`); those beyond the map are left out.
+            seed: Seed of everything random, 0 or more.
+            pole: The pole in the middle of the map.
+            crater_density: Number of random craters relative to the Moon's.
+
+        Raises:
+            SyntheticError: The seed or the density is negative.
+        """
+        if seed < 0 or crater_density < 0:
+            raise SyntheticError(f"seed ({seed}) and crater_density ({crater_density:g}) must not be negative")
+        profiles = build_profiles()
+        craters, names = large_craters(HALF_WIDTH_M, features, seed=seed, pole=pole, density=crater_density)
+        ground = tuple(f for f in features if f.kind in HIGH_GROUND and f.lat_deg * (1 if pole == "north" else -1) > 0)
+        basins = tuple(f for f in features if f.kind == BASIN)
+        events = np.concatenate([_impacts(craters, profiles), _massifs(ground, pole)])
+        _roughen(events, seed)
+        moon = cls(seed, pole, crater_density, events, craters, tuple(names), ground, basins, profiles)
+        ring_x, ring_y = ev.ring(events)
+        heights = moon._old_relief_at(ring_x.ravel(), ring_y.ravel()).reshape(ring_x.shape)
+        ev.settle(events, profiles, ring_x, ring_y, heights)
+        return moon
+
+    def heights(self, grid: Grid, min_crater_diameter_m: float = 700.0) -> NDArray[np.float32]:
+        """Return heights in metres above the sphere at the pixels' centres, (rows, cols).
+
+        Blocks of rows are made one after the other: beside the result some 6 MB per 1000 columns are needed.
+
+        Args:
+            grid: Where; within `HALF_WIDTH_M` of the pole's axes.
+            min_crater_diameter_m: Smallest random crater; those below 1.5 pixels are left out in any case.
+
+        Raises:
+            SyntheticError: The grid is of the other pole or reaches beyond the synthetic Moon.
+        """
+        self._check(grid)
+        out = np.empty(grid.shape, dtype=np.float32)
+        x_m, y_m = grid.x_m(), grid.y_m()
+        smallest_m = max(min_crater_diameter_m, _PIXELS_PER_CRATER * grid.pixel_m)
+        for first in range(0, grid.rows, _BLOCK_ROWS):
+            rows = slice(first, min(first + _BLOCK_ROWS, grid.rows))
+            out[rows] = self._block(x_m, y_m[rows], grid.pixel_m, smallest_m)
+        return out
+
+    def crater_table(self, grid: Grid, min_crater_diameter_m: float = 700.0) -> pd.DataFrame:
+        """Return the craters whose centre lies on a grid: what was built, largest first.
+
+        Columns: id, name ('' if random), lon_deg, lat_deg, x_m, y_m (map), diameter_m (true), depth_m (rim to floor as
+        built, before younger craters), degradation (0 fresh .. 1 gone).
+        """
+        self._check(grid)
+        bounds = grid.bounds_m
+        small = small_craters(
+            bounds,
+            seed=self.seed,
+            pole=self.pole,
+            density=self.density,
+            min_diameter_m=min_crater_diameter_m,
+            margin=0.0,
+        )
+        craters = join([self.craters, small])
+        names = np.array([*self.names, *[""] * len(small)], dtype=object)
+        kept = grid.contains(craters.x_m, craters.y_m) & (craters.diameter_m >= min_crater_diameter_m)
+        kept[: len(self.craters)] |= grid.contains(self.craters.x_m, self.craters.y_m)
+        craters, names = craters.take(kept), names[kept]
+        order = np.lexsort((craters.x_m, craters.y_m, -craters.diameter_m))
+        craters, names = craters.take(order), names[order]
+        lon_deg, lat_deg = xy_to_lonlat(craters.x_m, craters.y_m, self.pole)
+        return pd.DataFrame(
+            {
+                "id": np.arange(len(craters), dtype=np.int64),
+                "name": names,
+                "lon_deg": lon_deg,
+                "lat_deg": lat_deg,
+                "x_m": craters.x_m,
+                "y_m": craters.y_m,
+                "diameter_m": craters.diameter_m,
+                "depth_m": craters.depth_m,
+                "degradation": 1.0 - craters.freshness,
+            }
+        )
+
+    def ground_table(self) -> pd.DataFrame:
+        """Return the high ground that was built gentle: name, kind, lon_deg, lat_deg, x_m, y_m, diameter_m, height_m."""
+        massifs = self.events[self.events[:, ev.KIND] == ev.MASSIF]
+        return pd.DataFrame(
+            {
+                "name": np.array([feature.name for feature in self.ground], dtype=object),
+                "kind": np.array([feature.kind for feature in self.ground], dtype=object),
+                "lon_deg": np.array([feature.lon_deg for feature in self.ground]),
+                "lat_deg": np.array([feature.lat_deg for feature in self.ground]),
+                "x_m": massifs[:, ev.X],
+                "y_m": massifs[:, ev.Y],
+                "diameter_m": 2.0 * massifs[:, ev.RADIUS],
+                "height_m": massifs[:, ev.BASE] + massifs[:, ev.SIZE],
+            }
+        )
+
+    def _check(self, grid: Grid) -> None:
+        if grid.pole != self.pole:
+            raise SyntheticError(f"grid.pole is {grid.pole!r}, but this Moon was built for the {self.pole} pole")
+        reach = max(abs(bound) for bound in grid.bounds_m)
+        if reach > HALF_WIDTH_M:
+            raise SyntheticError(
+                f"the grid reaches {reach:g} m from the pole's axes, the synthetic Moon ends at {HALF_WIDTH_M:g} m:"
+                " lower grid.half_width_m or grid.far_half_width_m"
+            )
+
+    def _block(self, x_m: Floats, y_m: Floats, pixel_m: float, smallest_m: float) -> Floats:
+        block = self._basin_step(x_m[None, :], y_m[:, None])
+        for octave, (spacing_m, rms) in enumerate(_OLD_OCTAVES):
+            add_octave(block, x_m, y_m, seed=self.seed, stream=_STREAM_OLD, octave=octave, spacing_m=spacing_m, rms=rms)
+        ev.act(self.events, self.profiles, x_m, y_m, block)
+        bounds = (x_m[0], y_m[-1], x_m[-1], y_m[0])
+        small = small_craters(
+            bounds, seed=self.seed, pole=self.pole, density=self.density, min_diameter_m=smallest_m, margin=REACH
+        )
+        ev.add_simple(small, self.profiles, x_m, y_m, block)
+        return block + self._young_relief(x_m, y_m, pixel_m)
+
+    def _young_relief(self, x_m: Floats, y_m: Floats, pixel_m: float) -> Floats:
+        fine = np.zeros((y_m.size, x_m.size))
+        for octave, (spacing_m, rms) in enumerate(_young_octaves(pixel_m)):
+            add_octave(
+                fine, x_m, y_m, seed=self.seed, stream=_STREAM_YOUNG, octave=octave, spacing_m=spacing_m, rms=rms
+            )
+        patches = np.zeros_like(fine)
+        add_octave(
+            patches,
+            x_m,
+            y_m,
+            seed=self.seed,
+            stream=_STREAM_PATCH,
+            octave=0,
+            spacing_m=_PATCH_SPACING_M,
+            rms=_PATCH_LOG_RMS,
+        )
+        return fine * np.exp(patches - _PATCH_LOG_RMS**2) * self._calm(x_m, y_m)
+
+    def _calm(self, x_m: Floats, y_m: Floats) -> Floats:
+        """Share of the young relief on gentle summits: mature regolith lies smooth there."""
+        calm = np.ones((y_m.size, x_m.size))
+        for event in self.events[self.events[:, ev.KIND] == ev.MASSIF]:
+            distance = np.hypot(x_m[None, :] - event[ev.X], y_m[:, None] - event[ev.Y]) / event[ev.SCALE]
+            edge = np.clip((1.4 * event[ev.RADIUS] - distance) / (0.4 * event[ev.RADIUS]), 0.0, 1.0)
+            calm *= 1.0 - 0.6 * edge
+        return calm
+
+    def _old_relief_at(self, x_m: Floats, y_m: Floats) -> Floats:
+        relief = self._basin_step(x_m, y_m)
+        for octave, (spacing_m, rms) in enumerate(_OLD_OCTAVES):
+            add_octave_at(
+                relief, x_m, y_m, seed=self.seed, stream=_STREAM_OLD, octave=octave, spacing_m=spacing_m, rms=rms
+            )
+        return relief
+
+    def _basin_step(self, x_m: Floats, y_m: Floats) -> Floats:
+        lon, lat = (np.radians(angle) for angle in xy_to_lonlat(x_m, y_m, self.pole))
+        step = np.zeros(lon.shape)
+        for basin in self.basins:
+            lon0, lat0 = math.radians(basin.lon_deg), math.radians(basin.lat_deg)
+            cosine = np.sin(lat) * math.sin(lat0) + np.cos(lat) * math.cos(lat0) * np.cos(lon - lon0)
+            radius_deg = math.degrees(0.5 * basin.diameter_m / 1_737_400.0)
+            from_rim = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))) - _BASIN_RIM_SHARE * radius_deg
+            step += _BASIN_MEAN_M + 0.5 * basin.relief_m * np.tanh(from_rim / (_BASIN_WIDTH_SHARE * radius_deg))
+        return step
+
+
+def _young_octaves(pixel_m: float) -> list[tuple[float, float]]:
+    """Octaves of the young relief that a pixel size shows."""
+    octaves = list(_YOUNG_OCTAVES)
+    while 0.5 * octaves[-1][0] >= _FINEST_M:
+        octaves.append((0.5 * octaves[-1][0], octaves[-1][1] * 0.5**_HURST))
+    return [octave for octave in octaves if octave[0] >= pixel_m]
+
+
+def _impacts(craters: Craters, profiles: ProfileTable) -> Floats:
+    events = np.zeros((len(craters), ev.COLUMNS))
+    events[:, ev.KIND] = ev.IMPACT
+    events[:, ev.X], events[:, ev.Y] = craters.x_m, craters.y_m
+    events[:, ev.SCALE] = scale_factor(craters.x_m, craters.y_m)
+    events[:, ev.RADIUS] = 0.5 * craters.diameter_m
+    events[:, ev.OUTER] = REACH * 0.5 * craters.diameter_m
+    events[:, ev.LEVEL] = ev.levels(profiles, craters.freshness)
+    events[:, ev.NODE] = np.argmin(np.abs(np.log(craters.diameter_m)[:, None] - profiles.log_diameter), axis=1)
+    events[:, ev.SIZE] = craters.diameter_m
+    return events
+
+
+def _massifs(ground: tuple[Feature, ...], pole: Pole) -> Floats:
+    events = np.zeros((len(ground), ev.COLUMNS))
+    for event, feature in zip(events, ground, strict=True):
+        event[ev.KIND] = ev.MASSIF
+        event[ev.X], event[ev.Y] = lonlat_to_xy(feature.lon_deg, feature.lat_deg, pole)
+        event[ev.SCALE] = scale_factor(event[ev.X], event[ev.Y])
+        event[ev.RADIUS] = 0.5 * feature.diameter_m
+        event[ev.OUTER] = event[ev.RADIUS] + 1.5 * feature.relief_m / _FLANK_SLOPE
+        event[ev.SIZE] = feature.relief_m
+    return events
+
+
+def _roughen(events: Floats, seed: int) -> None:
+    """Give each event an irregular outline."""
+    rng = np.random.default_rng([seed, _STREAM_OUTLINE])
+    rms = np.array([_OUTLINE_RMS[int(kind)] for kind in events[:, ev.KIND]])
+    events[:, ev.HARMONICS :] = np.clip(rng.standard_normal((len(events), 8)), -1.5, 1.5) * rms[:, None]
+    events[:, ev.HARMONICS :] /= np.repeat(np.sqrt(np.arange(1.0, 5.0)), 2)
