@@ -21,15 +21,14 @@ Floats = NDArray[np.float64]
 
 IMPACT, MASSIF = 0, 1
 
-# Columns of an event.
+# Columns of an event. LEVEL is a crater's index of freshness, or the share of older relief that a summit keeps.
 KIND, X, Y, SCALE, RADIUS, OUTER, LEVEL, NODE, SIZE, BASE, SLOPE_X, SLOPE_Y = range(12)
 HARMONICS = 12
 """First of the eight coefficients that make the outline irregular: cosine and sine of 2..5 times the azimuth."""
 COLUMNS = HARMONICS + 8
 
-# Share of the older relief that survives inside a crater, and on a massif's summit.
+# Share of the older relief that survives inside a crater.
 _KEPT_BY_IMPACT = 0.12
-_KEPT_BY_MASSIF = 0.02
 # Fall of a summit from its middle, metres per metre: a gentle dome.
 _DOME_SLOPE = 0.02
 _FOUR_R2 = 4.0 * MOON_RADIUS_M**2
@@ -90,7 +89,7 @@ def _apply(event: Floats, table: Floats, x: float, y: float, height: float) -> f
         r = distance / event[RADIUS]
         kept = _KEPT_BY_IMPACT + (1.0 - _KEPT_BY_IMPACT) * _smoothstep((r - 0.5) / 0.75)
         return kept * height + (1.0 - kept) * plane + event[SIZE] * _profile(table, int(event[NODE]), event[LEVEL], r)
-    lift = (1.0 - _KEPT_BY_MASSIF) * _smoothstep((event[OUTER] - distance) / (event[OUTER] - event[RADIUS]))
+    lift = (1.0 - event[LEVEL]) * _smoothstep((event[OUTER] - distance) / (event[OUTER] - event[RADIUS]))
     return height + lift * (event[BASE] + event[SIZE] - _DOME_SLOPE * distance - height)
 
 

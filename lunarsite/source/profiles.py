@@ -8,6 +8,7 @@ burial; together they bring the depth down to what is asked. This module knows o
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,13 +65,13 @@ def complex_profile(x: Floats, diameter_m: float) -> Floats:
     floor = rim - float(fresh_depth_m(diameter_m)) / diameter_m
     edge = min(0.187 * size_km**0.249, 0.8)
     climb = np.clip((x - edge) / (1.0 - edge), 0.0, 1.0)
-    # Steep above, gentle below: slumped walls end in a talus on the floor.
-    wall = floor + (rim - floor) * (0.35 * climb + 0.65 * climb * climb)
+    # Steeper above than below: slumped walls end in a talus on the floor.
+    wall = floor + (rim - floor) * (0.75 * climb + 0.25 * climb * climb)
     fade = _smoothstep((REACH - x) / (REACH - 1.5))
     ejecta = rim * np.maximum(x, 1.0) ** -3.0 * fade
     peak = 0.0
     if _PEAK_FROM_M <= diameter_m <= _PEAK_TO_M:
-        peak = 0.032 * size_km**0.9 / size_km * np.exp(-((x / (0.35 * edge)) ** 2))
+        peak = 0.032 * size_km**0.9 / size_km * np.exp(-((x / (0.22 * edge)) ** 2))
     return np.where(x <= 1.0, wall, ejecta) + peak
 
 
@@ -81,8 +82,9 @@ def build_profiles() -> ProfileTable:
     for node, diameter_m in enumerate(_DIAMETERS_M):
         simple = diameter_m < SIMPLE_LIMIT_M
         fresh = simple_profile(x) if simple else complex_profile(x, diameter_m)
-        # Landslides and burial rule in large craters, creep in small ones.
-        heights[node] = _worn(fresh, x, diffusive=0.75 if simple else 0.35)
+        # Creep wears small craters, burial large ones: the share of diffusion falls from 0.75 to 0.03 at 130 km.
+        diffusive = 0.75 if simple else max(0.03, 0.4 * (1.0 - math.log(diameter_m / 12e3) / math.log(130.0 / 12.0)))
+        heights[node] = _worn(fresh, x, diffusive)
     return ProfileTable(heights, np.log(_DIAMETERS_M), _FRESHNESS)
 
 

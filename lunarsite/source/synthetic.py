@@ -31,29 +31,32 @@ HALF_WIDTH_M = 720_000.0
 # structure function and the slopes of the real pole (GLD100/LOLA) together with the craters. Old relief is wiped out by
 # large craters, young relief lies on top of them.
 _OLD_OCTAVES = (
-    (204_800.0, 700.0),
-    (102_400.0, 900.0),
-    (51_200.0, 800.0),
-    (25_600.0, 480.0),
-    (12_800.0, 260.0),
-    (6_400.0, 120.0),
+    (204_800.0, 300.0),
+    (102_400.0, 800.0),
+    (51_200.0, 880.0),
+    (25_600.0, 550.0),
+    (12_800.0, 300.0),
+    (6_400.0, 140.0),
     (3_200.0, 50.0),
 )
-_YOUNG_OCTAVES = ((6_400.0, 40.0), (3_200.0, 30.0), (1_600.0, 20.0), (800.0, 11.0))
+_YOUNG_OCTAVES = ((6_400.0, 78.0), (3_200.0, 64.0), (1_600.0, 38.0), (800.0, 14.0))
 # Regolith goes on below the last octave with this Hurst exponent (Rosenburg et al. 2011 find 0.7 to 0.95 in highlands).
 _HURST = 0.85
 _FINEST_M = 2.0
 # Roughness varies from place to place: log-normal, over this lattice spacing.
 _PATCH_SPACING_M = 25_600.0
-_PATCH_LOG_RMS = 0.45
+_PATCH_LOG_RMS = 0.4
 
 # The basin's step: heights rise from its floor to the highlands about it with the distance from its centre.
 _BASIN_MEAN_M = -2_100.0
 _BASIN_RIM_SHARE = 33.0 / 39.6
 _BASIN_WIDTH_SHARE = 11.0 / 39.6
 
+# Small summits are built smooth, wide plateaus keep a part of what they were lifted from.
+_PLATEAU_M = 20_000.0
+_KEPT_BY_PLATEAU, _KEPT_BY_SUMMIT = 0.35, 0.03
 _FLANK_SLOPE = math.tan(math.radians(19.0))
-_OUTLINE_RMS = {ev.IMPACT: 0.022, ev.MASSIF: 0.05}
+_OUTLINE_RMS = {ev.IMPACT: 0.022, ev.MASSIF: 0.15}
 _STREAM_OLD, _STREAM_YOUNG, _STREAM_PATCH, _STREAM_OUTLINE = 1, 2, 3, 21
 _BLOCK_ROWS = 256
 # Craters narrower than this many pixels are left out: their samples would be noise.
@@ -293,6 +296,7 @@ def _massifs(ground: tuple[Feature, ...], pole: Pole) -> Floats:
         event[ev.SCALE] = scale_factor(event[ev.X], event[ev.Y])
         event[ev.RADIUS] = 0.5 * feature.diameter_m
         event[ev.OUTER] = event[ev.RADIUS] + 1.5 * feature.relief_m / _FLANK_SLOPE
+        event[ev.LEVEL] = _KEPT_BY_PLATEAU if feature.diameter_m > _PLATEAU_M else _KEPT_BY_SUMMIT
         event[ev.SIZE] = feature.relief_m
     return events
 
