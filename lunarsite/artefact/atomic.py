@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +17,8 @@ def replacing(path: Path) -> Iterator[Path]:
     process that is killed leaves it behind; the next writer of the same target removes it (an output has one writer).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for stale in path.parent.glob(f".{_escaped(path.stem)}.partial-*{_escaped(path.suffix)}"):
-        stale.unlink(missing_ok=True)
-    partial = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
+    _clear(path, "partial")
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}{path.suffix}")
     try:
         yield partial
         with partial.open("rb+") as file:
@@ -33,17 +33,18 @@ def replacing(path: Path) -> Iterator[Path]:
 def scratch(path: Path, suffix: str) -> Iterator[Path]:
     """Yield a path beside `path` for intermediate data; whatever lies there is removed in the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for stale in path.parent.glob(f".{_escaped(path.stem)}.scratch-*{_escaped(suffix)}"):
-        stale.unlink(missing_ok=True)
-    place = path.with_name(f".{path.stem}.scratch-{os.getpid()}{suffix}")
+    _clear(path, "scratch")
+    place = path.with_name(f".{path.name}.scratch-{os.getpid()}{suffix}")
     try:
         yield place
     finally:
         place.unlink(missing_ok=True)
 
 
-def _escaped(text: str) -> str:
-    return "".join(f"[{char}]" if char in "*?[" else char for char in text)
+def _clear(path: Path, word: str) -> None:
+    # Format drivers hang suffixes of their own on a temporary file (GDAL: '.ovr.tmp'), so the name's tail is free.
+    for stale in path.parent.glob(f".{glob.escape(path.name)}.{word}-*"):
+        stale.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

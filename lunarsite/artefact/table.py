@@ -125,7 +125,7 @@ def _read_arrow(path: Path, spec: TableSpec, columns: Sequence[str] | None) -> t
     for column in spec.columns:
         if units.get(column.name, "") != column.unit:
             raise ArtefactError(f"{path}: '{column.name}' is in '{units.get(column.name, '')}', needs '{column.unit}'")
-        if str(schema.field(column.name).type) != column.dtype:
+        if schema.field(column.name).type != pa.type_for_alias(column.dtype):
             raise ArtefactError(f"{path}: '{column.name}' is {schema.field(column.name).type}, needs {column.dtype}")
     try:
         return pq.read_table(path, columns=None if columns is None else list(columns)), stamp
