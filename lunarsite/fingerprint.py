@@ -14,18 +14,26 @@ from collections import deque
 from functools import lru_cache
 from pathlib import Path
 
-PACKAGE = "lunarsite"
 _ROOT = Path(__file__).resolve().parent
 # A stage's settings reach Snakemake as values (params.settings); how they are parsed, how the command line is read and
 # how code is hashed changes no result.
-_PLUMBING = frozenset({f"{PACKAGE}.settings", f"{PACKAGE}.stage", f"{PACKAGE}.command", f"{PACKAGE}.fingerprint"})
+_PLUMBING = frozenset({"settings", "stage", "command", "fingerprint"})
 
 Symbol = tuple[str, str | None]
 """A module's dotted name and one of its top-level names; None stands for the module whole."""
 
 
 def fingerprint(module: str, function: str, root: Path = _ROOT) -> str:
-    """Return a hash of the import closure of `function` in `module` (dotted name), read below `root`."""
+    """Return a hash of the import closure of `function` in `module` (dotted name).
+
+    Args:
+        module: The module; its first part is the package whose symbols are followed.
+        function: A top-level name of it.
+        root: The package's folder.
+
+    Raises:
+        LookupError: The package has no such function.
+    """
     sha = hashlib.sha256()
     for name, text in closure(module, function, root):
         sha.update(f"{name}\n{text}\n".encode())
@@ -39,7 +47,7 @@ def closure(module: str, function: str, root: Path = _ROOT) -> list[tuple[str, s
     seen: set[Symbol] = set()
     while queue:
         symbol = queue.popleft()
-        if symbol in seen or symbol[0] in _PLUMBING:
+        if symbol in seen or symbol[0].partition(".")[2] in _PLUMBING:
             continue
         seen.add(symbol)
         path = _path(symbol[0], root)
@@ -51,6 +59,8 @@ def closure(module: str, function: str, root: Path = _ROOT) -> list[tuple[str, s
             queue.extend(_needs(node, parsed, root))
         for template in sorted((path.parent / "templates").glob("*")):
             found[f"{symbol[0]}:{template.name}"] = hashlib.sha256(template.read_bytes()).hexdigest()
+    if not any(name.startswith(f"{module}:{function}.") for name in found):
+        raise LookupError(f"no function '{function}' in module '{module}' below {root}")
     return sorted(found.items())
 
 
@@ -78,18 +88,22 @@ class _Module:
     def imports(self, node: ast.AST, root: Path) -> dict[str, Symbol]:
         """Return what of the package the import statements in `node` bind, by the name they bind it to."""
         found: dict[str, Symbol] = {}
+        package = self.name.split(".")[0]
         for part in ast.walk(node):
             if isinstance(part, ast.ImportFrom):
                 base = self._base(part)
                 for alias in part.names:
                     whole = (f"{base}.{alias.name}", None)
-                    is_module = alias.name == "*" or _path(whole[0], root) is not None
-                    target = (base, None) if alias.name == "*" else whole if is_module else (base, alias.name)
-                    if base.split(".")[0] == PACKAGE:
-                        found[alias.asname or alias.name] = target
+                    if base.split(".")[0] != package:
+                        continue
+                    if alias.name == "*":
+                        found["*"] = (base, None)
+                    else:
+                        is_module = _path(whole[0], root) is not None
+                        found[alias.asname or alias.name] = whole if is_module else (base, alias.name)
             elif isinstance(part, ast.Import):
                 for alias in part.names:
-                    if alias.name.split(".")[0] == PACKAGE:
+                    if alias.name.split(".")[0] == package:
                         found[alias.asname or alias.name.split(".")[0]] = (alias.name, None)
         return found
 
@@ -152,10 +166,7 @@ def _is_type_checking(node: ast.stmt) -> bool:
 
 
 def _path(module: str, root: Path) -> Path | None:
-    parts = module.split(".")
-    if parts[0] != PACKAGE:
-        return None
-    base = root.joinpath(*parts[1:])
+    base = root.joinpath(*module.split(".")[1:])
     for path in (base.with_suffix(".py"), base / "__init__.py"):
         if path.is_file() and base != root:
             return path

@@ -86,6 +86,8 @@ class StageRef:
     module: str
     function: str
     summary: str
+    root: Path
+    """Folder of the package that the module belongs to."""
 
     def load(self) -> Callable[..., None]:
         """Import the stage's module and return its function."""
@@ -100,7 +102,7 @@ class StageRef:
         """Return the fingerprint of the stage's import closure."""
         from lunarsite.fingerprint import fingerprint
 
-        return fingerprint(self.module, self.function)
+        return fingerprint(self.module, self.function, self.root)
 
     def settings_json(self, settings: Settings) -> str:
         """Return the sections that the stage reads, as its command line takes them."""
@@ -124,7 +126,7 @@ def discover(package: Path = _PACKAGE) -> dict[str, StageRef]:
                 summary = (ast.get_docstring(node) or "").split("\n")[0]
                 if name in found:
                     raise StageError(f"stage '{name}' is declared twice, in {found[name].module} and {path}")
-                found[name] = StageRef(name, ".".join((_PACKAGE.name, *parts)), node.name, summary)
+                found[name] = StageRef(name, ".".join((package.name, *parts)), node.name, summary, package)
     return found
 
 
