@@ -21,9 +21,10 @@ Floats = NDArray[np.float64]
 
 IMPACT, MASSIF = 0, 1
 
-# Columns of an event. LEVEL is a crater's index of freshness, or the share of older relief that a summit keeps.
-KIND, X, Y, SCALE, RADIUS, OUTER, LEVEL, NODE, SIZE, BASE, SLOPE_X, SLOPE_Y = range(12)
-HARMONICS = 12
+# Columns of an event. LEVEL is a crater's index of freshness, or the share of older relief that a summit keeps;
+# WARP says how far the warp field shifts it.
+KIND, X, Y, SCALE, RADIUS, OUTER, LEVEL, NODE, SIZE, WARP, BASE, SLOPE_X, SLOPE_Y = range(13)
+HARMONICS = 13
 """First of the eight coefficients that make the outline irregular: cosine and sine of 2..5 times the azimuth."""
 COLUMNS = HARMONICS + 8
 
@@ -33,6 +34,9 @@ _KEPT_BY_IMPACT = 0.12
 _DOME_SLOPE = 0.02
 _FOUR_R2 = 4.0 * MOON_RADIUS_M**2
 _STRIPS = 32
+_OUTLINE_MOST = 1.25
+# Reach of an event on the map: its outer radius, its outline, the scale between its centre and its border, its warp.
+_SAFE_REACH = 1.5
 RING_POINTS = 24
 
 
@@ -67,17 +71,17 @@ def _outline(event: Floats, c: float, s: float) -> float:
     for n in range(4):
         cn, sn = cn * c - sn * s, sn * c + cn * s
         total += event[HARMONICS + 2 * n] * cn + event[HARMONICS + 2 * n + 1] * sn
-    return total
+    return min(max(total, 1.0 / _OUTLINE_MOST), _OUTLINE_MOST)
 
 
 @nb.njit(cache=True)
-def _apply(event: Floats, table: Floats, x: float, y: float, height: float) -> float:
+def _apply(event: Floats, table: Floats, x: float, y: float, warp_x: float, warp_y: float, height: float) -> float:
     """Return the height at a place after an event."""
-    dx, dy = x - event[X], y - event[Y]
+    dx, dy = x - event[X] + event[WARP] * warp_x, y - event[Y] + event[WARP] * warp_y
     squared = dx * dx + dy * dy
     # Chord on the sphere: |p - c|^2 over the scale factors of both places, exact in the stereographic map.
     distance = math.sqrt(squared / (event[SCALE] * (1.0 + (x * x + y * y) / _FOUR_R2)))
-    if distance > event[OUTER] * 1.3:
+    if distance > event[OUTER] * _OUTLINE_MOST:
         return height
     flat = math.sqrt(squared)
     c, s = (dx / flat, dy / flat) if flat > 0.0 else (1.0, 0.0)
@@ -94,16 +98,20 @@ def _apply(event: Floats, table: Floats, x: float, y: float, height: float) -> f
 
 
 @nb.njit(cache=True)
-def _settle(events: Floats, table: Floats, ring_x: Floats, ring_y: Floats, ring_h: Floats) -> None:
+def _settle(
+    events: Floats, table: Floats, ring_x: Floats, ring_y: Floats, warp_x: Floats, warp_y: Floats, ring_h: Floats
+) -> None:
     """Give each event the plane it stands on, from the heights about its rim after all earlier events."""
     for k in range(events.shape[0]):
         xk, yk = events[k, X], events[k, Y]
         reach = events[k, OUTER] * events[k, SCALE]
         for i in range(k):
-            far = 1.5 * events[i, OUTER] * events[i, SCALE] + reach
+            far = _SAFE_REACH * events[i, OUTER] * events[i, SCALE] + reach
             if abs(events[i, X] - xk) < far and abs(events[i, Y] - yk) < far:
                 for n in range(ring_x.shape[1]):
-                    ring_h[k, n] = _apply(events[i], table, ring_x[k, n], ring_y[k, n], ring_h[k, n])
+                    ring_h[k, n] = _apply(
+                        events[i], table, ring_x[k, n], ring_y[k, n], warp_x[k, n], warp_y[k, n], ring_h[k, n]
+                    )
         mean = 0.0
         mx = 0.0
         my = 0.0
@@ -119,7 +127,7 @@ def _settle(events: Floats, table: Floats, ring_x: Floats, ring_y: Floats, ring_
 
 
 @nb.njit(parallel=True, cache=True)
-def _act(events: Floats, table: Floats, x: Floats, y: Floats, out: Floats) -> None:
+def _act(events: Floats, table: Floats, x: Floats, y: Floats, warp_x: Floats, warp_y: Floats, out: Floats) -> None:
     rows, cols = out.shape
     step = abs(x[1] - x[0]) if cols > 1 else 1.0
     for strip in nb.prange(_STRIPS):
@@ -128,8 +136,7 @@ def _act(events: Floats, table: Floats, x: Floats, y: Floats, out: Floats) -> No
             continue
         low, high = min(y[first], y[last - 1]), max(y[first], y[last - 1])
         for k in range(events.shape[0]):
-            # 1.3 for the outline, 1.15 for the scale between an event's centre and its border.
-            reach = 1.5 * events[k, OUTER] * events[k, SCALE]
+            reach = _SAFE_REACH * events[k, OUTER] * events[k, SCALE]
             if events[k, Y] + reach < low or events[k, Y] - reach > high:
                 continue
             begin = max(0, int((events[k, X] - reach - x[0]) / step))
@@ -137,7 +144,9 @@ def _act(events: Floats, table: Floats, x: Floats, y: Floats, out: Floats) -> No
             for row in range(first, last):
                 if abs(y[row] - events[k, Y]) <= reach:
                     for col in range(begin, end):
-                        out[row, col] = _apply(events[k], table, x[col], y[row], out[row, col])
+                        out[row, col] = _apply(
+                            events[k], table, x[col], y[row], warp_x[row, col], warp_y[row, col], out[row, col]
+                        )
 
 
 @nb.njit(parallel=True, cache=True)
@@ -178,14 +187,22 @@ def ring(events: Floats) -> tuple[Floats, Floats]:
     return events[:, X, None] + offset * np.cos(angle), events[:, Y, None] + offset * np.sin(angle)
 
 
-def settle(events: Floats, profiles: ProfileTable, ring_x: Floats, ring_y: Floats, ring_height: Floats) -> None:
-    """Fill in the planes of all events in their order; `ring_height` holds the relief before the first of them."""
-    _settle(events, profiles.height, ring_x, ring_y, ring_height)
+def settle(
+    events: Floats,
+    profiles: ProfileTable,
+    ring_m: tuple[Floats, Floats],
+    warp_m: tuple[Floats, Floats],
+    heights: Floats,
+) -> None:
+    """Fill in the planes of all events in their order; `heights` holds the relief on the rings before the first."""
+    _settle(events, profiles.height, *ring_m, *warp_m, heights)
 
 
-def act(events: Floats, profiles: ProfileTable, x_m: Floats, y_m: Floats, out: Floats) -> None:
-    """Let all settled events act on a block of heights, (rows, cols), in place."""
-    _act(events, profiles.height, x_m, y_m, out)
+def act(
+    events: Floats, profiles: ProfileTable, x_m: Floats, y_m: Floats, warp_m: tuple[Floats, Floats], out: Floats
+) -> None:
+    """Let all settled events act on a block of heights in place; the warp is (rows, cols) like the heights."""
+    _act(events, profiles.height, x_m, y_m, *warp_m, out)
 
 
 def add_simple(craters: Any, profiles: ProfileTable, x_m: Floats, y_m: Floats, out: Floats) -> None:

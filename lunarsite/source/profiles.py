@@ -27,6 +27,7 @@ _DIAMETERS_M = np.array([6.0, 12.5, 15.0, 20.0, 28.0, 40.0, 60.0, 90.0, 130.0, 2
 # Central peaks appear above this diameter, and grow into rings, which we do not build, near 150 km.
 _PEAK_FROM_M = 15_000.0
 _PEAK_TO_M = 150_000.0
+_ROUNDING = 4e-4
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,10 @@ def build_profiles() -> ProfileTable:
     heights = np.empty((_DIAMETERS_M.size, _FRESHNESS.size, _POINTS))
     for node, diameter_m in enumerate(_DIAMETERS_M):
         simple = diameter_m < SIMPLE_LIMIT_M
-        fresh = simple_profile(x) if simple else complex_profile(x, diameter_m)
-        # Creep wears small craters, burial large ones: the share of diffusion falls from 0.75 to 0.03 at 130 km.
-        diffusive = 0.75 if simple else max(0.03, 0.4 * (1.0 - math.log(diameter_m / 12e3) / math.log(130.0 / 12.0)))
+        # A short diffusion rounds the complex profile's foot of the wall and crest, which are no knife edges.
+        fresh = simple_profile(x) if simple else _diffused(complex_profile(x, diameter_m), x, _ROUNDING)
+        # Creep wears small craters, burial large ones: the share of diffusion falls from 0.75 to 0.05.
+        diffusive = 0.75 if simple else max(0.05, 0.25 * (1.0 - math.log(diameter_m / 12e3) / math.log(130.0 / 12.0)))
         heights[node] = _worn(fresh, x, diffusive)
     return ProfileTable(heights, np.log(_DIAMETERS_M), _FRESHNESS)
 

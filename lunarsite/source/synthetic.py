@@ -39,7 +39,12 @@ _OLD_OCTAVES = (
     (6_400.0, 140.0),
     (3_200.0, 50.0),
 )
-_YOUNG_OCTAVES = ((6_400.0, 78.0), (3_200.0, 64.0), (1_600.0, 38.0), (800.0, 14.0))
+_YOUNG_OCTAVES = ((6_400.0, 90.0), (3_200.0, 68.0), (1_600.0, 40.0), (800.0, 14.0))
+# Rims are scalloped: the coordinates about a crater are shifted by noise, in proportion to the crater's size. Given as
+# axis, octave, spacing and root mean square for a crater of `_WARP_DIAMETER_M`.
+_WARP_OCTAVES = ((0, 0, 12_800.0, 250.0), (1, 1, 12_800.0, 250.0), (0, 2, 3_200.0, 130.0), (1, 3, 3_200.0, 130.0))
+_WARP_DIAMETER_M = 30_000.0
+_WARP_MOST = 3.0
 # Regolith goes on below the last octave with this Hurst exponent (Rosenburg et al. 2011 find 0.7 to 0.95 in highlands).
 _HURST = 0.85
 _FINEST_M = 2.0
@@ -56,8 +61,8 @@ _BASIN_WIDTH_SHARE = 11.0 / 39.6
 _PLATEAU_M = 20_000.0
 _KEPT_BY_PLATEAU, _KEPT_BY_SUMMIT = 0.35, 0.03
 _FLANK_SLOPE = math.tan(math.radians(19.0))
-_OUTLINE_RMS = {ev.IMPACT: 0.022, ev.MASSIF: 0.15}
-_STREAM_OLD, _STREAM_YOUNG, _STREAM_PATCH, _STREAM_OUTLINE = 1, 2, 3, 21
+_OUTLINE_RMS = {ev.IMPACT: 0.022, ev.MASSIF: 0.1}
+_STREAM_OLD, _STREAM_YOUNG, _STREAM_PATCH, _STREAM_WARP, _STREAM_OUTLINE = 1, 2, 3, 4, 21
 _BLOCK_ROWS = 256
 # Craters narrower than this many pixels are left out: their samples would be noise.
 _PIXELS_PER_CRATER = 1.5
@@ -118,8 +123,8 @@ class SyntheticMoon:
         _roughen(events, seed)
         moon = cls(seed, pole, crater_density, events, craters, tuple(names), ground, basins, profiles)
         ring_x, ring_y = ev.ring(events)
-        heights = moon._old_relief_at(ring_x.ravel(), ring_y.ravel()).reshape(ring_x.shape)
-        ev.settle(events, profiles, ring_x, ring_y, heights)
+        heights, *warp = moon._old_relief_at(ring_x.ravel(), ring_y.ravel()).reshape(3, *ring_x.shape)
+        ev.settle(events, profiles, (ring_x, ring_y), (warp[0], warp[1]), heights)
         return moon
 
     def heights(self, grid: Grid, min_crater_diameter_m: float = 700.0) -> NDArray[np.float32]:
@@ -211,7 +216,12 @@ class SyntheticMoon:
         block = self._basin_step(x_m[None, :], y_m[:, None])
         for octave, (spacing_m, rms) in enumerate(_OLD_OCTAVES):
             add_octave(block, x_m, y_m, seed=self.seed, stream=_STREAM_OLD, octave=octave, spacing_m=spacing_m, rms=rms)
-        ev.act(self.events, self.profiles, x_m, y_m, block)
+        warp = np.zeros((2, *block.shape))
+        for axis, octave, spacing_m, rms in _WARP_OCTAVES:
+            add_octave(
+                warp[axis], x_m, y_m, seed=self.seed, stream=_STREAM_WARP, octave=octave, spacing_m=spacing_m, rms=rms
+            )
+        ev.act(self.events, self.profiles, x_m, y_m, (warp[0], warp[1]), block)
         bounds = (x_m[0], y_m[-1], x_m[-1], y_m[0])
         small = small_craters(
             bounds, seed=self.seed, pole=self.pole, density=self.density, min_diameter_m=smallest_m, margin=REACH
@@ -248,12 +258,16 @@ class SyntheticMoon:
         return calm
 
     def _old_relief_at(self, x_m: Floats, y_m: Floats) -> Floats:
-        relief = self._basin_step(x_m, y_m)
-        for octave, (spacing_m, rms) in enumerate(_OLD_OCTAVES):
+        """Heights before the first event and both components of the warp at single places, (3, n)."""
+        out = np.zeros((3, x_m.size))
+        out[0] = self._basin_step(x_m, y_m)
+        fields = [(0, _STREAM_OLD, octave, *values) for octave, values in enumerate(_OLD_OCTAVES)]
+        fields += [(1 + axis, _STREAM_WARP, *values) for axis, *values in _WARP_OCTAVES]
+        for which, stream, octave, spacing_m, rms in fields:
             add_octave_at(
-                relief, x_m, y_m, seed=self.seed, stream=_STREAM_OLD, octave=octave, spacing_m=spacing_m, rms=rms
+                out[which], x_m, y_m, seed=self.seed, stream=stream, octave=octave, spacing_m=spacing_m, rms=rms
             )
-        return relief
+        return out
 
     def _basin_step(self, x_m: Floats, y_m: Floats) -> Floats:
         lon, lat = (np.radians(angle) for angle in xy_to_lonlat(x_m, y_m, self.pole))
@@ -285,6 +299,7 @@ def _impacts(craters: Craters, profiles: ProfileTable) -> Floats:
     events[:, ev.LEVEL] = ev.levels(profiles, craters.freshness)
     events[:, ev.NODE] = np.argmin(np.abs(np.log(craters.diameter_m)[:, None] - profiles.log_diameter), axis=1)
     events[:, ev.SIZE] = craters.diameter_m
+    events[:, ev.WARP] = np.minimum(craters.diameter_m / _WARP_DIAMETER_M, _WARP_MOST)
     return events
 
 
@@ -295,9 +310,10 @@ def _massifs(ground: tuple[Feature, ...], pole: Pole) -> Floats:
         event[ev.X], event[ev.Y] = lonlat_to_xy(feature.lon_deg, feature.lat_deg, pole)
         event[ev.SCALE] = scale_factor(event[ev.X], event[ev.Y])
         event[ev.RADIUS] = 0.5 * feature.diameter_m
-        event[ev.OUTER] = event[ev.RADIUS] + 1.5 * feature.relief_m / _FLANK_SLOPE
+        event[ev.OUTER] = event[ev.RADIUS] + max(1.5 * feature.relief_m / _FLANK_SLOPE, event[ev.RADIUS])
         event[ev.LEVEL] = _KEPT_BY_PLATEAU if feature.diameter_m > _PLATEAU_M else _KEPT_BY_SUMMIT
         event[ev.SIZE] = feature.relief_m
+        event[ev.WARP] = min(2.0 * event[ev.OUTER] / _WARP_DIAMETER_M, _WARP_MOST)
     return events
 
 
