@@ -1,0 +1,157 @@
+"""Averages of sunlight and Earth visibility, and permanent shadow, from horizons that are never stored.
+
+Each direction of the sweep adds its share to the sums and is forgotten. Directions are independent, so the work is
+shared by direction: every worker holds an `Accumulator` for its part of the plan, and accumulators merge to the very
+same bits, in any order. The method is that of Mazarico et al. 2011 (Icarus 211, 1066) turned inside out: instead of
+comparing a stored horizon with an hourly ephemeris, the ephemeris is folded into tables once (`visibility_tables`).
+
+Two definitions are kept side by side, for they differ by several percent: the mean visible fraction of the disc, and
+the share of time with any part of it in sight (that of the published maps). How a horizon comes about is not known
+here, nor where results go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+
+from lunarsite.grid import MOON_RADIUS_M, Grid
+from lunarsite.illumination.visibility_sums import Accumulator, VisibilityModel
+from lunarsite.illumination.visibility_tables import earth_tables, sun_tables, sun_tables_by_group
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from lunarsite.illumination.ephemeris import BodyTrack
+
+_LONGITUDES = 36
+
+
+class Terrain(Protocol):
+    """What is needed of the terrain that a sweep stands on."""
+
+    @property
+    def height_m(self) -> NDArray[np.float32]:
+        """Heights, (rows, cols), NaN = no data."""
+        ...
+
+    @property
+    def x_min_m(self) -> float:
+        """Map x of the left border."""
+        ...
+
+    @property
+    def y_max_m(self) -> float:
+        """Map y of the upper border."""
+        ...
+
+    @property
+    def pixel_m(self) -> float:
+        """Pixel size."""
+        ...
+
+    @property
+    def pole(self) -> Literal["south", "north"]:
+        """Pole of the map."""
+        ...
+
+
+class Sweep(Protocol):
+    """What is needed of a horizon engine."""
+
+    @property
+    def near(self) -> Terrain:
+        """The terrain whose pixels are averaged."""
+        ...
+
+    @property
+    def observer_heights_m(self) -> Sequence[float]:
+        """Heights of the observer, one horizon each."""
+        ...
+
+    def horizon(self, azimuth_rad: float, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Tangent of the horizon's elevation in a map direction, (heights, rows, cols)."""
+        ...
+
+
+def visibility_model(
+    grid: Grid,
+    sun: BodyTrack,
+    earth: BodyTrack | None,
+    n_azimuths: int = 180,
+    *,
+    earth_step_deg: float = 1.0,
+    groups: NDArray[np.int64] | None = None,
+) -> VisibilityModel:
+    """Fold the tracks into tables for a grid.
+
+    Args:
+        grid: Pixels that will be averaged.
+        sun: The Sun's track.
+        earth: The Earth's track, or None.
+        n_azimuths: Directions for the Sun.
+        earth_step_deg: Spacing of the directions for the Earth.
+        groups: Group of each of the Sun's epochs, for averages by month, say; see `sun_tables_by_group`.
+    """
+    farthest = np.hypot(np.abs(grid.x_m()).max(), np.abs(grid.y_m()).max())
+    colatitude_deg = float(np.degrees(2.0 * np.arctan(farthest / (2.0 * MOON_RADIUS_M))))
+    longitudes = min(_LONGITUDES, n_azimuths)  # every bin must be met by a direction
+    return VisibilityModel(
+        sun=sun_tables(sun, grid.pole, longitudes=longitudes),
+        earth=None
+        if earth is None
+        else earth_tables(earth, grid.pole, largest_colatitude_deg=max(colatitude_deg, 0.5), bin_deg=earth_step_deg),
+        n_azimuths=n_azimuths,
+        groups=() if groups is None else sun_tables_by_group(sun, groups, grid.pole, longitudes=longitudes),
+    )
+
+
+def accumulate_visibility(
+    sweep: Sweep,
+    model: VisibilityModel,
+    directions: Iterable[int] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Accumulator:
+    """Sweep directions of the plan and sum them up: all of them, or one worker's part.
+
+    Args:
+        sweep: Horizon engine.
+        model: Tables and plan.
+        directions: Indices into the plan.
+        progress: Called after each direction with the number done and the number asked for.
+    """
+    chosen = list(range(model.size) if directions is None else directions)
+    accumulator = Accumulator(grid_of(sweep.near), model, len(sweep.observer_heights_m))
+    horizon: NDArray[np.float32] | None = None
+    for done, index in enumerate(chosen, start=1):
+        azimuth, _ = model.direction(index)
+        horizon = sweep.horizon(azimuth, out=horizon)
+        accumulator.add(index, horizon)
+        if progress is not None:
+            progress(done, len(chosen))
+    return accumulator
+
+
+def average_visibility(
+    sweep: Sweep,
+    sun: BodyTrack,
+    earth: BodyTrack | None,
+    n_azimuths: int = 180,
+    *,
+    earth_step_deg: float = 1.0,
+    groups: NDArray[np.int64] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, NDArray[np.generic]]:
+    """Averages over a whole plan in one process; see `Accumulator.result` for the arrays."""
+    grid = grid_of(sweep.near)
+    model = visibility_model(grid, sun, earth, n_azimuths, earth_step_deg=earth_step_deg, groups=groups)
+    return accumulate_visibility(sweep, model, progress=progress).result()
+
+
+def grid_of(terrain: Terrain) -> Grid:
+    """The grid that a terrain's heights lie on."""
+    rows, cols = terrain.height_m.shape
+    return Grid(terrain.x_min_m, terrain.y_max_m, terrain.pixel_m, rows, cols, terrain.pole)
