@@ -12,7 +12,7 @@ here, nor where results go.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from lunarsite.illumination.visibility_sums import Accumulator, VisibilityModel
 from lunarsite.illumination.visibility_tables import earth_tables, sun_tables, sun_tables_by_group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -30,50 +30,16 @@ if TYPE_CHECKING:
 _LONGITUDES = 36
 
 
-class Terrain(Protocol):
-    """What is needed of the terrain that a sweep stands on."""
-
-    @property
-    def height_m(self) -> NDArray[np.float32]:
-        """Heights, (rows, cols), NaN = no data."""
-        ...
-
-    @property
-    def x_min_m(self) -> float:
-        """Map x of the left border."""
-        ...
-
-    @property
-    def y_max_m(self) -> float:
-        """Map y of the upper border."""
-        ...
-
-    @property
-    def pixel_m(self) -> float:
-        """Pixel size."""
-        ...
-
-    @property
-    def pole(self) -> Literal["south", "north"]:
-        """Pole of the map."""
-        ...
-
-
 class Sweep(Protocol):
-    """What is needed of a horizon engine."""
+    """What is needed of a horizon engine (`lunarsite.illumination.horizon.HorizonSweep` is one)."""
 
     @property
-    def near(self) -> Terrain:
-        """The terrain whose pixels are averaged."""
-        ...
-
-    @property
-    def observer_heights_m(self) -> Sequence[float]:
-        """Heights of the observer, one horizon each."""
+    def shape(self) -> tuple[int, int, int]:
+        """Heights of the observer, rows, columns."""
         ...
 
     def horizon(self, azimuth_rad: float, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """Tangent of the horizon's elevation in a map direction, (heights, rows, cols)."""
+        """Tangent of the horizon's elevation in a map direction, (heights, rows, cols), NaN = unknown."""
         ...
 
 
@@ -111,6 +77,7 @@ def visibility_model(
 
 def accumulate_visibility(
     sweep: Sweep,
+    grid: Grid,
     model: VisibilityModel,
     directions: Iterable[int] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -119,12 +86,18 @@ def accumulate_visibility(
 
     Args:
         sweep: Horizon engine.
+        grid: The pixels that it sees from.
         model: Tables and plan.
         directions: Indices into the plan.
         progress: Called after each direction with the number done and the number asked for.
+
+    Raises:
+        ValueError: If the sweep's pixels are not the grid's, or a direction is not in the plan or asked for twice.
     """
+    if sweep.shape[1:] != grid.shape:
+        raise ValueError(f"the sweep has {sweep.shape[1:]} pixels, the grid {grid.shape}: give the near terrain's grid")
     chosen = list(range(model.size) if directions is None else directions)
-    accumulator = Accumulator(grid_of(sweep.near), model, len(sweep.observer_heights_m))
+    accumulator = Accumulator(grid, model, sweep.shape[0])
     horizon: NDArray[np.float32] | None = None
     for done, index in enumerate(chosen, start=1):
         azimuth, _ = model.direction(index)
@@ -137,6 +110,7 @@ def accumulate_visibility(
 
 def average_visibility(
     sweep: Sweep,
+    grid: Grid,
     sun: BodyTrack,
     earth: BodyTrack | None,
     n_azimuths: int = 180,
@@ -146,12 +120,5 @@ def average_visibility(
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, NDArray[np.generic]]:
     """Averages over a whole plan in one process; see `Accumulator.result` for the arrays."""
-    grid = grid_of(sweep.near)
     model = visibility_model(grid, sun, earth, n_azimuths, earth_step_deg=earth_step_deg, groups=groups)
-    return accumulate_visibility(sweep, model, progress=progress).result()
-
-
-def grid_of(terrain: Terrain) -> Grid:
-    """The grid that a terrain's heights lie on."""
-    rows, cols = terrain.height_m.shape
-    return Grid(terrain.x_min_m, terrain.y_max_m, terrain.pixel_m, rows, cols, terrain.pole)
+    return accumulate_visibility(sweep, grid, model, progress=progress).result()

@@ -1,7 +1,6 @@
 """A horizon engine without terrain, and the direct hourly average it is compared with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,28 +8,16 @@ from lunarsite.grid import MOON_RADIUS_M, Grid
 from lunarsite.illumination.ephemeris import BodyTrack
 
 
-@dataclass(frozen=True)
-class Field:
-    """Stands for terrain: only its place on the map counts."""
-
-    height_m: np.ndarray
-    x_min_m: float
-    y_max_m: float
-    pixel_m: float
-    pole: str
-
-
 class SyntheticSweep:
     """Horizons from a function of map direction, the same for every pixel or with one row of parameters each."""
 
     def __init__(self, grid: Grid, elevation_rad: Callable[[float], np.ndarray]):
-        self.near = Field(np.zeros(grid.shape, np.float32), grid.x_min_m, grid.y_max_m, grid.pixel_m, grid.pole)
-        self.observer_heights_m = (0.0,)
+        self.shape = (1, *grid.shape)
         self.elevation_rad = elevation_rad
 
     def horizon(self, azimuth_rad, out=None):
-        tangent = np.tan(np.broadcast_to(self.elevation_rad(azimuth_rad), self.near.height_m.shape))
-        return tangent.astype(np.float32)[None]
+        tangent = np.tan(np.broadcast_to(self.elevation_rad(azimuth_rad), self.shape))
+        return tangent.astype(np.float32)
 
 
 def map_vectors(grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -39,15 +26,15 @@ def map_vectors(grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     q = (x * x + y * y) / (2 * MOON_RADIUS_M) ** 2
     up = np.stack([x / MOON_RADIUS_M, y / MOON_RADIUS_M, 1 - q], axis=-1) / (1 + q)[..., None]
     # Stereographic maps are conformal: +x and +y are the derivatives of the position, rescaled.
-    ex, ey = np.zeros_like(up), np.zeros_like(up)
-    for target, axis, own in ((ex, 0, x), (ey, 1, y)):
-        target[..., axis] = 1.0 / MOON_RADIUS_M
-        target[..., 2] = -2 * own / (2 * MOON_RADIUS_M) ** 2
-        dq = 2 * own / (2 * MOON_RADIUS_M) ** 2
-        target /= (1 + q)[..., None]
-        target -= up * (dq / (1 + q))[..., None]
-        target /= np.linalg.norm(target, axis=-1, keepdims=True)
-    return up, ex, ey
+    along = []
+    for axis, own in enumerate((x, y)):
+        q_slope = 2 * own / (2 * MOON_RADIUS_M) ** 2
+        numerator = np.zeros_like(up)
+        numerator[..., axis] = 1.0 / MOON_RADIUS_M
+        numerator[..., 2] = -q_slope
+        derivative = (numerator - up * q_slope[..., None]) / (1 + q)[..., None]
+        along.append(derivative / np.linalg.norm(derivative, axis=-1, keepdims=True))
+    return up, along[0], along[1]
 
 
 def body_vectors(track: BodyTrack, pole: str) -> np.ndarray:

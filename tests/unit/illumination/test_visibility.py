@@ -51,7 +51,7 @@ def wavy(grid: Grid, amplitude_deg: float, seed: int, highest_deg: float = 3.0):
 def test_averages_agree_with_the_direct_series(cycle, pole):
     grid = cap(pole)
     horizon = wavy(grid, 2.0, seed=3, highest_deg=9.0)
-    found = average_visibility(SyntheticSweep(grid, horizon), cycle.sun, cycle.earth, 180)
+    found = average_visibility(SyntheticSweep(grid, horizon), grid, cycle.sun, cycle.earth, 180)
     up, ex, ey = map_vectors(grid)
     sun, earth = body_vectors(cycle.sun, pole), body_vectors(cycle.earth, pole)
     errors, psr_right = [], []
@@ -76,7 +76,7 @@ def test_the_jacobian_is_needed(cycle):
     # A wall all around except in one direction: without the Jacobian the share of that direction is off by 3 %.
     grid = Grid(250_000.0, 10_000.0, 20_000.0, 1, 1)
     horizon = lambda a: np.where(np.cos(a) > 0.5, np.radians(-3.0), np.radians(30.0))  # noqa: E731
-    found = average_visibility(SyntheticSweep(grid, horizon), cycle.sun, None, 720)
+    found = average_visibility(SyntheticSweep(grid, horizon), grid, cycle.sun, None, 720)
     up, ex, ey = map_vectors(grid)
     frame = up[0, 0], ex[0, 0], ey[0, 0]
     mean, any_part, _ = direct_average(frame, body_vectors(cycle.sun, "south"), cycle.sun, horizon)
@@ -87,7 +87,7 @@ def test_the_jacobian_is_needed(cycle):
 
 def test_flat_ground_at_the_pole_sees_half(cycle):
     grid = Grid(-50.0, 50.0, 100.0, 1, 1)
-    found = average_visibility(SyntheticSweep(grid, lambda a: 0.0), cycle.sun, cycle.earth, 36)
+    found = average_visibility(SyntheticSweep(grid, lambda a: 0.0), grid, cycle.sun, cycle.earth, 36)
     # On level ground at the pole the Sun's latitude alone decides; the parallax takes 0.0007 deg.
     latitude = -cycle.sun.lat_deg - np.degrees(cycle.sun.parallax_rad)
     expected = disc_fraction(latitude / cycle.sun.radius_deg).mean()
@@ -103,7 +103,7 @@ def test_flat_ground_at_the_pole_sees_half(cycle):
 def test_a_level_horizon_gives_known_sky_and_shadow(year, degrees, row):
     grid = Grid(-304_000.0 + row * 60_800.0, 30_400.0, 60_800.0, 1, 1)
     model = visibility_model(grid, year.sun, None, 36)
-    found = accumulate_visibility(SyntheticSweep(grid, lambda a: np.radians(degrees)), model).result()
+    found = accumulate_visibility(SyntheticSweep(grid, lambda a: np.radians(degrees)), grid, model).result()
     assert found["sky_view"][0, 0, 0] == pytest.approx(np.cos(np.radians(max(degrees, 0.0))) ** 2, abs=1e-5)
     assert 0.0 <= found["sun_mean"][0, 0, 0] <= found["sun_any"][0, 0, 0] + 2e-3 <= 1.0 + 2e-3
     # The Sun never climbs above the colatitude plus its highest latitude.
@@ -118,12 +118,12 @@ def test_a_level_horizon_gives_known_sky_and_shadow(year, degrees, row):
 def test_a_wall_towards_the_earth_hides_it_and_only_it(year):
     grid = Grid(-60_000.0, 60_000.0, 30_000.0, 4, 4)
     wall = lambda a: np.radians(40.0 if abs(a - np.pi / 2) < np.radians(25.0) else -10.0)  # noqa: E731
-    found = average_visibility(SyntheticSweep(grid, wall), year.sun, year.earth, 360)
+    found = average_visibility(SyntheticSweep(grid, wall), grid, year.sun, year.earth, 360)
     assert (found["earth_any"] == 0.0).all()
     # 50 of 360 degrees of direction are walled; the Jacobian shifts that by some percent.
     assert found["sun_any"] == pytest.approx(1.0 - 50.0 / 360.0, abs=0.012)
     opposite = lambda a: np.radians(40.0 if abs(a - 1.5 * np.pi) < np.radians(25.0) else -30.0)  # noqa: E731
-    open_sky = average_visibility(SyntheticSweep(grid, opposite), year.sun, year.earth, 360)
+    open_sky = average_visibility(SyntheticSweep(grid, opposite), grid, year.sun, year.earth, 360)
     assert open_sky["earth_mean"] == pytest.approx(1.0, abs=1e-3)
 
 
@@ -133,7 +133,9 @@ def test_earth_stands_over_longitude_zero_at_both_poles(year):
         assert np.cos(azimuths - towards).min() > np.cos(np.radians(20.0))
         grid = cap(pole, n=2)
         wall = lambda a, t=towards: np.radians(40.0 if np.cos(a - t) > 0.9 else -10.0)  # noqa: E731
-        assert (average_visibility(SyntheticSweep(grid, wall), year.sun, year.earth, 36)["earth_any"] == 0.0).all()
+        assert (
+            average_visibility(SyntheticSweep(grid, wall), grid, year.sun, year.earth, 36)["earth_any"] == 0.0
+        ).all()
 
 
 @pytest.mark.parametrize("parts", [2, 8])
@@ -142,8 +144,8 @@ def test_workers_parts_merge_to_the_same_bits(year, parts):
     sweep = SyntheticSweep(grid, wavy(grid, 3.0, seed=5))
     groups = (np.arange(len(year.sun)) * 3 // len(year.sun)).astype(np.int64)
     model = visibility_model(grid, year.sun, year.earth, 60, groups=groups)
-    whole = accumulate_visibility(sweep, model).result()
-    shards = [accumulate_visibility(sweep, model, range(k, model.size, parts)) for k in range(parts)]
+    whole = accumulate_visibility(sweep, grid, model).result()
+    shards = [accumulate_visibility(sweep, grid, model, range(k, model.size, parts)) for k in range(parts)]
     total = shards[-1]
     for shard in shards[:-1]:
         total.absorb({name: array.copy() for name, array in shard.state().items()})
@@ -155,7 +157,7 @@ def test_groups_average_to_the_whole_and_match_their_own_series(cycle):
     grid = cap(n=4)
     horizon = wavy(grid, 3.0, seed=9)
     month = cycle.times.astype("datetime64[M]").astype(np.int64) % 12
-    found = average_visibility(SyntheticSweep(grid, horizon), cycle.sun, None, 180, groups=month)
+    found = average_visibility(SyntheticSweep(grid, horizon), grid, cycle.sun, None, 180, groups=month)
     assert found["sun_groups"].shape == (1, 12, 4, 4)
     share = np.bincount(month) / month.size
     whole = np.einsum("hgij,g->hij", found["sun_groups"], share)
@@ -176,7 +178,7 @@ def test_unknown_ground_stays_unknown(year):
         elevation[1, 2] = np.nan
         return elevation
 
-    found = average_visibility(SyntheticSweep(grid, horizon), year.sun, year.earth, 36)
+    found = average_visibility(SyntheticSweep(grid, horizon), grid, year.sun, year.earth, 36)
     for name, array in found.items():
         unknown = array[0] == 255 if name == "psr" else np.isnan(array[0])
         assert unknown.sum() == 1, name
@@ -193,7 +195,7 @@ def test_heights_are_independent(year):
         both.add(index, np.concatenate([low.horizon(azimuth), high.horizon(azimuth)]))
     found = both.result()
     for height, sweep in enumerate((low, high)):
-        alone = accumulate_visibility(sweep, model).result()
+        alone = accumulate_visibility(sweep, grid, model).result()
         for name in alone:
             np.testing.assert_array_equal(found[name][height], alone[name][0])
 
@@ -282,12 +284,12 @@ def test_progress_counts_directions(year):
     grid = cap(n=2)
     seen: list[tuple[int, int]] = []
     model = visibility_model(grid, year.sun, None, 36)
-    accumulate_visibility(SyntheticSweep(grid, lambda a: 0.0), model, [3, 7], lambda *done: seen.append(done))
+    accumulate_visibility(SyntheticSweep(grid, lambda a: 0.0), grid, model, [3, 7], lambda *done: seen.append(done))
     assert seen == [(1, 2), (2, 2)]
 
 
 def test_a_track_of_one_epoch_is_counted_whole():
     track = BodyTrack(np.array([33.0]), np.array([-1.2]), np.array([1.5e11]), np.array([0.266]))
     grid = cap(n=2)
-    found = average_visibility(SyntheticSweep(grid, lambda a: np.radians(-20.0)), track, None, 36)
+    found = average_visibility(SyntheticSweep(grid, lambda a: np.radians(-20.0)), grid, track, None, 36)
     assert found["sun_any"] == pytest.approx(1.0, abs=0.03)
