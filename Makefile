@@ -1,0 +1,61 @@
+# `make` on a fresh machine needs Python 3.11 to 3.13 and a network or a package mirror; everything else it installs into
+# .venv, once, at the versions in constraints.txt.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3
+VENV ?= .venv
+CORES ?= all
+BIN := $(VENV)/bin
+REFERENCE := workflow/runs/reference.yaml
+INSTALL = $(BIN)/python -m pip install --quiet --compile --constraint constraints.txt --editable
+
+.PHONY: help run test lint format benchmark reference config clean
+
+help:  ## Say what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+run: $(VENV)/.run  ## Make the default run: the synthetic south pole, results in results/default/
+	$(BIN)/snakemake --cores $(CORES)
+
+test: $(VENV)/.dev  ## Run the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev  ## Check style, types and the workflow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: $(VENV)/.dev  ## Format code and workflow
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+benchmark: $(VENV)/.dev  ## Measure speed and memory against peers, then the rules of the runs made so far
+	for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+reference: $(VENV)/.dev  ## Run the pipeline on the reference data beside the checkout and check it
+	$(BIN)/snakemake --cores $(CORES) --configfile $(REFERENCE)
+	LUNARSITE_REFERENCE_RUN=results/reference $(BIN)/python -m pytest tests/reference
+
+config: $(VENV)/.run  ## Write config.yaml and config.schema.json from lunarsite/settings.py
+	$(BIN)/python -m lunarsite.settings
+
+clean:  ## Remove the virtual environment and caches (results stay)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build ./*.egg-info
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
+	  { echo "lunarsite needs Python 3.11, 3.12 or 3.13; this is $$($(PYTHON) --version). Set PYTHON=python3.12, say."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) '.[workflow]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) '.[workflow,web,dev]'
+	touch $(VENV)/.run $@

@@ -1,0 +1,53 @@
+"""The pipeline: plain `snakemake --cores all` makes the default run, an overlay (--configfile) any other.
+
+This file and workflow/rules know paths, resources and environments. What a stage computes and which settings it reads
+stand in its signature in the package.
+"""
+
+import os
+import shlex
+import sys
+
+from snakemake.utils import min_version
+
+min_version("9.10")
+
+# The package beside this file is the one that runs, wherever snakemake itself is installed.
+sys.path.insert(0, workflow.basedir)
+
+import lunarsite.settings
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+SETTINGS = lunarsite.settings.parse(config)
+RUN = SETTINGS.run
+RESULTS = f"results/{RUN}"
+RESOURCES = os.path.relpath(f"{workflow.basedir}/resources")
+
+# --use-conda drops PYTHONPATH, so every job sets it; numba has no other way to learn of a job's threads.
+shell.executable("bash")
+shell.prefix(
+    f"set -euo pipefail; export PYTHONPATH={shlex.quote(workflow.basedir)} NUMBA_NUM_THREADS=$OMP_NUM_THREADS; "
+)
+
+
+wildcard_constraints:
+    shard=r"\d+",
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/source.smk"
+include: "workflow/rules/terrain.smk"
+include: "workflow/rules/illumination.smk"
+include: "workflow/rules/site.smk"
+include: "workflow/rules/validate.smk"
+include: "workflow/rules/publish.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/publish/report.html",
+        f"{RESULTS}/publish/catalog.json",

@@ -1,0 +1,63 @@
+"""Cells with their features and labels, and the scorer."""
+
+
+rule site_cells:
+    input:
+        dem=f"{RESULTS}/terrain/dem.tif",
+        slope=f"{RESULTS}/terrain/slope.tif",
+        roughness=f"{RESULTS}/terrain/roughness.tif",
+        elevation_error=ELEVATION_ERROR,
+        sun_mean=f"{RESULTS}/illumination/sun_mean.tif",
+        sun_any=f"{RESULTS}/illumination/sun_any.tif",
+        earth_any=f"{RESULTS}/illumination/earth_any.tif",
+        psr=f"{RESULTS}/illumination/psr.tif",
+        craters=CRATERS,
+    output:
+        cells=f"{RESULTS}/site/cells.parquet",
+    log:
+        f"{RESULTS}/log/site-cells.log",
+    benchmark:
+        f"{RESULTS}/benchmark/site-cells.tsv"
+    conda:
+        "../../envs/site.yaml"
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        run=RUN,
+        settings=settings_of("site-cells"),
+        code=code_of("site-cells"),
+        inputs=inputs,
+        outputs=outputs,
+    shell:
+        "python -m lunarsite site-cells --in {params.inputs:q} --out {params.outputs:q}"
+        " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+rule site_scores:
+    input:
+        cells=f"{RESULTS}/site/cells.parquet",
+    output:
+        scores=f"{RESULTS}/site/scores.parquet",
+        scorer=f"{RESULTS}/site/scorer.ubj",
+        record=f"{RESULTS}/site/scorer.json",
+    log:
+        f"{RESULTS}/log/site-scores.log",
+    benchmark:
+        f"{RESULTS}/benchmark/site-scores.tsv"
+    conda:
+        "../../envs/site.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        run=RUN,
+        settings=settings_of("site-scores"),
+        code=code_of("site-scores"),
+        inputs=inputs,
+        outputs=outputs,
+    shell:
+        "python -m lunarsite site-scores --in {params.inputs:q} --out {params.outputs:q}"
+        " --settings {params.settings:q} --run {params.run} --log {log}"
