@@ -35,6 +35,7 @@ shell.prefix(
 
 wildcard_constraints:
     shard=r"\d+",
+    height=r"(_[\d.]+m)?",
 
 
 include: "workflow/rules/common.smk"

@@ -1,4 +1,10 @@
-"""Light, Earth view and permanent shadow: the azimuths are swept in shards, and their sums gathered."""
+"""Light, Earth view and permanent shadow: the directions are swept in shards, and the shards' sums gathered."""
+
+# The first height's rasters carry the plain names, such as sun_mean.tif; the others' name theirs: sun_mean_10m.tif.
+HEIGHTS = [
+    "",
+    *(f"_{height:g}m" for height in SETTINGS.illumination.observer_heights_m[1:]),
+]
 
 
 rule illumination_sweep:
@@ -6,14 +12,14 @@ rule illumination_sweep:
         dem=f"{RESULTS}/terrain/dem.tif",
         far_dem=FAR_DEM,
     output:
-        partial=f"{RESULTS}/illumination/partial_{{shard}}.tif",
+        partial=f"{RESULTS}/illumination/partial_{{shard}}.h5",
     log:
         f"{RESULTS}/log/illumination-sweep_{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmark/illumination-sweep_{{shard}}.tsv"
     conda:
         "../../envs/illumination.yaml"
-    threads: 2
+    threads: 8
     resources:
         mem_mb=4000,
         runtime=120,
@@ -30,17 +36,23 @@ rule illumination_sweep:
 
 rule illumination_gather:
     input:
-        partials=expand(f"{RESULTS}/illumination/partial_{{shard}}.tif", shard=range(SETTINGS.illumination.shards)),
+        partials=expand(
+            f"{RESULTS}/illumination/partial_{{shard}}.h5",
+            shard=range(SETTINGS.illumination.shards),
+        ),
     output:
-        sun_mean=f"{RESULTS}/illumination/sun_mean.tif",
-        sun_any=f"{RESULTS}/illumination/sun_any.tif",
-        earth_mean=f"{RESULTS}/illumination/earth_mean.tif",
-        earth_any=f"{RESULTS}/illumination/earth_any.tif",
-        psr=f"{RESULTS}/illumination/psr.tif",
+        sun_mean=f"{RESULTS}/illumination/sun_mean{{height}}.tif",
+        sun_any=f"{RESULTS}/illumination/sun_any{{height}}.tif",
+        earth_mean=f"{RESULTS}/illumination/earth_mean{{height}}.tif",
+        earth_any=f"{RESULTS}/illumination/earth_any{{height}}.tif",
+        psr=f"{RESULTS}/illumination/psr{{height}}.tif",
+        psr_margin=f"{RESULTS}/illumination/psr_margin{{height}}.tif",
+        sky_view=f"{RESULTS}/illumination/sky_view{{height}}.tif",
+        sun_months=(f"{RESULTS}/illumination/sun_months{{height}}.tif" if SETTINGS.illumination.months else []),
     log:
-        f"{RESULTS}/log/illumination-gather.log",
+        f"{RESULTS}/log/illumination-gather{{height}}.log",
     benchmark:
-        f"{RESULTS}/benchmark/illumination-gather.tsv"
+        f"{RESULTS}/benchmark/illumination-gather{{height}}.tsv"
     conda:
         "../../envs/illumination.yaml"
     resources:
@@ -50,8 +62,9 @@ rule illumination_gather:
         run=RUN,
         settings=settings_of("illumination-gather"),
         code=code_of("illumination-gather"),
+        height=lambda wildcards: HEIGHTS.index(wildcards.height),
         inputs=inputs,
         outputs=outputs,
     shell:
         "python -m lunarsite illumination-gather --in {params.inputs:q} --out {params.outputs:q}"
-        " --settings {params.settings:q} --run {params.run} --log {log}"
+        " --settings {params.settings:q} --run {params.run} --height {params.height} --log {log}"
