@@ -200,15 +200,8 @@ def _files(parameters: Sequence[Parameter], call: Mapping[str, Any], kind: str) 
 
 
 def _kind(spec: Any) -> Any:
-    """Return the artefact module that reads and validates files under a contract of this type."""
-    modules = {
-        "RasterSpec": "raster",
-        "TableSpec": "table",
-        "TilesSpec": "tiles",
-        "ModelSpec": "model",
-        "RecordSpec": "record",
-    }
-    return importlib.import_module(f"lunarsite.artefact.{modules[type(spec).__name__]}")
+    """Return the artefact module that defines a contract's type: it reads and validates files under it."""
+    return importlib.import_module(type(spec).__module__)
 
 
 def _start_log(path: Path | None) -> None:

@@ -127,8 +127,12 @@ class IlluminationSettings(Section):
     """Directions in which horizons are swept."""
     near_samples: Annotated[int, Field(ge=1, le=256)] = 32
     """Samples next to the observer that are marched exactly."""
-    observer_height_m: Annotated[float, Field(ge=0.0, le=1_000.0)] = 0.0
-    """Height of the observer above the ground, metres."""
+    earth_step_deg: Annotated[float, Field(ge=0.1, le=2.0)] = 1.0
+    """Spacing of the directions in which the Earth is seen, degrees."""
+    observer_heights_m: Annotated[tuple[Annotated[float, Field(ge=0.0, le=1_000.0)], ...], Field(min_length=1)] = (0.0,)
+    """Heights of the observer above the ground, metres. The first is the one that rules and features read."""
+    months: bool = False
+    """Whether to average by calendar month as well (twelve bands)."""
     shards: Annotated[int, Field(ge=1, le=360)] = 2
     """Jobs among which the azimuths are dealt out."""
 

@@ -6,6 +6,7 @@ Names follow results/<run>/; each contract's `name` is what the stamp of its fil
 from __future__ import annotations
 
 from lunarsite.artefact.model import ModelSpec
+from lunarsite.artefact.partial import PartialSpec
 from lunarsite.artefact.raster import Band, RasterSpec
 from lunarsite.artefact.record import RecordSpec
 from lunarsite.artefact.table import Column, TableSpec
@@ -32,6 +33,18 @@ EARTH_MEAN = RasterSpec(
 EARTH_ANY = RasterSpec(
     "earth_any", (Band("earth_any", "1", 0.0, 1.0),), description="Share of time with any part of the Earth"
 )
+SUN_MONTHS = RasterSpec(
+    "sun_months",
+    tuple(Band(f"sun_mean_month_{month:02d}", "1", 0.0, 1.0) for month in range(1, 13)),
+    description="Mean visible fraction of the Sun's disc by calendar month (UTC)",
+)
+SKY_VIEW = RasterSpec("sky_view", (Band("sky_view", "1", 0.0, 1.0),), description="Sky-view factor of level ground")
+PSR_MARGIN = RasterSpec(
+    "psr_margin",
+    (Band("psr_margin_deg", "deg", -180.0, 180.0),),
+    description="How far the Sun's upper limb stays below the horizon at its closest; negative where it rises",
+)
+ILLUMINATION_PARTIAL = PartialSpec("illumination_partial")
 PSR = RasterSpec("psr", (Band("psr", "class", 0.0, 1.0),), "uint8", "1 = permanently shadowed, 0 = lit at some time")
 
 CRATERS = TableSpec(
@@ -107,5 +120,6 @@ SCORES = TableSpec(
 )
 SCORER = ModelSpec("scorer", "ubj")
 
+SOURCE_RECORD = RecordSpec(name="source", metrics=("dem_valid_share", "far_dem_valid_share", "craters"))
 SCORER_RECORD = RecordSpec(name="scorer_record")
 ARTEMIS_RECORD = RecordSpec(name="artemis")

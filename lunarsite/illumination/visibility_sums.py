@@ -245,7 +245,7 @@ class Accumulator:
         for name, total in self.sums.items():
             body: Body = "earth" if name.startswith("earth") else "sun"
             scale = self._scale(body) * (self.model.n_azimuths if body == "sun" else 1)
-            values = np.minimum(total * np.float32(1.0 / scale), np.float32(1.0))
+            values = np.minimum(total * (1.0 / scale), 1.0).astype(np.float32)
             if name == "sun_groups":
                 values = np.moveaxis(values, -1, 1)
                 fractions[name] = np.where(known[:, None], values, np.float32(np.nan))

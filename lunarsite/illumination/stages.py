@@ -1,0 +1,175 @@
+"""Stages of the illumination room: azimuths are swept in shards, and the shards' sums gathered into rasters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from lunarsite.artefact.contracts import (
+    DEM,
+    EARTH_ANY,
+    EARTH_MEAN,
+    FAR_DEM,
+    ILLUMINATION_PARTIAL,
+    PSR,
+    PSR_MARGIN,
+    SKY_VIEW,
+    SUN_ANY,
+    SUN_MEAN,
+    SUN_MONTHS,
+)
+from lunarsite.settings import IlluminationSettings
+from lunarsite.stage import Input, Job, Output, stage
+
+if TYPE_CHECKING:
+    from lunarsite.grid import Grid
+    from lunarsite.illumination.visibility_sums import VisibilityModel
+
+_BLOCK_ROWS = 512
+
+
+@stage
+def sweep(
+    job: Job,
+    illumination: IlluminationSettings,
+    dem: Annotated[Path, Input(DEM)],
+    far_dem: Annotated[Path | None, Input(FAR_DEM)],
+    partial: Annotated[Path, Output(ILLUMINATION_PARTIAL)],
+    shard: int,
+) -> None:
+    """Sweep one shard of the directions and write their sums."""
+    from lunarsite import grid
+    from lunarsite.artefact import partial as partials
+    from lunarsite.illumination.horizon import HorizonSweep
+    from lunarsite.illumination.visibility import accumulate_visibility
+
+    near, lattice = _terrain(dem, DEM)
+    far = None if far_dem is None else _terrain(far_dem, FAR_DEM)[0]
+    if far is None:
+        job.log.warning("no far field: horizons beyond the border of the elevation model are the bare sphere's")
+    horizons = HorizonSweep(
+        near, far, observer_heights_m=illumination.observer_heights_m, near_samples=illumination.near_samples
+    )
+    model = _model(illumination, lattice)
+    directions = grid.shard(model.size, shard, illumination.shards)
+    job.log.info("%d of %d directions over %d x %d pixels", len(directions), model.size, *lattice.shape)
+    sums = accumulate_visibility(horizons, lattice, model, directions, lambda n, of: job.progress(n, of, "direction"))
+    partials.write(
+        partial, ILLUMINATION_PARTIAL, sums.state(), _plan(illumination, lattice), job.stamp(ILLUMINATION_PARTIAL)
+    )
+
+
+@stage
+def gather(
+    job: Job,
+    illumination: IlluminationSettings,
+    partials: Annotated[tuple[Path, ...], Input(ILLUMINATION_PARTIAL)],
+    sun_mean: Annotated[Path, Output(SUN_MEAN)],
+    sun_any: Annotated[Path, Output(SUN_ANY)],
+    earth_mean: Annotated[Path, Output(EARTH_MEAN)],
+    earth_any: Annotated[Path, Output(EARTH_ANY)],
+    psr: Annotated[Path, Output(PSR)],
+    psr_margin: Annotated[Path, Output(PSR_MARGIN)],
+    sky_view: Annotated[Path, Output(SKY_VIEW)],
+    sun_months: Annotated[Path | None, Output(SUN_MONTHS)],
+    height: int,
+) -> None:
+    """Add up the shards' sums and write the averages for one of the observer's heights (by its index)."""
+    from contextlib import ExitStack
+
+    from lunarsite.artefact import partial, raster
+
+    targets: dict[str, tuple[Path | None, Any]] = {
+        "sun_mean": (sun_mean, SUN_MEAN),
+        "sun_any": (sun_any, SUN_ANY),
+        "earth_mean": (earth_mean, EARTH_MEAN),
+        "earth_any": (earth_any, EARTH_ANY),
+        "psr": (psr, PSR),
+        "psr_margin_deg": (psr_margin, PSR_MARGIN),
+        "sky_view": (sky_view, SKY_VIEW),
+        "sun_groups": (sun_months, SUN_MONTHS),
+    }
+    with ExitStack() as stack:
+        sources = [stack.enter_context(partial.opened(path, ILLUMINATION_PARTIAL)) for path in partials]
+        lattice = _common_grid(sources, illumination)
+        writers = {
+            name: stack.enter_context(raster.creating(path, spec, lattice, job.stamp(spec)))
+            for name, (path, spec) in targets.items()
+            if path is not None
+        }
+        model = _model(illumination, lattice)
+        for start in range(0, lattice.rows, _BLOCK_ROWS):
+            rows = slice(start, min(start + _BLOCK_ROWS, lattice.rows))
+            averages = _gathered(sources, model, lattice, rows, height)
+            for name, writer in writers.items():
+                bands = averages[name].reshape(-1, rows.stop - rows.start, lattice.cols)
+                for band, values in zip(writer.spec.bands, bands, strict=True):
+                    writer.write(values, band.name, (rows, slice(0, lattice.cols)))
+            job.progress(rows.stop, lattice.rows, "row")
+
+
+def _terrain(path: Path, spec: Any) -> tuple[Any, Grid]:
+    from lunarsite.artefact import raster
+    from lunarsite.illumination.horizon import Terrain
+
+    with raster.opened(path, spec) as source:
+        lattice = source.grid
+        return Terrain(source.read(), lattice.x_min_m, lattice.y_max_m, lattice.pixel_m, lattice.pole), lattice
+
+
+def _model(illumination: IlluminationSettings, lattice: Grid) -> VisibilityModel:
+    import numpy as np
+
+    from lunarsite.illumination.ephemeris import ephemeris
+    from lunarsite.illumination.visibility import visibility_model
+
+    span = illumination.span
+    sky = ephemeris(span.start_utc, span.years, span.step_h)
+    months = sky.times.astype("datetime64[M]").astype(np.int64) % 12 if illumination.months else None
+    return visibility_model(
+        lattice,
+        sky.sun,
+        sky.earth,
+        illumination.azimuths,
+        earth_step_deg=illumination.earth_step_deg,
+        groups=months,
+    )
+
+
+def _plan(illumination: IlluminationSettings, lattice: Grid) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {"grid": asdict(lattice), "illumination": illumination.model_dump(mode="json")}
+
+
+def _common_grid(sources: list[Any], illumination: IlluminationSettings) -> Grid:
+    import json
+
+    from lunarsite.artefact.stamp import ArtefactError
+    from lunarsite.grid import Grid
+
+    mend = "rerun the shards with the settings of this run"
+    if len(sources) != illumination.shards:
+        raise ArtefactError(f"{len(sources)} partials given, the settings have {illumination.shards} shards; {mend}")
+    first = sources[0]
+    for source in sources[1:]:
+        if source.plan != first.plan:
+            raise ArtefactError(f"{source.path}: was swept under another plan than {first.path}; {mend}")
+    plan = json.loads(first.plan)
+    if plan["illumination"] != illumination.model_dump(mode="json"):
+        raise ArtefactError(f"{first.path}: was swept under other settings; {mend}")
+    return Grid(**plan["grid"])
+
+
+def _gathered(sources: list[Any], model: VisibilityModel, lattice: Grid, rows: slice, height: int) -> dict[str, Any]:
+    """Averages of a block of rows for one height, by name: (rows, cols), or (groups, rows, cols)."""
+    from dataclasses import replace
+
+    from lunarsite.illumination.visibility_sums import Accumulator
+
+    block = replace(lattice, y_max_m=lattice.y_max_m - rows.start * lattice.pixel_m, rows=rows.stop - rows.start)
+    total = Accumulator(block, model)
+    for source in sources:
+        part = (slice(height, height + 1), rows)
+        total.absorb({n: source.read(n) if n == "done" else source.read(n, part) for n in source.names()})
+    return {name: values[0] for name, values in total.result().items()}
