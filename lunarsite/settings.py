@@ -205,9 +205,29 @@ class ArtemisSettings(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
 
 
+class IlluminationReferenceSettings(Section):
+    """Agreement of light, Earth view and permanent shadow with published references, where a run has them."""
+
+    table: Path | None = None
+    """CSV of cell means: x_m, y_m, avg_illumination_pct, earth_visibility_pct (and others, which are left alone)."""
+    table_cell_m: Positive = 4_960.0
+    """Side of the table's cells, map metres."""
+    table_factor: Annotated[float, Field(gt=0.0, le=2.0)] = 1.0
+    """What the table's percentages must be multiplied by to be percent of time."""
+    table_rim_m: Annotated[float, Field(ge=0.0)] = 0.0
+    """Cells closer than this to the table's border are left out: they may be means over a part of the cell only."""
+    psr_polygons: Path | None = None
+    """Vector file of permanently shadowed regions on the polar map."""
+    psr_min_area_km2: Annotated[float, Field(ge=0.0)] = 5.0
+    """Smallest region that the polygons hold, km2 in the map plane; ours are cut at the same size."""
+    psr_x_min_m: float | None = None
+    """The polygons hold regions whose centroid lies at or beyond this map x, metres; without it they are complete."""
+
+
 class ValidateSettings(Section):
     """Verdicts."""
 
+    illumination: IlluminationReferenceSettings = IlluminationReferenceSettings()
     artemis: ArtemisSettings = ArtemisSettings()
 
 

@@ -121,5 +121,17 @@ SCORES = TableSpec(
 SCORER = ModelSpec("scorer", "ubj")
 
 SOURCE_RECORD = RecordSpec(name="source", metrics=("dem_valid_share", "far_dem_valid_share", "craters"))
+ILLUMINATION_CELLS = TableSpec(
+    "illumination_cells",
+    (
+        Column("x_m", "float64", "m"),
+        Column("y_m", "float64", "m"),
+        *(
+            Column(f"{name}_pct", "float64", "%", nullable=True, valid_min=0.0, valid_max=100.0)
+            for name in ("sun_reference", "earth_reference", "sun_mean", "sun_any", "earth_mean", "earth_any")
+        ),
+    ),
+)
+ILLUMINATION_RECORD = RecordSpec(name="illumination")
 SCORER_RECORD = RecordSpec(name="scorer_record")
 ARTEMIS_RECORD = RecordSpec(name="artemis")

@@ -1,0 +1,170 @@
+"""Computed light, Earth view and permanent shadow against published references.
+
+Cell means are compared with a table of the published averages, permanent shadow with published polygons and areas.
+Every agreement stands beside what a trivial guess reaches: the reference's own mean at that latitude for the averages,
+displaced copies of our mask for the polygons. How the averages were computed is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from lunarsite.grid import MOON_RADIUS_M, Grid, xy_to_lonlat
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+PUBLISHED_PSR_KM2 = (
+    ("Mazarico et al. 2011, 240 m", 16_055.0),
+    ("Barker et al. 2023, 20 m", 20_800.0),
+    ("O'Brien & Byrne 2022, 30 m", 20_900.0),
+)
+"""Permanently shadowed area south of 80 S; finer elevation models find more of it."""
+
+
+def cell_means(values: NDArray[np.float32], grid: Grid, x_m: Floats, y_m: Floats, cell_m: float) -> Floats:
+    """Return exact area-weighted means of a raster over square cells that need not align with its pixels.
+
+    The raster is taken as constant within a pixel; its double integral, interpolated linearly between pixel corners,
+    is then exact. A cell that reaches beyond the raster or holds a pixel without data is NaN.
+
+    Args:
+        values: (rows, cols), NaN = no data.
+        grid: Its grid.
+        x_m: (n,) map x of the cells' centres.
+        y_m: (n,) map y of the cells' centres.
+        cell_m: Side of the cells, map metres.
+    """
+    unknown = np.isnan(values)
+    sums = [_integral(np.where(unknown, 0.0, values)), _integral(unknown.astype(np.float64))]
+    left, right = ((x_m + side * 0.5 * cell_m - grid.x_min_m) / grid.pixel_m for side in (-1, 1))
+    top, bottom = ((grid.y_max_m - y_m + side * 0.5 * cell_m) / grid.pixel_m for side in (-1, 1))
+    corners = ((bottom, right, 1.0), (top, right, -1.0), (bottom, left, -1.0), (top, left, 1.0))
+    total, missing = (
+        sum(sign * ndimage.map_coordinates(one, (row, col), order=1, mode="nearest") for row, col, sign in corners)
+        for one in sums
+    )
+    outside = (left < -1e-9) | (top < -1e-9) | (right > grid.cols + 1e-9) | (bottom > grid.rows + 1e-9)
+    means = total / (cell_m / grid.pixel_m) ** 2
+    return np.where(outside | (missing > 1e-6), np.nan, means)
+
+
+def _integral(values: NDArray[np.floating]) -> Floats:
+    padded = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
+    np.cumsum(np.cumsum(values, axis=0, dtype=np.float64), axis=1, out=padded[1:, 1:])
+    return padded
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well values agree with a reference; all in the reference's unit, but the correlation."""
+
+    n: int
+    bias: float
+    rms: float
+    correlation: float
+    baseline_rms: float
+    """RMS of the reference about its mean in the same ring of latitude: what latitude alone explains."""
+
+
+def agreement(ours: Floats, reference: Floats, lat_deg: Floats, ring_deg: float = 0.5) -> Agreement:
+    """Compare values with a reference where both are known.
+
+    Raises:
+        ValueError: Fewer than three pairs are known.
+    """
+    known = np.isfinite(ours) & np.isfinite(reference)
+    if known.sum() < 3:
+        raise ValueError(f"{int(known.sum())} cells have both a value and a reference; at least three are needed")
+    mine, other = ours[known], reference[known]
+    difference = mine - other
+    ring = np.floor(lat_deg[known] / ring_deg)
+    ring_mean = pd.Series(other).groupby(ring).transform("mean").to_numpy()
+    return Agreement(
+        int(known.sum()),
+        float(difference.mean()),
+        float(np.sqrt(np.mean(difference**2))),
+        float(np.corrcoef(mine, other)[0, 1]),
+        float(np.sqrt(np.mean((other - ring_mean) ** 2))),
+    )
+
+
+def by_bin(
+    ours: Floats, reference: Floats, axis: Floats, edges: Sequence[float]
+) -> list[dict[str, float | int | None]]:
+    """Return count, bias and RMS of `ours` minus `reference` by bins of `axis`; None where a bin is empty."""
+    known = np.isfinite(ours) & np.isfinite(reference)
+    rows: list[dict[str, float | int | None]] = []
+    for low, high in pairwise(edges):
+        chosen = known & (axis >= low) & (axis < high)
+        difference = (ours - reference)[chosen]
+        empty = difference.size == 0
+        rows.append(
+            {
+                "from": low,
+                "to": high,
+                "cells": int(difference.size),
+                "bias": None if empty else float(difference.mean()),
+                "rms": None if empty else float(np.sqrt(np.mean(difference**2))),
+            }
+        )
+    return rows
+
+
+def cap_mask(grid: Grid, latitude_limit_deg: float) -> Mask:
+    """Which pixels lie at or poleward of an absolute latitude."""
+    limit_m = 2.0 * MOON_RADIUS_M * np.tan(0.5 * np.radians(90.0 - latitude_limit_deg))
+    return np.asarray(np.hypot(grid.x_m()[None, :], grid.y_m()[:, None]) <= limit_m)
+
+
+def true_area_km2(mask: Mask, grid: Grid) -> float:
+    """True area of a mask's pixels on the sphere."""
+    return float(np.sum((grid.pixel_m / grid.scale_factor()[mask]) ** 2)) / 1e6
+
+
+def large_regions(mask: Mask, grid: Grid, min_area_km2: float, x_min_m: float | None) -> Mask:
+    """Keep the regions of a mask that are as large as the reference's and lie on the side that it covers.
+
+    Regions are connected through pixels' sides; area is measured in the map plane, as the LROC product does.
+    """
+    labels, count = ndimage.label(mask)
+    size = np.bincount(labels.ravel(), minlength=count + 1)
+    keep = size * (grid.pixel_m**2 / 1e6) >= min_area_km2
+    if x_min_m is not None and count:
+        columns = np.broadcast_to(grid.x_m()[None, :], grid.shape)
+        centroid_x_m = np.bincount(labels.ravel(), columns.ravel(), count + 1) / np.maximum(size, 1)
+        keep &= centroid_x_m >= x_min_m
+    keep[0] = False
+    return np.asarray(keep[labels])
+
+
+def overlap(ours: Mask, reference: Mask) -> float:
+    """Intersection over union of two masks; NaN if both are empty."""
+    union = np.count_nonzero(ours | reference)
+    return float(np.count_nonzero(ours & reference) / union) if union else float("nan")
+
+
+def displaced_overlap(ours: Mask, reference: Mask, shift_px: int, directions: int = 8) -> list[float]:
+    """Return the overlap after shifting our mask in several directions: what as much shadow reaches by chance."""
+    angles = 2.0 * np.pi * np.arange(directions) / directions
+    moves = [(round(shift_px * np.sin(a)), round(shift_px * np.cos(a))) for a in angles]
+    return [overlap(ndimage.shift(ours, move, order=0, cval=0), reference) for move in moves]
+
+
+def rasterised(shapes: Sequence[object], grid: Grid) -> Mask:
+    """Return which pixel centres lie inside any of the polygons (shapely, on the polar map)."""
+    from rasterio.features import rasterize
+
+    return np.asarray(rasterize(shapes, out_shape=grid.shape, transform=grid.affine, dtype="uint8"), dtype=np.bool_)
+
+
+def latitudes(x_m: Floats, y_m: Floats, grid: Grid) -> Floats:
+    """Absolute latitude of map places, degrees."""
+    return np.abs(xy_to_lonlat(x_m, y_m, grid.pole)[1])
