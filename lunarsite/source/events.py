@@ -60,7 +60,7 @@ def _profile(table: Floats, node: int, level: float, distance: float) -> float:
     g = at - j
     lower = table[node, i, j] * (1.0 - g) + table[node, i, j + 1] * g
     upper = table[node, i + 1, j] * (1.0 - g) + table[node, i + 1, j + 1] * g
-    return lower * (1.0 - f) + upper * f
+    return float(lower * (1.0 - f) + upper * f)
 
 
 @nb.njit(cache=True, inline="always")
@@ -92,9 +92,10 @@ def _apply(event: Floats, table: Floats, x: float, y: float, warp_x: float, warp
     if event[KIND] == IMPACT:
         r = distance / event[RADIUS]
         kept = _KEPT_BY_IMPACT + (1.0 - _KEPT_BY_IMPACT) * _smoothstep((r - 0.5) / 0.75)
-        return kept * height + (1.0 - kept) * plane + event[SIZE] * _profile(table, int(event[NODE]), event[LEVEL], r)
+        relief = event[SIZE] * _profile(table, int(event[NODE]), event[LEVEL], r)
+        return float(kept * height + (1.0 - kept) * plane + relief)
     lift = (1.0 - event[LEVEL]) * _smoothstep((event[OUTER] - distance) / (event[OUTER] - event[RADIUS]))
-    return height + lift * (event[BASE] + event[SIZE] - _DOME_SLOPE * distance - height)
+    return float(height + lift * (event[BASE] + event[SIZE] - _DOME_SLOPE * distance - height))
 
 
 @nb.njit(cache=True)
@@ -214,4 +215,4 @@ def add_simple(craters: Any, profiles: ProfileTable, x_m: Floats, y_m: Floats, o
 def levels(profiles: ProfileTable, freshness: Floats) -> Floats:
     """Return the fractional index of a freshness in the profile table."""
     low, high = profiles.freshness[0], profiles.freshness[-1]
-    return (freshness - low) / (high - low) * (profiles.freshness.size - 1)
+    return np.asarray((freshness - low) / (high - low) * (profiles.freshness.size - 1))

@@ -11,13 +11,16 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from lunarsite.artefact import ArtefactError
+
 CRATER = "crater"
 BASIN = "basin"
 HIGH_GROUND = frozenset({"massif", "plateau", "rim", "peak", "ridge", "plain"})
+_KINDS = HIGH_GROUND | {CRATER, BASIN}
 _COLUMNS = ("name", "kind", "lat_deg", "lon_deg", "diameter_m", "relief_m", "source")
 
 
-class FeatureError(ValueError):
+class FeatureError(ArtefactError):
     """A table of named features that cannot be used; the message names file, line and field."""
 
 
@@ -54,7 +57,7 @@ def read_features(path: Path) -> tuple[Feature, ...]:
 
 def _feature(row: dict[str, str], where: str) -> Feature:
     numbers = {column: _number(row, column, where) for column in ("lat_deg", "lon_deg", "diameter_m", "relief_m")}
-    if row["kind"] not in HIGH_GROUND | {CRATER, BASIN}:
+    if row["kind"] not in _KINDS:
         raise FeatureError(
             f"{where}: kind {row['kind']!r} is unknown; it is one of crater, basin, {sorted(HIGH_GROUND)}"
         )

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# A cubic B-spline over unit-variance white values has the variance (151/315) per axis, averaged over phases.
-_BSPLINE_VARIANCE = 151.0 / 315.0
+# A cubic B-spline over unit-variance white values has the variance 151/315 per axis, averaged over phases: in two
+# dimensions that is the standard deviation.
+_BSPLINE_RMS = 151.0 / 315.0
 # Octaves are shifted against each other by an irrational step, lest their lattices' nodes coincide anywhere.
 _GOLDEN = 0.6180339887498949
 _SILVER = 0.7548776662466927
@@ -98,7 +99,7 @@ def _add_at_points(key: Any, u: Floats, v: Floats, amplitude: float, out: Floats
 
 def octave_key(seed: int, stream: int, octave: int) -> np.uint64:
     """Return the hash key of one octave of one stream of noise."""
-    return np.random.SeedSequence([seed, stream, octave]).generate_state(1, np.uint64)[0]
+    return np.uint64(np.random.SeedSequence([seed, stream, octave]).generate_state(1, np.uint64)[0])
 
 
 def _coordinates(position_m: Floats, spacing_m: float, octave: int, shift: float) -> Floats:
@@ -121,7 +122,7 @@ def add_octave(
         rms: Root mean square of the noise.
     """
     u, v = _coordinates(x_m, spacing_m, octave, _GOLDEN), _coordinates(y_m, spacing_m, octave, _SILVER)
-    _add_on_axes(octave_key(seed, stream, octave), u, v, rms / _BSPLINE_VARIANCE, out)
+    _add_on_axes(octave_key(seed, stream, octave), u, v, rms / _BSPLINE_RMS, out)
 
 
 def add_octave_at(
@@ -129,4 +130,4 @@ def add_octave_at(
 ) -> None:
     """Add one octave of noise at single places; arguments as `add_octave`, all arrays (n,)."""
     u, v = _coordinates(x_m, spacing_m, octave, _GOLDEN), _coordinates(y_m, spacing_m, octave, _SILVER)
-    _add_at_points(octave_key(seed, stream, octave), u, v, rms / _BSPLINE_VARIANCE, out)
+    _add_at_points(octave_key(seed, stream, octave), u, v, rms / _BSPLINE_RMS, out)

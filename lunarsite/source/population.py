@@ -1,8 +1,8 @@
 """How many craters of which size and depth: the population of the lunar south pole, drawn by place and seed.
 
-Sizes follow N(>=D) of LU1319381 poleward of 75 S (Wu et al. 2022, doi 10.1029/2022GL100886), depths its p10, p50 and p90 of d/D.
-Small craters are drawn tile by tile, each from its own random stream, so that any window can be drawn alone and is the
-same in every grid. This module knows maps and numbers; it does not make terrain.
+Sizes follow N(>=D) of LU1319381 poleward of 75 S (Wu et al. 2022, doi 10.1029/2022GL100886), depths its p10, p50
+and p90 of d/D. Small craters are drawn tile by tile, each from its own random stream, so that any window can be drawn
+alone and is the same in every grid. This module knows maps and numbers; it does not make terrain.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from lunarsite.source.features import CRATER, Feature
 from lunarsite.source.profiles import fresh_depth_m
 
 Floats = NDArray[np.float64]
+Box = tuple[float, float, float, float]
 
 LARGE_M = 4_000.0
 """From this diameter on a crater wipes out what it hits; smaller ones only add their relief."""
@@ -93,7 +94,7 @@ def _draw_diameters(rng: np.random.Generator, n: int, low_m: float, high_m: floa
     nodes = np.geomspace(low_m, high_m, 65)
     counts = cumulative_per_m2(nodes)
     wanted = counts[-1] + (counts[0] - counts[-1]) * rng.random(n)
-    return np.exp(np.interp(wanted, counts[::-1], np.log(nodes)[::-1]))
+    return np.asarray(np.exp(np.interp(wanted, counts[::-1], np.log(nodes)[::-1])))
 
 
 def _draw_depths(rng: np.random.Generator, diameter_m: Floats) -> Floats:
@@ -105,7 +106,7 @@ def _draw_depths(rng: np.random.Generator, diameter_m: Floats) -> Floats:
     z = rng.standard_normal(diameter_m.size)
     ratio = np.exp(p50 + np.where(z < 0, p50 - p10, p90 - p50) * z / _P90_SIGMA)
     fresh = fresh_depth_m(diameter_m)
-    return np.clip(ratio * diameter_m, 0.05 * fresh, fresh)
+    return np.asarray(np.clip(ratio * diameter_m, 0.05 * fresh, fresh))
 
 
 def _draw(
@@ -224,7 +225,8 @@ def _moved(rng: np.random.Generator, random: Craters, named: Craters, ground: Fl
         bad = np.flatnonzero(_wrecks(x_m, y_m, random.diameter_m, named, ground))
         if bad.size == 0:
             break
-        x_m[bad], y_m[bad] = (half_width_m * (2.0 * rng.random(bad.size) - 1.0) for _ in range(2))
+        x_m[bad] = half_width_m * (2.0 * rng.random(bad.size) - 1.0)
+        y_m[bad] = half_width_m * (2.0 * rng.random(bad.size) - 1.0)
     return Craters(x_m, y_m, random.diameter_m, random.depth_m).take(
         ~_wrecks(x_m, y_m, random.diameter_m, named, ground)
     )

@@ -73,7 +73,7 @@ def complex_profile(x: Floats, diameter_m: float) -> Floats:
     peak = 0.0
     if _PEAK_FROM_M <= diameter_m <= _PEAK_TO_M:
         peak = 0.032 * size_km**0.9 / size_km * np.exp(-((x / (0.22 * edge)) ** 2))
-    return np.where(x <= 1.0, wall, ejecta) + peak
+    return np.asarray(np.where(x <= 1.0, wall, ejecta) + peak)
 
 
 def build_profiles() -> ProfileTable:

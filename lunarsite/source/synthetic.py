@@ -1,21 +1,23 @@
 """The seeded synthetic Moon: heights of the polar regions as a function of the place, with the truth beside them.
 
-The relief is the sum of the step of the South Pole-Aitken basin, band-limited noise, named and random craters from the
-largest to the smallest, massifs with gentle summits, and regolith. It depends on the seed and the place alone: a fine and a
-coarse grid, a small and a large one show the same Moon, the finer the more of it, and any window can be made alone.
+The relief is made of the step of the South Pole-Aitken basin, band-limited noise, named and random craters from
+the largest to the smallest, massifs with gentle summits, and regolith. It depends on the seed and the place alone: a
+fine and a coarse grid, a small and a large one show the same Moon, the finer the more of it, and any window can be
+made alone.
 The module makes heights and a catalogue of what it built. It must not know files, nor what the heights are used for.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lunarsite.grid import Grid, Pole, lonlat_to_xy, scale_factor, xy_to_lonlat
+from lunarsite.grid import MOON_RADIUS_M, Grid, GridError, Pole, lonlat_to_xy, scale_factor, xy_to_lonlat
 from lunarsite.source import events as ev
 from lunarsite.source.features import BASIN, HIGH_GROUND, Feature
 from lunarsite.source.noise import add_octave, add_octave_at
@@ -68,7 +70,7 @@ _BLOCK_ROWS = 256
 _PIXELS_PER_CRATER = 1.5
 
 
-class SyntheticError(ValueError):
+class SyntheticError(GridError):
     """A synthetic Moon that cannot be made as asked."""
 
 
@@ -128,9 +130,18 @@ class SyntheticMoon:
         return moon
 
     def heights(self, grid: Grid, min_crater_diameter_m: float = 700.0) -> NDArray[np.float32]:
-        """Return heights in metres above the sphere at the pixels' centres, (rows, cols).
+        """Return heights of a whole grid, (rows, cols); see `blocks`."""
+        out = np.empty(grid.shape, dtype=np.float32)
+        for block, heights in self.blocks(grid, min_crater_diameter_m):
+            out[block] = heights
+        return out
 
-        Blocks of rows are made one after the other: beside the result some 6 MB per 1000 columns are needed.
+    def blocks(
+        self, grid: Grid, min_crater_diameter_m: float = 700.0
+    ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.float32]]]:
+        """Yield (window, heights in metres above the sphere at the pixels' centres) from the top of a grid.
+
+        A block takes some 15 MB per 1000 columns, whatever the number of rows.
 
         Args:
             grid: Where; within `HALF_WIDTH_M` of the pole's axes.
@@ -140,13 +151,12 @@ class SyntheticMoon:
             SyntheticError: The grid is of the other pole or reaches beyond the synthetic Moon.
         """
         self._check(grid)
-        out = np.empty(grid.shape, dtype=np.float32)
         x_m, y_m = grid.x_m(), grid.y_m()
         smallest_m = max(min_crater_diameter_m, _PIXELS_PER_CRATER * grid.pixel_m)
         for first in range(0, grid.rows, _BLOCK_ROWS):
             rows = slice(first, min(first + _BLOCK_ROWS, grid.rows))
-            out[rows] = self._block(x_m, y_m[rows], grid.pixel_m, smallest_m)
-        return out
+            heights = self._block(x_m, y_m[rows], grid.pixel_m, smallest_m)
+            yield (rows, slice(0, grid.cols)), heights.astype(np.float32)
 
     def crater_table(self, grid: Grid, min_crater_diameter_m: float = 700.0) -> pd.DataFrame:
         """Return the craters whose centre lies on a grid: what was built, largest first.
@@ -187,7 +197,10 @@ class SyntheticMoon:
         )
 
     def ground_table(self) -> pd.DataFrame:
-        """Return the high ground that was built gentle: name, kind, lon_deg, lat_deg, x_m, y_m, diameter_m, height_m."""
+        """Return the high ground that was built gentle.
+
+        Columns: name, kind, lon_deg, lat_deg, x_m, y_m, diameter_m (of the summit), height_m (of its middle).
+        """
         massifs = self.events[self.events[:, ev.KIND] == ev.MASSIF]
         return pd.DataFrame(
             {
@@ -261,8 +274,10 @@ class SyntheticMoon:
         """Heights before the first event and both components of the warp at single places, (3, n)."""
         out = np.zeros((3, x_m.size))
         out[0] = self._basin_step(x_m, y_m)
-        fields = [(0, _STREAM_OLD, octave, *values) for octave, values in enumerate(_OLD_OCTAVES)]
-        fields += [(1 + axis, _STREAM_WARP, *values) for axis, *values in _WARP_OCTAVES]
+        fields: list[tuple[int, int, int, float, float]] = [
+            (0, _STREAM_OLD, octave, spacing_m, rms) for octave, (spacing_m, rms) in enumerate(_OLD_OCTAVES)
+        ]
+        fields += [(1 + axis, _STREAM_WARP, octave, spacing_m, rms) for axis, octave, spacing_m, rms in _WARP_OCTAVES]
         for which, stream, octave, spacing_m, rms in fields:
             add_octave_at(
                 out[which], x_m, y_m, seed=self.seed, stream=stream, octave=octave, spacing_m=spacing_m, rms=rms
@@ -275,7 +290,7 @@ class SyntheticMoon:
         for basin in self.basins:
             lon0, lat0 = math.radians(basin.lon_deg), math.radians(basin.lat_deg)
             cosine = np.sin(lat) * math.sin(lat0) + np.cos(lat) * math.cos(lat0) * np.cos(lon - lon0)
-            radius_deg = math.degrees(0.5 * basin.diameter_m / 1_737_400.0)
+            radius_deg = math.degrees(0.5 * basin.diameter_m / MOON_RADIUS_M)
             from_rim = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))) - _BASIN_RIM_SHARE * radius_deg
             step += _BASIN_MEAN_M + 0.5 * basin.relief_m * np.tanh(from_rim / (_BASIN_WIDTH_SHARE * radius_deg))
         return step

@@ -1,0 +1,288 @@
+"""A user's own elevation model: read onto the run's grid, or refused with a reason.
+
+Any one-band GeoTIFF with a lunar CRS will do: the run's own map, the other writing of it, another projection or
+longitude and latitude; integers with scale and offset or floats; any resolution. On the run's own pixels heights are
+copied; otherwise they are averaged (finer files) or interpolated (coarser files), and the reading says so: nothing
+is warped in silence. This module must not know how heights are stored afterwards or what they are used for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
+
+from lunarsite.artefact import ArtefactError
+from lunarsite.grid import Grid, is_lunar, is_polar_map
+
+Method = Literal["copied", "averaged", "interpolated"]
+Block = tuple[slice, slice]
+
+_BLOCK_ROWS = 512
+_HIGHEST_M = 12_000.0
+# A file's pixels are the grid's if they agree to this share of a pixel over the whole grid.
+_ALIGNED_PX = 1e-3
+# Up to this many file pixels per grid pixel there is nothing to average.
+_SAME_RESOLUTION = 1.05
+
+
+class LocalError(ArtefactError):
+    """A user's file that cannot be used; the message names the setting, the file, what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a user's raster comes onto the grid.
+
+    Args:
+        path: The file.
+        method: 'copied' on the grid's own pixels, 'averaged' from finer ones, 'interpolated' from coarser ones.
+        file_pixels: Pixels of the file along a grid pixel's side: above 1 the file is finer.
+        scale: Factor of the stored numbers (GeoTIFF band scale).
+        offset: Summand after it.
+        nodata: The file's declared no-data value, or None.
+    """
+
+    path: Path
+    method: Method
+    file_pixels: float
+    scale: float
+    offset: float
+    nodata: float | None
+
+    def __str__(self) -> str:
+        how = {
+            "copied": "copied pixel by pixel",
+            "averaged": f"averaged from {self.file_pixels:.2f} file pixels along a pixel's side",
+            "interpolated": f"interpolated (bilinear) from {self.file_pixels:.3f} file pixels along a pixel's side",
+        }[self.method]
+        return f"{self.path.name}: {how}; height = number x {self.scale:g} + {self.offset:g} m"
+
+
+class LocalRaster:
+    """An open raster of the user's, ready to be read onto a grid block by block."""
+
+    def __init__(self, field: str, reading: Reading, grid: Grid, dataset: Any, limits: tuple[float, float]) -> None:
+        self.reading, self._field, self._grid, self._dataset, self._limits = reading, field, grid, dataset, limits
+
+    def blocks(self) -> Iterator[tuple[Block, NDArray[np.float32]]]:
+        """Yield (window of the grid, values in metres) from the top; NaN where the file has none.
+
+        Raises:
+            LocalError: The file cannot be read to its end, holds values that are no heights, or none at all.
+        """
+        found = False
+        for first in range(0, self._grid.rows, _BLOCK_ROWS):
+            block = slice(first, min(first + _BLOCK_ROWS, self._grid.rows)), slice(0, self._grid.cols)
+            values = self._read(block)
+            self._check(values)
+            found |= bool(np.isfinite(values).any())
+            yield block, values
+        if not found:
+            raise LocalError(
+                f"{self._field}: {self.reading.path}: has no valid height on the run's grid {self._grid.bounds_m};"
+                " check that the file covers it, and its no-data value"
+            )
+
+    def read(self) -> NDArray[np.float32]:
+        """Return the whole grid, (rows, cols). See `blocks` for the errors raised."""
+        out = np.empty(self._grid.shape, dtype=np.float32)
+        for block, values in self.blocks():
+            out[block] = values
+        return out
+
+    def _read(self, block: Block) -> NDArray[np.float32]:
+        try:
+            stored = self._stored(block)
+        except RasterioError as error:
+            raise LocalError(
+                f"{self._field}: {self.reading.path}: cannot be read ({error}); it may be truncated: copy it again"
+            ) from error
+        values = np.ma.getdata(stored).astype(np.float64) * self.reading.scale + self.reading.offset
+        values[np.ma.getmaskarray(stored)] = np.nan
+        values[np.isinf(values)] = np.nan
+        return values.astype(np.float32)
+
+    def _stored(self, block: Block) -> Any:
+        if self.reading.method != "copied":
+            return self._dataset.read(1, window=Window.from_slices(*block), masked=True)
+        affine = self._dataset.transform
+        row0 = round((affine.f - self._grid.y_max_m) / self._grid.pixel_m) + block[0].start
+        col0 = round((self._grid.x_min_m - affine.c) / self._grid.pixel_m)
+        rows, cols = block[0].stop - block[0].start, self._grid.cols
+        out = np.ma.array(np.zeros((rows, cols), dtype=self._dataset.dtypes[0]), mask=True)
+        top, bottom = max(row0, 0), min(row0 + rows, self._dataset.height)
+        left, right = max(col0, 0), min(col0 + cols, self._dataset.width)
+        if top < bottom and left < right:
+            part = self._dataset.read(1, window=Window(left, top, right - left, bottom - top), masked=True)
+            out[top - row0 : bottom - row0, left - col0 : right - col0] = part
+        return out
+
+    def _check(self, values: NDArray[np.float32]) -> None:
+        present = values[np.isfinite(values)]
+        low, high = self._limits
+        if present.size and (float(present.min()) < low or float(present.max()) > high):
+            raise LocalError(
+                f"{self._field}: {self.reading.path}: holds {float(present.min()):g}..{float(present.max()):g}, allowed"
+                f" are {low:g}..{high:g} m (heights stand on the sphere of 1737.4 km); is it a radius, or in km, or is"
+                " a no-data value or the band's scale not declared?"
+            )
+
+
+@contextmanager
+def opened(
+    path: Path, grid: Grid, field: str, limits_m: tuple[float, float] = (-_HIGHEST_M, _HIGHEST_M)
+) -> Iterator[LocalRaster]:
+    """Open a user's raster for reading onto a grid.
+
+    Args:
+        path: One-band GeoTIFF (or what GDAL reads) with a lunar CRS.
+        grid: Where the values are wanted.
+        field: Name of the setting that names the file, for messages.
+        limits_m: Least and largest value that makes sense.
+
+    Raises:
+        LocalError: It is missing, unreadable, not one band, without CRS, of another body, or does not meet the grid.
+    """
+    if not path.exists():
+        raise LocalError(f"{field}: {path}: does not exist; paths are relative to the folder snakemake is started in")
+    with ExitStack() as stack:
+        try:
+            dataset = stack.enter_context(rasterio.open(path))
+        except RasterioError as error:
+            raise LocalError(f"{field}: {path}: is no readable raster ({error}); give a GeoTIFF") from error
+        _check_header(dataset, path, field)
+        reading = _plan(dataset, path, grid, field)
+        source = dataset if reading.method == "copied" else stack.enter_context(_warped(dataset, grid, reading))
+        yield LocalRaster(field, reading, grid, source, limits_m)
+
+
+def _check_header(dataset: Any, path: Path, field: str) -> None:
+    if dataset.count != 1:
+        raise LocalError(
+            f"{field}: {path}: has {dataset.count} bands, needs one; extract it (gdal_translate -b 1 in.tif out.tif)"
+        )
+    if np.dtype(dataset.dtypes[0]).kind not in "iuf":
+        raise LocalError(f"{field}: {path}: holds {dataset.dtypes[0]}, needs integers or floats; convert it")
+    if dataset.crs is None:
+        raise LocalError(
+            f"{field}: {path}: has no CRS; assign the right lunar one (gdal_edit.py -a_srs IAU_2015:30135 {path.name}"
+            " for the south polar map)"
+        )
+    if not is_lunar(dataset.crs):
+        raise LocalError(
+            f"{field}: {path}: its CRS is not on the Moon's sphere of 1737.4 km ({_short(dataset.crs)}); if the data"
+            " are lunar the label is wrong: assign the lunar CRS with gdal_edit.py -a_srs, do not reproject"
+        )
+    if dataset.transform.is_identity:
+        raise LocalError(f"{field}: {path}: is not georeferenced; assign its bounds with gdal_edit.py -a_ullr")
+
+
+def _short(crs: CRS) -> str:
+    text = str(crs.to_string())
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _plan(dataset: Any, path: Path, grid: Grid, field: str) -> Reading:
+    inside, file_pixels = _pixels_per_pixel(dataset, grid)
+    if not inside:
+        raise LocalError(
+            f"{field}: {path}: does not overlap the run's grid {grid.bounds_m} (map metres, {grid.pole} pole); choose"
+            " grid.half_width_m and grid.pole to fit it, or another file"
+        )
+    method: Method = "averaged" if file_pixels > _SAME_RESOLUTION else "interpolated"
+    if _same_pixels(dataset, grid):
+        method, file_pixels = "copied", 1.0
+    return Reading(
+        path, method, file_pixels, float(dataset.scales[0]), float(dataset.offsets[0]), _declared_nodata(dataset)
+    )
+
+
+def _declared_nodata(dataset: Any) -> float | None:
+    return None if dataset.nodata is None else float(dataset.nodata)
+
+
+def _same_pixels(dataset: Any, grid: Grid) -> bool:
+    affine = dataset.transform
+    if not is_polar_map(dataset.crs, grid.pole) or affine.b or affine.d:
+        return False
+    extent_px = max(grid.rows, grid.cols)
+    if any(abs(size / grid.pixel_m - 1.0) * extent_px > _ALIGNED_PX for size in (affine.a, -affine.e)):
+        return False
+    shifts = (affine.c - grid.x_min_m) / grid.pixel_m, (affine.f - grid.y_max_m) / grid.pixel_m
+    return all(abs(shift - round(shift)) < _ALIGNED_PX for shift in shifts)
+
+
+def _pixels_per_pixel(dataset: Any, grid: Grid) -> tuple[bool, float]:
+    """Whether file and grid overlap, and the file's pixels along a grid pixel's side (median over probe points)."""
+    left, bottom, right, top = grid.bounds_m
+    x_m, y_m = (axis.ravel() for axis in np.meshgrid(np.linspace(left, right, 41), np.linspace(bottom, top, 41)))
+    half = 0.5 * grid.pixel_m
+    col, row = _file_pixels(dataset, grid, x_m, y_m)
+    inside = (col >= 0) & (col <= dataset.width) & (row >= 0) & (row <= dataset.height)
+    # A small file may lie between the probes: its own corners and middle are asked for, too.
+    inside_any = bool(inside.any()) or _centre_on_grid(dataset, grid)
+    probes = inside if inside.any() else np.ones_like(inside)
+    x_m, y_m = x_m[probes], y_m[probes]
+    east, west = _file_pixels(dataset, grid, x_m + half, y_m), _file_pixels(dataset, grid, x_m - half, y_m)
+    north, south = _file_pixels(dataset, grid, x_m, y_m + half), _file_pixels(dataset, grid, x_m, y_m - half)
+    area = (east[0] - west[0]) * (north[1] - south[1]) - (east[1] - west[1]) * (north[0] - south[0])
+    area = area[np.isfinite(area)]
+    if area.size == 0:
+        return False, 1.0
+    return inside_any, float(np.median(np.sqrt(np.abs(area))))
+
+
+def _file_pixels(
+    dataset: Any, grid: Grid, x_m: NDArray[np.float64], y_m: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the (column, row) of map places in the file."""
+    from pyproj import Transformer
+
+    transform = Transformer.from_crs(grid.crs.to_wkt(), dataset.crs.to_wkt(), always_xy=True)
+    east, north = (np.asarray(axis) for axis in transform.transform(x_m, y_m))
+    inverse = ~dataset.transform
+    return inverse.a * east + inverse.b * north + inverse.c, inverse.d * east + inverse.e * north + inverse.f
+
+
+def _centre_on_grid(dataset: Any, grid: Grid) -> bool:
+    from pyproj import Transformer
+
+    transform = Transformer.from_crs(dataset.crs.to_wkt(), grid.crs.to_wkt(), always_xy=True)
+    cols, rows = (
+        np.array([0.0, 0.5, 1.0, 0.0, 1.0]) * dataset.width,
+        np.array([0.0, 0.5, 1.0, 1.0, 0.0]) * dataset.height,
+    )
+    affine = dataset.transform
+    east, north = affine.a * cols + affine.b * rows + affine.c, affine.d * cols + affine.e * rows + affine.f
+    x_m, y_m = transform.transform(east, north)
+    finite = np.isfinite(x_m) & np.isfinite(y_m)
+    return bool(grid.contains(np.where(finite, x_m, 1e12), np.where(finite, y_m, 1e12)).any())
+
+
+def _warped(dataset: Any, grid: Grid, reading: Reading) -> WarpedVRT:
+    is_float = np.dtype(dataset.dtypes[0]).kind == "f"
+    return WarpedVRT(
+        dataset,
+        crs=grid.crs,
+        transform=grid.affine,
+        width=grid.cols,
+        height=grid.rows,
+        resampling=Resampling.average if reading.method == "averaged" else Resampling.bilinear,
+        # An undeclared NaN would otherwise spread to its neighbours.
+        src_nodata=reading.nodata if reading.nodata is not None else (np.nan if is_float else None),
+        nodata=np.nan,
+        dtype="float64",
+        tolerance=0.01,
+    )

@@ -1,0 +1,195 @@
+"""Stages of the source room: both leave elevation, the far field, the known craters and a record of their origin."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from lunarsite.artefact import contracts
+from lunarsite.grid import Grid
+from lunarsite.settings import GridSettings, SyntheticSettings
+from lunarsite.stage import Input, Job, Output, StageError, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+    from lunarsite.artefact.raster import RasterSpec
+    from lunarsite.artefact.record import Metric
+
+
+@stage
+def synthetic(
+    job: Job,
+    grid: GridSettings,
+    synthetic: SyntheticSettings,
+    named_features: Annotated[Path, Input()],
+    dem: Annotated[Path, Output(contracts.DEM)],
+    far_dem: Annotated[Path, Output(contracts.FAR_DEM)],
+    craters: Annotated[Path, Output(contracts.CRATERS)],
+    record: Annotated[Path | None, Output(contracts.SOURCE_RECORD)],
+) -> None:
+    """Make the seeded synthetic Moon and its truth: craters, and the high ground that was built gentle."""
+    from lunarsite.source.features import read_features
+    from lunarsite.source.synthetic import SyntheticMoon
+
+    job.seed, job.origin = synthetic.seed, "synthetic"
+    near, far = _grids(grid)
+    moon = SyntheticMoon.build(
+        read_features(named_features), seed=synthetic.seed, pole=grid.pole, crater_density=synthetic.crater_density
+    )
+    smallest_m = synthetic.min_crater_diameter_m
+    metrics = [
+        *_write_heights(job, dem, contracts.DEM, near, moon.blocks(near, smallest_m)),
+        *_write_heights(job, far_dem, contracts.FAR_DEM, far, moon.blocks(far, smallest_m)),
+    ]
+    table = moon.crater_table(near, smallest_m)
+    _write_craters(job, craters, table, near)
+    if record is None:
+        return
+    ground = moon.ground_table()
+    ground = ground[near.contains(ground["x_m"], ground["y_m"])]
+    rows = [{str(key): value for key, value in row.items()} for row in ground.to_dict(orient="records")]
+    _write_record(
+        job,
+        record,
+        "Synthetic Moon",
+        metrics,
+        len(table),
+        tables={"good_ground": rows},
+        notes=(
+            f"Synthetic terrain, seed {synthetic.seed}: named craters and high ground stand at their real places,"
+            " everything else is drawn at random. Nothing here is a statement about the Moon.",
+            f"Random craters from {smallest_m:g} m, {synthetic.crater_density:g} times the Moon's density; a grid shows"
+            " those of at least 1.5 pixels.",
+        ),
+    )
+
+
+@stage
+def local(
+    job: Job,
+    grid: GridSettings,
+    dem_file: Annotated[Path, Input()],
+    far_dem_file: Annotated[Path | None, Input()],
+    elevation_error_file: Annotated[Path | None, Input()],
+    craters_file: Annotated[Path | None, Input()],
+    dem: Annotated[Path, Output(contracts.DEM)],
+    far_dem: Annotated[Path | None, Output(contracts.FAR_DEM)],
+    elevation_error: Annotated[Path | None, Output(contracts.ELEVATION_ERROR)],
+    craters: Annotated[Path | None, Output(contracts.CRATERS)],
+    record: Annotated[Path | None, Output(contracts.SOURCE_RECORD)],
+) -> None:
+    """Read a user's elevation models and crater catalogue onto the run's grids."""
+    from lunarsite.source import local as files
+    from lunarsite.source.catalogue import read_craters
+
+    job.origin = "local"
+    near, far = _grids(grid)
+    notes: list[str] = []
+    metrics: list[Metric] = []
+    for name, source, target, spec, onto in (
+        ("dem", dem_file, dem, contracts.DEM, near),
+        ("far_dem", far_dem_file, far_dem, contracts.FAR_DEM, far),
+        ("elevation_error", elevation_error_file, elevation_error, contracts.ELEVATION_ERROR, near),
+    ):
+        pair = _pair(job, name, source, target)
+        if pair is None:
+            continue
+        limits_m = spec.bands[0].valid_min, spec.bands[0].valid_max
+        with files.opened(pair[0], onto, f"source.local.{name}", limits_m) as raster:
+            notes.append(f"source.local.{name}: {raster.reading}")
+            job.log.log(logging.INFO if raster.reading.method == "copied" else logging.WARNING, "%s", notes[-1])
+            metrics += _write_heights(job, pair[1], spec, onto, raster.blocks())
+            metrics.append(_metric(f"{spec.name}_file_pixels", raster.reading.file_pixels))
+    if far_dem is None:
+        notes.append("No far field was given (source.local.far_dem): horizons end where the elevation model ends.")
+        job.log.warning("%s", notes[-1])
+    n_craters = 0
+    pair = _pair(job, "craters", craters_file, craters)
+    if pair is not None:
+        table = read_craters(pair[0], near, "source.local.craters")
+        n_craters = len(table)
+        notes.append(f"source.local.craters: {n_craters} of {table.attrs['read']} craters lie on the grid.")
+        job.log.info("%s", notes[-1])
+        _write_craters(job, pair[1], table, near)
+    if record is not None:
+        _write_record(job, record, "The user's own files", metrics, n_craters, notes=tuple(notes))
+
+
+def _pair(job: Job, name: str, source: Path | None, target: Path | None) -> tuple[Path, Path] | None:
+    """Return an optional input and its output, or None if neither is given."""
+    if source is not None and target is not None:
+        return source, target
+    if source is not None or target is not None:
+        raise StageError(f"{job.stage}: input '{name}_file' and output '{name}' are given together or not at all")
+    return None
+
+
+def _grids(grid: GridSettings) -> tuple[Grid, Grid]:
+    return (
+        Grid.centred(grid.half_width_m, grid.pixel_m, grid.cell_m, grid.pole),
+        Grid.centred(grid.far_half_width_m, grid.far_pixel_m, grid.far_pixel_m, grid.pole),
+    )
+
+
+def _write_heights(
+    job: Job, path: Path, spec: RasterSpec, grid: Grid, blocks: Iterable[tuple[Any, Any]]
+) -> list[Metric]:
+    """Write blocks as they come and return what share of the grid holds data, and the range."""
+    import numpy as np
+
+    from lunarsite.artefact import raster
+
+    valid, low, high = 0, np.inf, -np.inf
+    with raster.creating(path, spec, grid, job.stamp(spec)) as writer:
+        for window, values in blocks:
+            writer.write(values, window=window)
+            present = values[np.isfinite(values)]
+            valid += present.size
+            if present.size:
+                low, high = min(low, float(present.min())), max(high, float(present.max()))
+            job.progress(window[0].stop, grid.rows, f"{spec.name}: rows")
+    return [
+        _metric(f"{spec.name}_valid_share", valid / (grid.rows * grid.cols)),
+        _metric(f"{spec.name}_min", low, spec.bands[0].unit),
+        _metric(f"{spec.name}_max", high, spec.bands[0].unit),
+    ]
+
+
+def _metric(name: str, value: float, unit: str = "1") -> Metric:
+    from lunarsite.artefact.record import Metric
+
+    return Metric(name=name, value=value, unit=unit)
+
+
+def _write_craters(job: Job, path: Path, table: pd.DataFrame, grid: Grid) -> None:
+    import geopandas as gpd
+    import numpy as np
+
+    from lunarsite.artefact import table as tables
+
+    columns = [column.name for column in contracts.CRATERS.columns]
+    frame = table.assign(score=np.full(len(table), np.nan), id=table["id"].astype("int64"))[columns]
+    frame = frame.assign(geometry=gpd.points_from_xy(table["x_m"], table["y_m"]))
+    tables.write(path, contracts.CRATERS, frame, job.stamp(contracts.CRATERS), grid.pole)
+
+
+def _write_record(
+    job: Job,
+    path: Path,
+    title: str,
+    metrics: list[Metric],
+    n_craters: int,
+    *,
+    notes: tuple[str, ...],
+    tables: dict[str, list[dict[str, Any]]] | None = None,
+) -> None:
+    from lunarsite.artefact import record
+
+    content = record.Record(
+        title=title, metrics=(*metrics, _metric("craters", n_craters)), tables=tables or {}, notes=notes
+    )
+    record.write(path, contracts.SOURCE_RECORD, content, job.stamp(contracts.SOURCE_RECORD))
