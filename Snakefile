@@ -12,8 +12,10 @@ from snakemake.utils import min_version
 
 min_version("9.10")
 
-# The package beside this file is the one that runs, wherever snakemake itself is installed.
+# The package beside this file is the one that runs, wherever snakemake itself is installed; jobs use snakemake's own
+# Python unless --use-conda puts another before it.
 sys.path.insert(0, workflow.basedir)
+os.environ.update(PATH=os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", os.defpath))
 
 import lunarsite.settings
 

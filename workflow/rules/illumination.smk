@@ -12,7 +12,7 @@ rule illumination_sweep:
         dem=f"{RESULTS}/terrain/dem.tif",
         far_dem=FAR_DEM,
     output:
-        partial=f"{RESULTS}/illumination/partial_{{shard}}.h5",
+        partial=temp(f"{RESULTS}/illumination/partial_{{shard}}.h5"),
     log:
         f"{RESULTS}/log/illumination-sweep_{{shard}}.log",
     benchmark:

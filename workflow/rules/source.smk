@@ -16,6 +16,7 @@ if LOCAL is None:
             dem=f"{RESULTS}/terrain/dem.tif",
             far_dem=FAR_DEM,
             craters=CRATERS,
+            record=f"{RESULTS}/source/record.json",
         log:
             f"{RESULTS}/log/source-synthetic.log",
         benchmark:
@@ -49,6 +50,7 @@ else:
             far_dem=FAR_DEM,
             elevation_error=ELEVATION_ERROR if LOCAL.elevation_error else [],
             craters=CRATERS,
+            record=f"{RESULTS}/source/record.json",
         log:
             f"{RESULTS}/log/source-local.log",
         benchmark:

@@ -1,0 +1,85 @@
+"""The command line: it starts at once, and every command that the workflow gives it holds."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lunarsite.command import parse_call
+from lunarsite.stage import StageError, discover
+from tests.workflow.checkout import Checkout
+
+HEAVY = {"numpy", "pandas", "geopandas", "rasterio", "numba", "torch", "matplotlib", "pydantic", "xgboost", "scipy"}
+
+
+def commands(text: str) -> list[list[str]]:
+    """The stage and arguments of each `python -m lunarsite` in snakemake's printed shell commands."""
+    return [shlex.split(line) for line in re.findall(r"^\s*python -m lunarsite (.*)$", text, re.MULTILINE)]
+
+
+def imported(*arguments: str) -> set[str]:
+    """Top-level modules that a command imports."""
+    done = subprocess.run([sys.executable, "-X", "importtime", *arguments], capture_output=True, text=True, check=True)
+    return {line.rsplit("|", 1)[1].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    found = imported("-m", "lunarsite", "--help")
+    assert "lunarsite" in found
+    assert not found & HEAVY
+
+
+def test_heavy_imports_would_be_seen() -> None:
+    assert "numpy" in imported("-c", "import lunarsite.grid")
+
+
+def test_help_comes_at_once() -> None:
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-m", "lunarsite", "--help"], capture_output=True, text=True, check=True)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.3
+    assert all(name in done.stdout for name in discover())
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("tiny")
+def test_every_command_of_the_workflow_parses(tiny: Checkout) -> None:
+    calls = commands(tiny.snakemake("--dry-run", "--forceall").stdout)
+    stages = discover()
+    # Two shards; the synthetic source stands for the local one, which has a test of its own below.
+    assert {call[0] for call in calls} == set(stages) - {"source-local"}
+    for name, *arguments in calls:
+        parse_call(stages[name], arguments)
+        with pytest.raises(StageError, match="missing"):
+            parse_call(stages[name], ["--in", "--settings", "{}", *arguments[arguments.index("--run") :]])
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("tiny")
+@pytest.mark.parametrize("optional", [False, True])
+def test_commands_of_a_local_run_parse(tiny: Checkout, tmp_path: Path, optional: bool) -> None:
+    names = ["dem", "far_dem", "elevation_error", "craters"] if optional else ["dem"]
+    # A blank in a path must survive the shell; the files need only exist for a dry run.
+    files = {name: tmp_path / f"my {name}.tif" for name in names}
+    for path in files.values():
+        path.touch()
+    changes = {"run": "local", "source": {"kind": "local", "local": {k: str(path) for k, path in files.items()}}}
+    calls = {
+        call[0]: parse_call(discover()[call[0]], call[1:])[0]
+        for call in commands(tiny.snakemake("--dry-run", changes=changes).stdout)
+    }
+    source = calls["source-local"]
+    assert [source[f"{name}_file"] for name in names] == [files[name] for name in names]
+    assert ("terrain-elevation-error" in calls) is not optional
+    for name in ("far_dem", "craters", "elevation_error"):
+        assert (source[name] is not None) is optional
+    assert (calls["illumination-sweep"]["far_dem"] is not None) is optional
+    assert (calls["site-cells"]["craters"] is not None) is optional
