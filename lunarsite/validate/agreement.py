@@ -1,0 +1,176 @@
+"""Selections of cells against regions: shares, enrichments, matched centres, each with its nulls.
+
+A selection that cannot be made, or regions without known ground, give None and the reason, never a number. The module
+must not know verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely.geometry import MultiPolygon
+
+from lunarsite.grid import Pole, xy_to_lonlat
+from lunarsite.settings import ArtemisSettings
+from lunarsite.validate import nulls
+from lunarsite.validate.nulls import Null
+from lunarsite.validate.population import Population
+from lunarsite.validate.regions import Region, inside, union
+
+Floats = NDArray[np.float64]
+
+COMPARABLE_SHARE = 0.5
+"""A turn counts only if the turned regions hold at least this share of the known area that they hold unturned."""
+MIN_DRAWS = 100
+"""With fewer comparable turns the rotation null is unknown."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Chosen cells as indices into the population; None, with the reason, where they cannot be chosen."""
+
+    key: str
+    name: str
+    chosen: NDArray[np.int64] | None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A selection against one set of regions. Numbers are None where data are missing; `why` then says which."""
+
+    selection: Selection
+    share: float | None
+    base: float | None
+    enrichment: float | None
+    rotation: Null | None
+    random: Null | None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A set of regions laid over the population, and what turning it costs."""
+
+    key: str
+    name: str
+    population: Population
+    regions: tuple[Region, ...]
+    angles: Floats
+
+    @cached_property
+    def ground(self) -> MultiPolygon:
+        """The ground inside any of the regions."""
+        return union(self.regions)
+
+    @cached_property
+    def cell_inside(self) -> NDArray[np.bool_]:
+        """Whether each cell of the population lies inside."""
+        return inside(self.ground, self.population.x_m, self.population.y_m)
+
+    @cached_property
+    def base(self) -> float:
+        """Share of the population's area inside."""
+        area = self.population.area_m2
+        return float(area[self.cell_inside].sum() / area.sum()) if area.size else 0.0
+
+    @cached_property
+    def turned_base(self) -> Floats:
+        """Share of the population's area inside the turned regions, by angle."""
+        p = self.population
+        held_m2 = nulls.weight_inside(self.ground, p.x_m, p.y_m, p.area_m2, self.angles)
+        return np.asarray(held_m2 / p.area_m2.sum())
+
+    @cached_property
+    def comparable(self) -> NDArray[np.bool_]:
+        """Which turns leave enough known area inside the regions to compare with."""
+        return np.asarray(self.turned_base >= COMPARABLE_SHARE * self.base)
+
+
+def select(population: Population, sizes: Sequence[int]) -> list[Selection]:
+    """Return the selections: the best cells by score and by rule margin for each size, and all that pass the rule."""
+    found = []
+    for size in sorted(set(sizes)):
+        for key, name, order in (
+            ("top", "best by score", population.by_score),
+            ("rule", "best by rule margin", population.by_rule),
+        ):
+            # A choice of nearly everything says nothing; the margin of two leaves the nulls something to choose from.
+            enough = 2 * size <= order.size
+            why = "" if enough else f"only {order.size} cells have known inputs, {2 * size} are needed"
+            found.append(Selection(f"{key}_{size}", f"{size} {name}", order[:size] if enough else None, why))
+    passing = np.flatnonzero(population.suitable)
+    why = "" if passing.size else "no cell passes the rule"
+    found.append(Selection("suitable", "all that pass the rule", passing if passing.size else None, why))
+    return found
+
+
+def agree(reference: Reference, selection: Selection, settings: ArtemisSettings) -> Agreement:
+    """Return how much of a selection's area lies in the regions, and how much chance would put there."""
+    population = reference.population
+    if selection.chosen is None:
+        return Agreement(selection, None, reference.base or None, None, None, None, selection.why)
+    if not reference.base:
+        return Agreement(selection, None, None, None, None, None, "no cell with known inputs lies in these regions")
+    area, held = population.area_m2[selection.chosen], reference.cell_inside[selection.chosen]
+    share = float(area[held].sum() / area.sum())
+    places = population.x_m[selection.chosen], population.y_m[selection.chosen]
+    turned = nulls.weight_inside(reference.ground, *places, area, reference.angles) / area.sum()
+    usable = reference.comparable
+    enrichment = share / reference.base
+    rotation = None
+    why = f"only {int(usable.sum())} of {usable.size} turns stay on known ground; {MIN_DRAWS} are needed"
+    if usable.sum() >= MIN_DRAWS:
+        rotation, why = nulls.compare(enrichment, turned[usable] / reference.turned_base[usable]), ""
+    by_chance = nulls.random_shares(
+        population.area_m2, reference.cell_inside, selection.chosen.size, settings.draws, settings.seed
+    )
+    random = nulls.compare(enrichment, by_chance / reference.base)
+    return Agreement(selection, share, reference.base, enrichment, rotation, random, why)
+
+
+@dataclass(frozen=True)
+class Match:
+    """How many regions a selection 'matches', and how many chance does."""
+
+    selection: Selection
+    matched: int | None
+    regions: int
+    random: Null | None
+    rotation: Null | None
+    why: str = ""
+
+
+def match(
+    population: Population,
+    regions: Sequence[Region],
+    selection: Selection,
+    settings: ArtemisSettings,
+    angles: Floats,
+) -> Match:
+    """Return how many region centres a selection comes near to, and how many chance would."""
+    if selection.chosen is None:
+        return Match(selection, None, len(regions), None, None, selection.why)
+    centres = np.array([(region.outline.centroid.x, region.outline.centroid.y) for region in regions])
+    pole: Pole = "south" if population.lat_deg[0] < 0 else "north"
+    centres_deg = np.column_stack(xy_to_lonlat(centres[:, 0], centres[:, 1], pole))
+    reach_m = 1000.0 * settings.match_km
+    near = nulls.near_any(centres_deg, population.lon_deg, population.lat_deg, reach_m)
+    if not near.any():
+        return Match(selection, None, len(regions), None, None, "no cell with known inputs lies near a region")
+    chosen = selection.chosen
+    turned = nulls.matched_by_rotation(
+        centres_deg, population.lon_deg[chosen], population.lat_deg[chosen], reach_m, angles
+    )
+    matched = int(near[chosen].any(axis=0).sum())
+    return Match(
+        selection,
+        matched,
+        len(regions),
+        nulls.compare(matched, nulls.random_matches(near, chosen.size, settings.draws, settings.seed)),
+        nulls.compare(matched, turned),
+    )
