@@ -21,13 +21,21 @@ from lunarsite.illumination.visibility_sums import Accumulator, VisibilityModel
 from lunarsite.illumination.visibility_tables import earth_tables, sun_tables, sun_tables_by_group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from lunarsite.illumination.ephemeris import BodyTrack
 
 _LONGITUDES = 36
+
+
+class Sink(Protocol):
+    """Takes each direction's horizon: an `Accumulator`, or a `lunarsite.illumination.points.ProfileGatherer`."""
+
+    def add(self, index: int, tan_horizon: NDArray[np.float32]) -> None:
+        """Take the horizon of one direction of the plan; the array is reused afterwards."""
+        ...
 
 
 class Sweep(Protocol):
@@ -75,6 +83,33 @@ def visibility_model(
     )
 
 
+def sweep_plan(
+    sweep: Sweep,
+    model: VisibilityModel,
+    sinks: Sequence[Sink],
+    directions: Iterable[int] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Hand the horizons of the plan's directions, one after the other, to all sinks.
+
+    Args:
+        sweep: Horizon engine.
+        model: Tables and plan.
+        sinks: What takes the horizons.
+        directions: Indices into the plan: one worker's part; all of them by default.
+        progress: Called after each direction with the number done and the number asked for.
+    """
+    chosen = list(range(model.size) if directions is None else directions)
+    horizon: NDArray[np.float32] | None = None
+    for done, index in enumerate(chosen, start=1):
+        azimuth, _ = model.direction(index)
+        horizon = sweep.horizon(azimuth, out=horizon)
+        for sink in sinks:
+            sink.add(index, horizon)
+        if progress is not None:
+            progress(done, len(chosen))
+
+
 def accumulate_visibility(
     sweep: Sweep,
     grid: Grid,
@@ -82,29 +117,15 @@ def accumulate_visibility(
     directions: Iterable[int] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Accumulator:
-    """Sweep directions of the plan and sum them up: all of them, or one worker's part.
-
-    Args:
-        sweep: Horizon engine.
-        grid: The pixels that it sees from.
-        model: Tables and plan.
-        directions: Indices into the plan.
-        progress: Called after each direction with the number done and the number asked for.
+    """Sweep directions of the plan and sum them up: all of them, or one worker's part; see `sweep_plan`.
 
     Raises:
         ValueError: If the sweep's pixels are not the grid's, or a direction is not in the plan or asked for twice.
     """
     if sweep.shape[1:] != grid.shape:
         raise ValueError(f"the sweep has {sweep.shape[1:]} pixels, the grid {grid.shape}: give the near terrain's grid")
-    chosen = list(range(model.size) if directions is None else directions)
     accumulator = Accumulator(grid, model, sweep.shape[0])
-    horizon: NDArray[np.float32] | None = None
-    for done, index in enumerate(chosen, start=1):
-        azimuth, _ = model.direction(index)
-        horizon = sweep.horizon(azimuth, out=horizon)
-        accumulator.add(index, horizon)
-        if progress is not None:
-            progress(done, len(chosen))
+    sweep_plan(sweep, model, [accumulator], directions, progress)
     return accumulator
 
 

@@ -1,0 +1,213 @@
+"""Compiled loops over the hours: critical latitudes of a place, and its nights and days."""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+import numpy as np
+
+
+@nb.njit(cache=True, error_model="numpy")
+def critical_latitudes(  # type: ignore[no-untyped-def]
+    x, y, cos_azimuth, sin_azimuth, tangent, parallax, radius, latitude_limit, first, step, critical
+):
+    """Critical latitude of the upper limb by the body's longitude, for one place.
+
+    Each known direction gives one point (longitude, latitude) on the border between seen and hidden; between them the
+    border is taken as linear. The formulas are derived in `visibility_tables`.
+
+    Args:
+        x: Map x of the place over the Moon's radius.
+        y: Map y.
+        cos_azimuth: Cosines of the directions, ascending, (m,).
+        sin_azimuth: Sines.
+        tangent: Tangent of the horizon's elevation, (m,).
+        parallax: Sine of the body's horizontal parallax.
+        radius: Its angular radius, rad.
+        latitude_limit: Largest latitude that the body reaches, rad: only that far the border's slant is followed.
+        first: Map direction of the first longitude wanted, rad.
+        step: Spacing of the longitudes, rad.
+        critical: Degrees, (n,), written; the limb is in sight while latitude + the epoch's radius exceeds it.
+    """
+    m = tangent.size
+    n = critical.size
+    full_turn = 2.0 * math.pi
+    q = 1.0 / (1.0 + 0.25 * (x * x + y * y))
+    cos_c = 2.0 * q - 1.0
+    for k in range(n):
+        critical[k] = 90.0
+    last_place = 0.0
+    last_value = 0.0
+    for k in range(-1, m):
+        i = k % m
+        outward = (x * cos_azimuth[i] + y * sin_azimuth[i]) * q
+        shear = (x * sin_azimuth[i] - y * cos_azimuth[i]) * q
+        t = max(float(tangent[i]), -1.0e3)
+        cos_e = 1.0 / math.sqrt(1.0 + t * t)
+        sin_e = t * cos_e
+        lifted_sin = sin_e + parallax * cos_e * cos_e
+        lifted_cos = cos_e - parallax * cos_e * sin_e
+        latitude = math.asin(min(max(cos_c * lifted_sin - outward * lifted_cos, -1.0), 1.0))
+        root = math.sqrt(1.0 - shear * shear)
+        value = math.degrees(latitude + radius * (1.0 - root))
+        met = min(max(latitude, -latitude_limit), latitude_limit)
+        azimuth = math.atan2(sin_azimuth[i], cos_azimuth[i])
+        direction = azimuth - math.atan(shear * outward / (1.0 + cos_c - shear * shear))
+        direction -= math.asin(math.tan(met) * shear / root)
+        place = (direction - first) / full_turn
+        place = (place - math.floor(place)) * full_turn / step
+        if k >= 0:
+            _fill(critical, last_place, last_value, place, value, full_turn / step)
+        last_place, last_value = place, value
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _fill(critical, place_a, value_a, place_b, value_b, turn):  # type: ignore[no-untyped-def]
+    """Write the line between two points of the border at the whole places between them; places are modulo ``turn``."""
+    width = place_b - place_a
+    if width < -0.5 * turn:
+        width += turn
+    elif width > 0.5 * turn:
+        width -= turn
+    if width <= 0.0:
+        return  # an overhang of the border: what is seen last counts
+    slope = (value_b - value_a) / width
+    whole = round(turn)
+    for k in range(math.ceil(place_a), math.floor(place_a + width) + 1):
+        index = k % whole
+        if index < critical.size:
+            critical[index] = value_a + slope * (k - place_a)
+
+
+@nb.njit(parallel=True, cache=True, error_model="numpy")
+def nights(  # type: ignore[no-untyped-def]
+    x,
+    y,
+    cos_azimuth,
+    sin_azimuth,
+    tangent,
+    sun_body,
+    sun_limb,
+    sun_index,
+    earth_body,
+    earth_limb,
+    earth_index,
+    earth_axis,
+    month_starts,
+    limits,
+    counts,
+    night_counts,
+    best,
+):
+    """Runs of darkness and light of many places.
+
+    Args:
+        x: Map x of the places over the Moon's radius, (n,).
+        y: Map y, (n,).
+        cos_azimuth: Cosines of the directions, (m,).
+        sin_azimuth: Sines, (m,).
+        tangent: Horizons, (n, m) float32.
+        sun_body: Parallax, radius (rad), latitude limit (rad), steps per circle.
+        sun_limb: Latitude of the Sun's upper limb per epoch, degrees towards the pole, (t,) float32.
+        sun_index: Longitude step per epoch, (t,) int16.
+        earth_body: As for the Sun.
+        earth_limb: As for the Sun.
+        earth_index: Longitude step of the Earth's window per epoch.
+        earth_axis: Map direction of the window's first step (rad), number of steps.
+        month_starts: First epoch of each whole month and the end of the last, ascending, (k + 1,).
+        limits: Lengths of nights to be counted, epochs, (l,).
+        counts: Written, (n, 6) int64: lit epochs, longest night, its first epoch, longest light, epochs with the Earth
+            in sight, epochs with both.
+        night_counts: Written, (n, l): nights longer than each limit.
+        best: Written, (n, 2): the month with most lit epochs, and their number.
+    """
+    epochs = sun_limb.size
+    for i in nb.prange(x.size):
+        sun_steps = int(sun_body[3])
+        sun_critical = np.empty(sun_steps, np.float64)
+        critical_latitudes(
+            x[i],
+            y[i],
+            cos_azimuth,
+            sin_azimuth,
+            tangent[i],
+            sun_body[0],
+            sun_body[1],
+            sun_body[2],
+            0.0,
+            2.0 * math.pi / sun_steps,
+            sun_critical,
+        )
+        earth_critical = np.empty(int(earth_axis[1]), np.float64)
+        critical_latitudes(
+            x[i],
+            y[i],
+            cos_azimuth,
+            sin_azimuth,
+            tangent[i],
+            earth_body[0],
+            earth_body[1],
+            earth_body[2],
+            earth_axis[0],
+            2.0 * math.pi / earth_body[3],
+            earth_critical,
+        )
+        sun_border = sun_critical.astype(np.float32)
+        earth_border = earth_critical.astype(np.float32)
+        lit = np.empty(epochs, np.uint8)
+        n_lit = 0
+        n_earth = 0
+        n_both = 0
+        for t in range(epochs):
+            sun_up = sun_limb[t] > sun_border[sun_index[t]]
+            earth_up = earth_limb[t] > earth_border[earth_index[t]]
+            lit[t] = sun_up
+            n_lit += sun_up
+            n_earth += earth_up
+            n_both += sun_up and earth_up
+        _runs(lit, limits, counts[i], night_counts[i])
+        counts[i, 0] = n_lit
+        counts[i, 4] = n_earth
+        counts[i, 5] = n_both
+        best[i, 0] = -1
+        best[i, 1] = -1
+        for month in range(month_starts.size - 1):
+            total = 0
+            for t in range(month_starts[month], month_starts[month + 1]):
+                total += lit[t]
+            # Months differ in length: compare shares.
+            length = month_starts[month + 1] - month_starts[month]
+            if best[i, 0] < 0:
+                better = True
+            else:
+                best_length = month_starts[best[i, 0] + 1] - month_starts[best[i, 0]]
+                better = total * best_length > best[i, 1] * length
+            if better:
+                best[i, 0] = month
+                best[i, 1] = total
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _runs(lit, limits, counts, night_counts):  # type: ignore[no-untyped-def]
+    """Longest night (columns 1 and 2: length and first epoch), longest light (3), nights beyond each limit."""
+    counts[1] = 0
+    counts[2] = -1
+    counts[3] = 0
+    for k in range(limits.size):
+        night_counts[k] = 0
+    start = 0
+    for t in range(1, lit.size + 1):
+        if t < lit.size and lit[t] == lit[start]:
+            continue
+        length = t - start
+        if lit[start] == 0:
+            if length > counts[1]:
+                counts[1] = length
+                counts[2] = start
+            for k in range(limits.size):
+                if length > limits[k]:
+                    night_counts[k] += 1
+        elif length > counts[3]:
+            counts[3] = length
+        start = t
