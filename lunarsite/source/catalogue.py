@@ -85,7 +85,7 @@ def _ids(raw: pd.DataFrame, path: Path, field: str) -> NDArray[np.int64]:
 def _column(
     raw: pd.DataFrame, name: str, path: Path, field: str, low: float, high: float, *, empty_ok: bool = False
 ) -> NDArray[np.float64]:
-    values = pd.to_numeric(raw[name], errors="coerce").to_numpy(dtype=np.float64)
+    values = pd.to_numeric(raw[name], errors="coerce").to_numpy(dtype=np.float64, copy=True)
     legal = np.isfinite(values) & (values >= low) & (values <= high)
     if empty_ok:
         legal |= (raw[name].str.strip() == "").to_numpy()

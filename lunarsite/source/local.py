@@ -8,6 +8,8 @@ is warped in silence. This module must not know how heights are stored afterward
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
@@ -33,6 +35,8 @@ _BLOCK_ROWS = 512
 _HIGHEST_M = 12_000.0
 # A file's pixels are the grid's if they agree to this share of a pixel over the whole grid.
 _ALIGNED_PX = 1e-3
+# Files in other projections are averaged over this many samples along a pixel's side at most.
+_MOST_SAMPLES = 16
 # Up to this many file pixels per grid pixel there is nothing to average.
 _SAME_RESOLUTION = 1.05
 
@@ -52,6 +56,7 @@ class Reading:
         scale: Factor of the stored numbers (GeoTIFF band scale).
         offset: Summand after it.
         nodata: The file's declared no-data value, or None.
+        samples: Interpolated samples along a pixel's side that are averaged; 1 where GDAL averages or none are.
     """
 
     path: Path
@@ -60,6 +65,7 @@ class Reading:
     scale: float
     offset: float
     nodata: float | None
+    samples: int = 1
 
     def __str__(self) -> str:
         how = {
@@ -83,8 +89,9 @@ class LocalRaster:
             LocalError: The file cannot be read to its end, holds values that are no heights, or none at all.
         """
         found = False
-        for first in range(0, self._grid.rows, _BLOCK_ROWS):
-            block = slice(first, min(first + _BLOCK_ROWS, self._grid.rows)), slice(0, self._grid.cols)
+        height = max(1, _BLOCK_ROWS // self.reading.samples**2)
+        for first in range(0, self._grid.rows, height):
+            block = slice(first, min(first + height, self._grid.rows)), slice(0, self._grid.cols)
             values = self._read(block)
             self._check(values)
             found |= bool(np.isfinite(values).any())
@@ -110,13 +117,14 @@ class LocalRaster:
                 f"{self._field}: {self.reading.path}: cannot be read ({error}); it may be truncated: copy it again"
             ) from error
         values = np.ma.getdata(stored).astype(np.float64) * self.reading.scale + self.reading.offset
-        values[np.ma.getmaskarray(stored)] = np.nan
-        values[np.isinf(values)] = np.nan
-        return values.astype(np.float32)
+        values[np.ma.getmaskarray(stored) | np.isinf(values)] = np.nan
+        return _block_mean(values, self.reading.samples).astype(np.float32)
 
     def _stored(self, block: Block) -> Any:
         if self.reading.method != "copied":
-            return self._dataset.read(1, window=Window.from_slices(*block), masked=True)
+            n = self.reading.samples
+            window = Window(0, block[0].start * n, self._grid.cols * n, (block[0].stop - block[0].start) * n)
+            return self._dataset.read(1, window=window, masked=True)
         affine = self._dataset.transform
         row0 = round((affine.f - self._grid.y_max_m) / self._grid.pixel_m) + block[0].start
         col0 = round((self._grid.x_min_m - affine.c) / self._grid.pixel_m)
@@ -159,7 +167,10 @@ def opened(
         raise LocalError(f"{field}: {path}: does not exist; paths are relative to the folder snakemake is started in")
     with ExitStack() as stack:
         try:
-            dataset = stack.enter_context(rasterio.open(path))
+            with warnings.catch_warnings():
+                # A file without a geotransform is refused below, with a mend.
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                dataset = stack.enter_context(rasterio.open(path))
         except RasterioError as error:
             raise LocalError(f"{field}: {path}: is no readable raster ({error}); give a GeoTIFF") from error
         _check_header(dataset, path, field)
@@ -204,13 +215,11 @@ def _plan(dataset: Any, path: Path, grid: Grid, field: str) -> Reading:
     method: Method = "averaged" if file_pixels > _SAME_RESOLUTION else "interpolated"
     if _same_pixels(dataset, grid):
         method, file_pixels = "copied", 1.0
-    return Reading(
-        path, method, file_pixels, float(dataset.scales[0]), float(dataset.offsets[0]), _declared_nodata(dataset)
-    )
-
-
-def _declared_nodata(dataset: Any) -> float | None:
-    return None if dataset.nodata is None else float(dataset.nodata)
+    samples = 1
+    if method == "averaged" and not is_polar_map(dataset.crs, grid.pole):
+        samples = min(math.ceil(file_pixels), _MOST_SAMPLES)
+    nodata = None if dataset.nodata is None else float(dataset.nodata)
+    return Reading(path, method, file_pixels, float(dataset.scales[0]), float(dataset.offsets[0]), nodata, samples)
 
 
 def _same_pixels(dataset: Any, grid: Grid) -> bool:
@@ -271,15 +280,30 @@ def _centre_on_grid(dataset: Any, grid: Grid) -> bool:
     return bool(grid.contains(np.where(finite, x_m, 1e12), np.where(finite, y_m, 1e12)).any())
 
 
+def _block_mean(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Mean of the finite values of each n x n block; NaN where there are none."""
+    if n == 1:
+        return values
+    blocks = values.reshape(values.shape[0] // n, n, values.shape[1] // n, n)
+    present = np.isfinite(blocks)
+    count = present.sum(axis=(1, 3))
+    total = np.where(present, blocks, 0.0).sum(axis=(1, 3))
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
 def _warped(dataset: Any, grid: Grid, reading: Reading) -> WarpedVRT:
+    n = reading.samples
+    # GDAL's average takes a pixel's footprint for a rectangle of the file, which is wrong across a file's 180th
+    # meridian and about the pole: but for the polar map itself, interpolated samples are averaged instead.
+    average = reading.method == "averaged" and n == 1
     is_float = np.dtype(dataset.dtypes[0]).kind == "f"
     return WarpedVRT(
         dataset,
         crs=grid.crs,
-        transform=grid.affine,
-        width=grid.cols,
-        height=grid.rows,
-        resampling=Resampling.average if reading.method == "averaged" else Resampling.bilinear,
+        transform=grid.affine * grid.affine.scale(1.0 / n),
+        width=grid.cols * n,
+        height=grid.rows * n,
+        resampling=Resampling.average if average else Resampling.bilinear,
         # An undeclared NaN would otherwise spread to its neighbours.
         src_nodata=reading.nodata if reading.nodata is not None else (np.nan if is_float else None),
         nodata=np.nan,

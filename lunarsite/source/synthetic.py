@@ -61,7 +61,7 @@ _BASIN_WIDTH_SHARE = 11.0 / 39.6
 
 # Small summits are built smooth, wide plateaus keep a part of what they were lifted from.
 _PLATEAU_M = 20_000.0
-_KEPT_BY_PLATEAU, _KEPT_BY_SUMMIT = 0.35, 0.03
+_KEPT_BY_PLATEAU, _KEPT_BY_SUMMIT = 0.8, 0.03
 _FLANK_SLOPE = math.tan(math.radians(19.0))
 _OUTLINE_RMS = {ev.IMPACT: 0.022, ev.MASSIF: 0.1}
 _STREAM_OLD, _STREAM_YOUNG, _STREAM_PATCH, _STREAM_WARP, _STREAM_OUTLINE = 1, 2, 3, 4, 21
@@ -262,9 +262,10 @@ class SyntheticMoon:
         return fine * np.exp(patches - _PATCH_LOG_RMS**2) * self._calm(x_m, y_m)
 
     def _calm(self, x_m: Floats, y_m: Floats) -> Floats:
-        """Share of the young relief on gentle summits: mature regolith lies smooth there."""
+        """Share of the young relief that stands on gentle summits: mature regolith lies smooth there."""
         calm = np.ones((y_m.size, x_m.size))
-        for event in self.events[self.events[:, ev.KIND] == ev.MASSIF]:
+        massifs = self.events[self.events[:, ev.KIND] == ev.MASSIF]
+        for event in massifs[massifs[:, ev.RADIUS] <= 0.5 * _PLATEAU_M]:
             distance = np.hypot(x_m[None, :] - event[ev.X], y_m[:, None] - event[ev.Y]) / event[ev.SCALE]
             edge = np.clip((1.4 * event[ev.RADIUS] - distance) / (0.4 * event[ev.RADIUS]), 0.0, 1.0)
             calm *= 1.0 - 0.6 * edge
