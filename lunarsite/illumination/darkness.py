@@ -215,7 +215,7 @@ class _Series:
 
     body: NDArray[np.float64]
     limb_deg: NDArray[np.float32]
-    index: NDArray[np.int16]
+    index: NDArray[np.uint16]
     axis: NDArray[np.float64]
 
     @classmethod
@@ -243,6 +243,6 @@ class _Series:
                 ]
             ),
             limb_deg=(latitude + track.radius_deg).astype(np.float32),
-            index=index.astype(np.int16),
+            index=index.astype(np.uint16),
             axis=np.array([first, count], dtype=np.float64),
         )

@@ -110,7 +110,7 @@ def nights(  # type: ignore[no-untyped-def]
         tangent: Horizons, (n, m) float32.
         sun_body: Parallax, radius (rad), latitude limit (rad), steps per circle.
         sun_limb: Latitude of the Sun's upper limb per epoch, degrees towards the pole, (t,) float32.
-        sun_index: Longitude step per epoch, (t,) int16.
+        sun_index: Longitude step per epoch, (t,) uint16 (unsigned, so that no wrap-around is compiled in).
         earth_body: As for the Sun.
         earth_limb: As for the Sun.
         earth_index: Longitude step of the Earth's window per epoch.
@@ -155,18 +155,18 @@ def nights(  # type: ignore[no-untyped-def]
         )
         sun_border = sun_critical.astype(np.float32)
         earth_border = earth_critical.astype(np.float32)
-        lit = np.empty(epochs, np.uint8)
+        lit = np.zeros(-(-epochs // 8) * 8, np.uint8)
         n_lit = 0
         n_earth = 0
         n_both = 0
         for t in range(epochs):
-            sun_up = sun_limb[t] > sun_border[sun_index[t]]
-            earth_up = earth_limb[t] > earth_border[earth_index[t]]
+            sun_up = np.uint8(sun_limb[t] > sun_border[sun_index[t]])
+            earth_up = np.uint8(earth_limb[t] > earth_border[earth_index[t]])
             lit[t] = sun_up
             n_lit += sun_up
             n_earth += earth_up
-            n_both += sun_up and earth_up
-        _runs(lit, limits, counts[i], night_counts[i])
+            n_both += sun_up & earth_up
+        _runs(lit, epochs, limits, counts[i], night_counts[i])
         counts[i, 0] = n_lit
         counts[i, 4] = n_earth
         counts[i, 5] = n_both
@@ -189,16 +189,29 @@ def nights(  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _runs(lit, limits, counts, night_counts):  # type: ignore[no-untyped-def]
-    """Longest night (columns 1 and 2: length and first epoch), longest light (3), nights beyond each limit."""
+def _runs(lit, epochs, limits, counts, night_counts):  # type: ignore[no-untyped-def]
+    """Longest night (columns 1 and 2: length and first epoch), longest light (3), nights beyond each limit.
+
+    ``lit`` is padded to whole words of eight epochs: runs are hundreds of epochs long, and words inside one are skipped.
+    """
+    words = lit.view(np.uint64)
+    all_lit = np.uint64(0x0101010101010101)
     counts[1] = 0
     counts[2] = -1
     counts[3] = 0
     for k in range(limits.size):
         night_counts[k] = 0
     start = 0
-    for t in range(1, lit.size + 1):
-        if t < lit.size and lit[t] == lit[start]:
+    t = 1
+    while t <= epochs:
+        same = all_lit if lit[start] == 1 else np.uint64(0)
+        if t % 8 == 0:
+            word = t // 8
+            while word < words.size and words[word] == same:
+                word += 1
+            t = min(max(t, word * 8), epochs)
+        if t < epochs and lit[t] == lit[start]:
+            t += 1
             continue
         length = t - start
         if lit[start] == 0:
@@ -211,3 +224,4 @@ def _runs(lit, limits, counts, night_counts):  # type: ignore[no-untyped-def]
         elif length > counts[3]:
             counts[3] = length
         start = t
+        t += 1
