@@ -11,5 +11,5 @@ from .workflow.checkout import Checkout
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A copy of the checkout in which the tiny run was made. Who changes it puts it back."""
     checkout = Checkout.copy(tmp_path_factory.mktemp("tiny"))
-    checkout.snakemake()
+    checkout.snakemake("--notemp")  # so that the shards' partials can be looked at
     return checkout

@@ -1,0 +1,185 @@
+"""The whole workflow on a tiny run, by the real snakemake: what it leaves, what it reruns, how it fails."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lunarsite.artefact.stamp import digest
+
+from .checkout import Checkout
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("tiny")]
+
+PUBLISHED = {"publish_figures", "publish_report", "publish_catalogue"}
+AFTER_SCORES = {"validate_artemis", *PUBLISHED}
+AFTER_CELLS = {"site_scores", *AFTER_SCORES}
+
+
+@contextmanager
+def edited(path: Path, old: str, new: str) -> Iterator[None]:
+    """Replace text that stands once in a file, for a while."""
+    text = path.read_text(encoding="utf-8")
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    assert text.count(old) == 1, f"'{old}' stands {text.count(old)} times in {path}"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(text, encoding="utf-8")
+        os.utime(path, ns=times)  # numba's cache stands by them
+
+
+def leftovers(checkout: Checkout) -> list[Path]:
+    """Temporary files of writers."""
+    return [path for path in checkout.results.rglob(".*") if path.is_file()]
+
+
+def digests(checkout: Checkout) -> dict[str, str]:
+    """Digest of every result by its name; logs and benchmarks tell of times and are left out."""
+    return {
+        str(path.relative_to(checkout.results)): digest(path)
+        for path in sorted(checkout.results.rglob("*"))
+        if path.is_file() and path.relative_to(checkout.results).parts[0] not in ("log", "benchmark")
+    }
+
+
+def test_run_leaves_what_it_promises(tiny: Checkout) -> None:
+    for name in (
+        "terrain/dem.tif",
+        "terrain/slope.tif",
+        "terrain/roughness.tif",
+        "illumination/sun_mean.tif",
+        "illumination/psr.tif",
+        "source/craters.parquet",
+        "site/cells.parquet",
+        "site/scores.parquet",
+        "site/scorer.ubj",
+        "validate/artemis.json",
+        "publish/report.html",
+        "publish/catalog.json",
+    ):
+        assert (tiny.results / name).stat().st_size > 0
+    assert not leftovers(tiny)
+
+
+def test_every_job_left_log_and_benchmark(tiny: Checkout) -> None:
+    logs = {path.stem for path in (tiny.results / "log").glob("*.log")}
+    assert logs == {path.stem for path in (tiny.results / "benchmark").glob("*.tsv")}
+    assert {"source-synthetic", "illumination-sweep_0", "illumination-sweep_1", "site-scores"} <= logs
+    for path in (tiny.results / "log").glob("*.log"):
+        assert "done in" in path.read_text(encoding="utf-8"), path
+
+
+def test_second_run_does_nothing(tiny: Checkout) -> None:
+    assert "Nothing to be done" in tiny.snakemake().stdout
+
+
+def test_partials_are_not_missed(tiny: Checkout) -> None:
+    partials = list((tiny.results / "illumination").glob("partial_*.h5"))
+    assert len(partials) == 2
+    kept = [(path, path.rename(path.with_suffix(".away"))) for path in partials]
+    try:
+        assert tiny.planned() == set()
+    finally:
+        for path, away in kept:
+            away.rename(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rerun"),
+    [
+        ({"site": {"scorer": {"trees": 19}}}, {"site_scores", *AFTER_SCORES}),
+        (
+            # Its sibling reads the same section of the settings.
+            {"terrain": {"roughness_baseline_m": 600.0}},
+            {"terrain_roughness", "terrain_elevation_error", "site_cells", *AFTER_CELLS},
+        ),
+        ({"validation": {"artemis": {"draws": 201}}}, AFTER_SCORES),
+        ({"publish": {"title": "Another title"}}, PUBLISHED),
+        (
+            {"illumination": {"azimuths": 17}},
+            {"illumination_sweep", "illumination_gather", "site_cells", *AFTER_CELLS},
+        ),
+    ],
+    ids=["scorer", "terrain", "validation", "publish", "illumination"],
+)
+def test_changed_setting_reruns_its_descendants_only(
+    tiny: Checkout, changes: dict[str, object], rerun: set[str]
+) -> None:
+    assert tiny.planned(changes=changes) == rerun
+
+
+def test_changed_code_reruns_its_stage(tiny: Checkout) -> None:
+    with edited(tiny.root / "lunarsite/illumination/stages.py", "_BLOCK_ROWS = 512", "_BLOCK_ROWS = 256"):
+        assert tiny.planned() == {"illumination_gather", "site_cells", *AFTER_CELLS}
+
+
+def test_comments_and_docstrings_rerun_nothing(tiny: Checkout) -> None:
+    stages = tiny.root / "lunarsite/illumination/stages.py"
+    docstring = '"""Sweep one shard of the directions and write their sums."""'
+    with (
+        edited(stages, "_BLOCK_ROWS = 512", "# A comment.\n\n_BLOCK_ROWS = 512  # and another"),
+        edited(stages, docstring, '"""Another summary."""'),
+    ):
+        assert tiny.planned() == set()
+
+
+def test_changed_setting_changes_results_and_back_again(tiny: Checkout) -> None:
+    before = digests(tiny)
+    tiny.snakemake("--notemp", changes={"site": {"scorer": {"trees": 19}}})
+    changed = {name for name, value in digests(tiny).items() if value != before[name]}
+    assert {"site/scores.parquet", "site/scorer.ubj", "publish/report.html"} <= changed
+    assert not {name for name in changed if name.split("/")[0] in ("source", "terrain", "illumination")}
+    tiny.snakemake("--notemp")
+    assert digests(tiny) == before, "the same settings give the same bytes"
+
+
+def test_failed_job_leaves_nothing_and_the_next_run_finishes(tiny: Checkout) -> None:
+    before = digests(tiny)
+    done = tiny.snakemake(changes={"site": {"rules": {"cassa": {"max_slope_deg": 1e-6}}}}, check=False)
+    assert done.returncode != 0
+    assert re.search(r"ERROR lunarsite\.site-scores: .*suitable", done.stdout), done.stdout
+    assert not (tiny.results / "site" / "scores.parquet").exists()
+    assert not leftovers(tiny)
+    tiny.snakemake("--notemp", "--rerun-incomplete")
+    assert digests(tiny) == before
+
+
+def test_killed_run_leaves_no_half_written_output(tiny: Checkout) -> None:
+    before = digests(tiny)
+    log = tiny.results / "log" / "site-scores.log"
+    log.unlink()
+    with subprocess.Popen(
+        tiny.command("--notemp", "--forcerun", "site_scores"),
+        cwd=tiny.root,
+        env=tiny.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not (log.exists() and "starts:" in log.read_text(encoding="utf-8")):
+            assert process.poll() is None, "ended before its job began"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+    left = digests(tiny)
+    visible = {name: value for name, value in left.items() if not Path(name).name.startswith(".")}
+    assert {name: before[name] for name in visible} == visible, "what is there is whole"
+    tiny.snakemake("--unlock")
+    tiny.snakemake("--notemp", "--rerun-incomplete")
+    assert digests(tiny) == before
+
+
+def test_lint_is_clean(tiny: Checkout) -> None:
+    done = tiny.snakemake("--lint")
+    assert "Congratulations" in done.stdout
