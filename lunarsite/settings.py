@@ -119,6 +119,30 @@ class SpanSettings(Section):
     """Time step, hours."""
 
 
+class PlacesSettings(Section):
+    """Places whose light is told hour by hour, where a run names any."""
+
+    table: Path | None = None
+    """CSV of places: name, lon_deg, lat_deg."""
+    start_utc: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = "2028-01-01"
+    """First day (UTC), YYYY-MM-DD."""
+    days: Annotated[float, Field(gt=0.0, le=7_000.0)] = 59.0
+    """Length, days; 59 are two lunar days."""
+    step_h: Annotated[float, Field(gt=0.0, le=24.0)] = 1.0
+    """Time step, hours."""
+    height_m: Annotated[float, Field(ge=0.0, le=1_000.0)] = 2.0
+    """Height of the observer above the ground, metres."""
+
+
+class DarknessSettings(Section):
+    """Nights and days at the best-lit pixel of each cell."""
+
+    enabled: bool = True
+    """Whether to walk through the span hour by hour (a second sweep, and about 0.1 ms per cell)."""
+    least_lit_fraction: Fraction = 0.05
+    """Cells lit for a smaller share of time are left out: their nights last for seasons."""
+
+
 class IlluminationSettings(Section):
     """Sunlight, Earth visibility and permanent shadow from horizons."""
 
@@ -250,6 +274,8 @@ class Settings(Section):
     source: SourceSettings = SourceSettings()
     terrain: TerrainSettings = TerrainSettings()
     illumination: IlluminationSettings = IlluminationSettings()
+    darkness: DarknessSettings = DarknessSettings()
+    places: PlacesSettings = PlacesSettings()
     site: SiteSettings = SiteSettings()
     validation: ValidateSettings = ValidateSettings()
     publish: PublishSettings = PublishSettings()

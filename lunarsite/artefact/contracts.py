@@ -45,7 +45,56 @@ PSR_MARGIN = RasterSpec(
     description="How far the Sun's upper limb stays below the horizon at its closest; negative where it rises",
 )
 ILLUMINATION_PARTIAL = PartialSpec("illumination_partial")
+PROFILES_PARTIAL = PartialSpec("profiles_partial")
 PSR = RasterSpec("psr", (Band("psr", "class", 0.0, 1.0),), "uint8", "1 = permanently shadowed, 0 = lit at some time")
+
+NIGHT = TableSpec(
+    "night",
+    (
+        Column("cell_id", "int64"),
+        Column("lon", "float64", "deg", valid_min=-180.0, valid_max=180.0),
+        Column("lat", "float64", "deg", valid_min=-90.0, valid_max=90.0),
+        Column("lit_fraction", "float32", "1", nullable=True, valid_min=0.0, valid_max=1.0),
+        Column("longest_night_h", "float32", "h", nullable=True, valid_min=0.0),
+        Column("longest_night_start", "timestamp[ms]", nullable=True),
+        Column("longest_light_h", "float32", "h", nullable=True, valid_min=0.0),
+        *(Column(f"nights_over_{hours}h", "float32", "1", nullable=True, valid_min=0.0) for hours in (24, 72, 150)),
+        Column("best_month", "timestamp[ms]", nullable=True),
+        Column("best_month_lit_fraction", "float32", "1", nullable=True, valid_min=0.0, valid_max=1.0),
+        Column("earth_fraction", "float32", "1", nullable=True, valid_min=0.0, valid_max=1.0),
+        Column("sun_and_earth_h_per_year", "float32", "h", nullable=True, valid_min=0.0, valid_max=8766.0),
+    ),
+    key="cell_id",
+    sort=("cell_id",),
+    geometry="point",
+)
+PLACE_PROFILES = TableSpec(
+    "place_profiles",
+    (
+        Column("place", "string"),
+        Column("lon_deg", "float64", "deg"),
+        Column("lat_deg", "float64", "deg"),
+        Column("compass_deg", "float64", "deg", valid_min=0.0, valid_max=360.0),
+        Column("horizon_deg", "float32", "deg", valid_min=-90.0, valid_max=90.0),
+    ),
+)
+PLACE_SERIES = TableSpec(
+    "place_series",
+    (
+        Column("place", "string"),
+        Column("time_utc", "timestamp[ms]"),
+        *(
+            Column(f"{body}_{name}", "float32", unit, nullable=True)
+            for body in ("sun", "earth")
+            for name, unit in (
+                ("elevation_deg", "deg"),
+                ("compass_deg", "deg"),
+                ("above_horizon_deg", "deg"),
+                ("visible_fraction", "1"),
+            )
+        ),
+    ),
+)
 
 CRATERS = TableSpec(
     "craters",

@@ -21,7 +21,7 @@ from lunarsite.grid import Pole, is_polar_map, lunar_crs
 _STAMP_KEY = b"lunarsite_stamp"
 _UNITS_KEY = b"lunarsite_units"
 
-DType = Literal["int64", "int32", "int8", "float64", "float32", "bool", "string"]
+DType = Literal["int64", "int32", "int8", "float64", "float32", "bool", "string", "timestamp[ms]"]
 
 
 @dataclass(frozen=True)

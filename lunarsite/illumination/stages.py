@@ -11,6 +11,10 @@ from lunarsite.artefact.contracts import (
     EARTH_MEAN,
     FAR_DEM,
     ILLUMINATION_PARTIAL,
+    NIGHT,
+    PLACE_PROFILES,
+    PLACE_SERIES,
+    PROFILES_PARTIAL,
     PSR,
     PSR_MARGIN,
     SKY_VIEW,
@@ -18,11 +22,14 @@ from lunarsite.artefact.contracts import (
     SUN_MEAN,
     SUN_MONTHS,
 )
-from lunarsite.settings import IlluminationSettings
+from lunarsite.settings import DarknessSettings, GridSettings, IlluminationSettings, PlacesSettings
 from lunarsite.stage import Input, Job, Output, stage
 
 if TYPE_CHECKING:
     from lunarsite.grid import Grid
+    from lunarsite.illumination.ephemeris import Ephemeris
+    from lunarsite.illumination.horizon import HorizonSweep
+    from lunarsite.illumination.points import HorizonProfiles
     from lunarsite.illumination.visibility_sums import VisibilityModel
 
 _BLOCK_ROWS = 512
@@ -40,16 +47,9 @@ def sweep(
     """Sweep one shard of the directions and write their sums."""
     from lunarsite import grid
     from lunarsite.artefact import partial as partials
-    from lunarsite.illumination.horizon import HorizonSweep
     from lunarsite.illumination.visibility import accumulate_visibility
 
-    near, lattice = _terrain(dem, DEM)
-    far = None if far_dem is None else _terrain(far_dem, FAR_DEM)[0]
-    if far is None:
-        job.log.warning("no far field: horizons beyond the border of the elevation model are the bare sphere's")
-    horizons = HorizonSweep(
-        near, far, observer_heights_m=illumination.observer_heights_m, near_samples=illumination.near_samples
-    )
+    horizons, lattice = _sweep(job, illumination.near_samples, illumination.observer_heights_m, dem, far_dem)
     model = _model(illumination, lattice)
     directions = grid.shard(model.size, shard, illumination.shards)
     job.log.info("%d of %d directions over %d x %d pixels", len(directions), model.size, *lattice.shape)
@@ -108,6 +108,132 @@ def gather(
             job.progress(rows.stop, lattice.rows, "row")
 
 
+@stage
+def profiles(
+    job: Job,
+    grid: GridSettings,
+    illumination: IlluminationSettings,
+    dem: Annotated[Path, Input(DEM)],
+    far_dem: Annotated[Path | None, Input(FAR_DEM)],
+    sun_any: Annotated[Path, Input(SUN_ANY)],
+    partial: Annotated[Path, Output(PROFILES_PARTIAL)],
+    shard: int,
+) -> None:
+    """Sweep one shard of the directions again and keep the horizons of each cell's best-lit pixel."""
+    from lunarsite import grid as geometry
+    from lunarsite.artefact import partial as partials
+    from lunarsite.artefact import raster
+    from lunarsite.illumination.darkness import best_lit_pixels
+    from lunarsite.illumination.points import ProfileGatherer
+    from lunarsite.illumination.visibility import sweep_plan
+
+    heights_m = illumination.observer_heights_m[:1]
+    horizons, lattice = _sweep(job, illumination.near_samples, heights_m, dem, far_dem)
+    cells = geometry.Cells(lattice, grid.cell_m, grid.latitude_limit_deg)
+    with raster.opened(sun_any, SUN_ANY, lattice) as source:
+        rows, cols, known = best_lit_pixels(source.read(), cells)
+    model = _model(illumination, lattice)
+    directions = geometry.shard(model.size, shard, illumination.shards)
+    gatherer = ProfileGatherer(lattice, model, rows, cols)
+    sweep_plan(horizons, model, [gatherer], directions, lambda n, of: job.progress(n, of, "direction"))
+    chosen = slice(directions.start, directions.stop)
+    arrays: dict[str, Any] = {"tan_horizon": gatherer.tan_horizon[chosen], "rows": rows, "cols": cols, "known": known}
+    partials.write(partial, PROFILES_PARTIAL, arrays, _plan(illumination, lattice), job.stamp(PROFILES_PARTIAL))
+
+
+@stage
+def darkness(
+    job: Job,
+    grid: GridSettings,
+    illumination: IlluminationSettings,
+    darkness: DarknessSettings,
+    partials: Annotated[tuple[Path, ...], Input(PROFILES_PARTIAL)],
+    night: Annotated[Path, Output(NIGHT)],
+) -> None:
+    """Walk through the span hour by hour at each cell's best-lit pixel: nights, days, Sun and Earth together."""
+    from contextlib import ExitStack
+
+    import geopandas as gpd
+    import numpy as np
+
+    from lunarsite.artefact import partial, table
+    from lunarsite.grid import Cells
+    from lunarsite.illumination.darkness import night_statistics
+
+    with ExitStack() as stack:
+        sources = [stack.enter_context(partial.opened(path, PROFILES_PARTIAL)) for path in partials]
+        lattice = _common_grid(sources, illumination)
+        profiles = _gathered_profiles(sources, illumination, lattice)
+    sky = _sky(illumination)
+    job.log.info("%d cells, %d epochs", len(profiles), sky.times.size)
+    nights = night_statistics(profiles, sky, least_lit_fraction=darkness.least_lit_fraction).frame()
+    cells = Cells(lattice, grid.cell_m, grid.latitude_limit_deg)
+    lon, lat = cells.centres_lonlat()
+    nights.insert(0, "cell_id", np.arange(cells.count))
+    nights.insert(1, "lon", lon)
+    nights.insert(2, "lat", lat)
+    places = gpd.GeoDataFrame(nights, geometry=gpd.points_from_xy(*cells.centres_m()))
+    table.write(night, NIGHT, places, job.stamp(NIGHT), lattice.pole)
+
+
+@stage
+def places(
+    job: Job,
+    illumination: IlluminationSettings,
+    places: PlacesSettings,
+    dem: Annotated[Path, Input(DEM)],
+    far_dem: Annotated[Path | None, Input(FAR_DEM)],
+    table: Annotated[Path, Input(None)],
+    profiles: Annotated[Path, Output(PLACE_PROFILES)],
+    series: Annotated[Path, Output(PLACE_SERIES)],
+) -> None:
+    """Tell the horizon of named places, and where the Sun and the Earth stand over it, epoch by epoch."""
+    from lunarsite.artefact import table as tables
+    from lunarsite.illumination.ephemeris import DAYS_PER_YEAR, ephemeris
+    from lunarsite.illumination.place_tables import profile_frame, read_places, series_frame
+    from lunarsite.illumination.points import ProfileGatherer, pixels_at, point_series
+    from lunarsite.illumination.visibility import sweep_plan
+
+    named = read_places(table)
+    horizons, lattice = _sweep(job, illumination.near_samples, (places.height_m,), dem, far_dem)
+    model = _model(illumination, lattice)
+    gatherer = ProfileGatherer(lattice, model, *pixels_at(lattice, named["lon_deg"], named["lat_deg"]))
+    sweep_plan(horizons, model, [gatherer], None, lambda n, of: job.progress(n, of, "direction"))
+    seen = gatherer.result()
+    sky = ephemeris(places.start_utc, places.days / DAYS_PER_YEAR, places.step_h)
+    names = named["name"].tolist()
+    tables.write(profiles, PLACE_PROFILES, profile_frame(names, seen), job.stamp(PLACE_PROFILES))
+    tables.write(series, PLACE_SERIES, series_frame(names, point_series(seen, sky)), job.stamp(PLACE_SERIES))
+
+
+def _sweep(
+    job: Job, near_samples: int, heights_m: tuple[float, ...], dem: Path, far_dem: Path | None
+) -> tuple[HorizonSweep, Grid]:
+    from lunarsite.illumination.horizon import HorizonSweep
+
+    near, lattice = _terrain(dem, DEM)
+    far = None if far_dem is None else _terrain(far_dem, FAR_DEM)[0]
+    if far is None:
+        job.log.warning("no far field: beyond the border of the elevation model the horizon is the bare sphere's")
+    return HorizonSweep(near, far, observer_heights_m=heights_m, near_samples=near_samples), lattice
+
+
+def _gathered_profiles(sources: list[Any], illumination: IlluminationSettings, lattice: Grid) -> HorizonProfiles:
+    import numpy as np
+
+    from lunarsite.grid import shard
+    from lunarsite.illumination.points import ProfileGatherer
+
+    model = _model(illumination, lattice)
+    gatherer = ProfileGatherer(lattice, model, sources[0].read("rows"), sources[0].read("cols"))
+    for index, source in enumerate(sources):
+        directions = shard(model.size, index, illumination.shards)
+        gatherer.tan_horizon[directions.start : directions.stop] = source.read("tan_horizon")
+        gatherer.done[directions.start : directions.stop] = True
+    gatherer.tan_horizon[:, ~sources[0].read("known")] = np.nan
+    return gatherer.result()
+
+
 def _terrain(path: Path, spec: Any) -> tuple[Any, Grid]:
     from lunarsite.artefact import raster
     from lunarsite.illumination.horizon import Terrain
@@ -120,11 +246,9 @@ def _terrain(path: Path, spec: Any) -> tuple[Any, Grid]:
 def _model(illumination: IlluminationSettings, lattice: Grid) -> VisibilityModel:
     import numpy as np
 
-    from lunarsite.illumination.ephemeris import ephemeris
     from lunarsite.illumination.visibility import visibility_model
 
-    span = illumination.span
-    sky = ephemeris(span.start_utc, span.years, span.step_h)
+    sky = _sky(illumination)
     months = sky.times.astype("datetime64[M]").astype(np.int64) % 12 if illumination.months else None
     return visibility_model(
         lattice,
@@ -134,6 +258,13 @@ def _model(illumination: IlluminationSettings, lattice: Grid) -> VisibilityModel
         earth_step_deg=illumination.earth_step_deg,
         groups=months,
     )
+
+
+def _sky(illumination: IlluminationSettings) -> Ephemeris:
+    from lunarsite.illumination.ephemeris import ephemeris
+
+    span = illumination.span
+    return ephemeris(span.start_utc, span.years, span.step_h)
 
 
 def _plan(illumination: IlluminationSettings, lattice: Grid) -> dict[str, Any]:

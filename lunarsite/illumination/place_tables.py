@@ -1,0 +1,65 @@
+"""Named places: the table that a user gives, and the tables of their horizons and of the sky over them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lunarsite.artefact.stamp import ArtefactError
+from lunarsite.illumination.points import HorizonProfiles, PointSeries
+
+_COLUMNS = ("name", "lon_deg", "lat_deg")
+_MOST_PLACES = 10_000
+
+
+def read_places(path: Path) -> pd.DataFrame:
+    """Return the places of a CSV file with the columns name, lon_deg (-180..360) and lat_deg.
+
+    Raises:
+        ArtefactError: It is no such file; the message names the column and the mend.
+    """
+    try:
+        frame = pd.read_csv(path, usecols=list(_COLUMNS), dtype={"name": str}, nrows=_MOST_PLACES + 1)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ArtefactError(f"{path}: needs the columns {', '.join(_COLUMNS)} ({error})") from error
+    if not 0 < len(frame) <= _MOST_PLACES:
+        raise ArtefactError(f"{path}: holds {len(frame)} places, 1 to {_MOST_PLACES} are allowed")
+    if frame["name"].isna().any() or frame["name"].duplicated().any():
+        raise ArtefactError(f"{path}: every place needs a name of its own in column 'name'")
+    for column, low, high in (("lon_deg", -180.0, 360.0), ("lat_deg", -90.0, 90.0)):
+        values = pd.to_numeric(frame[column], errors="coerce")
+        if not values.between(low, high).all():
+            raise ArtefactError(f"{path}: column '{column}' must hold degrees within {low:g}..{high:g}")
+        frame[column] = values
+    return frame[list(_COLUMNS)]
+
+
+def profile_frame(names: list[str], profiles: HorizonProfiles) -> pd.DataFrame:
+    """Return the horizons, one row per place and direction, directions clockwise from local north."""
+    lon_deg, lat_deg = profiles.lonlat_deg()
+    parts = []
+    for index, (name, compass, elevation) in enumerate(
+        zip(names, profiles.compass_deg(), profiles.elevation_deg(), strict=True)
+    ):
+        order = np.argsort(compass, kind="stable")
+        columns = {
+            "place": name,
+            "lon_deg": lon_deg[index],
+            "lat_deg": lat_deg[index],
+            "compass_deg": compass[order],
+            "horizon_deg": elevation[order],
+        }
+        parts.append(pd.DataFrame(columns))
+    return pd.concat(parts, ignore_index=True)
+
+
+def series_frame(names: list[str], series: PointSeries) -> pd.DataFrame:
+    """Return the sky over the places, one row per place and epoch."""
+    frames = []
+    for index, name in enumerate(names):
+        frame = series.frame(index).rename(columns={"time": "time_utc"})
+        frame.insert(0, "place", name)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
