@@ -124,75 +124,61 @@ def nights(  # type: ignore[no-untyped-def]
     """
     epochs = sun_limb.size
     for i in nb.prange(x.size):
-        sun_steps = int(sun_body[3])
-        sun_critical = np.empty(sun_steps, np.float64)
-        critical_latitudes(
-            x[i],
-            y[i],
-            cos_azimuth,
-            sin_azimuth,
-            tangent[i],
-            sun_body[0],
-            sun_body[1],
-            sun_body[2],
-            0.0,
-            2.0 * math.pi / sun_steps,
-            sun_critical,
-        )
-        earth_critical = np.empty(int(earth_axis[1]), np.float64)
-        critical_latitudes(
-            x[i],
-            y[i],
-            cos_azimuth,
-            sin_azimuth,
-            tangent[i],
-            earth_body[0],
-            earth_body[1],
-            earth_body[2],
-            earth_axis[0],
-            2.0 * math.pi / earth_body[3],
-            earth_critical,
-        )
-        sun_border = sun_critical.astype(np.float32)
-        earth_border = earth_critical.astype(np.float32)
+        place = (x[i], y[i], cos_azimuth, sin_azimuth, tangent[i])
+        sun_border = _border(place, sun_body, 0.0, int(sun_body[3]))
+        earth_border = _border(place, earth_body, earth_axis[0], int(earth_axis[1]))
         lit = np.zeros(-(-epochs // 8) * 8, np.uint8)
-        n_lit = 0
-        n_earth = 0
-        n_both = 0
-        for t in range(epochs):
-            sun_up = np.uint8(sun_limb[t] > sun_border[sun_index[t]])
-            earth_up = np.uint8(earth_limb[t] > earth_border[earth_index[t]])
-            lit[t] = sun_up
-            n_lit += sun_up
-            n_earth += earth_up
-            n_both += sun_up & earth_up
-        _runs(lit, epochs, limits, counts[i], night_counts[i])
+        n_lit, n_earth, n_both = _light(sun_limb, sun_index, sun_border, earth_limb, earth_index, earth_border, lit)
         counts[i, 0] = n_lit
         counts[i, 4] = n_earth
         counts[i, 5] = n_both
-        best[i, 0] = -1
-        best[i, 1] = -1
-        for month in range(month_starts.size - 1):
-            total = 0
-            for t in range(month_starts[month], month_starts[month + 1]):
-                total += lit[t]
-            # Months differ in length: compare shares.
-            length = month_starts[month + 1] - month_starts[month]
-            if best[i, 0] < 0:
-                better = True
-            else:
-                best_length = month_starts[best[i, 0] + 1] - month_starts[best[i, 0]]
-                better = total * best_length > best[i, 1] * length
-            if better:
-                best[i, 0] = month
-                best[i, 1] = total
+        _runs(lit, epochs, limits, counts[i], night_counts[i])
+        best[i, 0], best[i, 1] = _best_month(lit, month_starts)
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _border(place, body, first, steps):  # type: ignore[no-untyped-def]
+    """Critical latitudes of one place at the longitudes of a body's window, float32."""
+    x, y, cos_azimuth, sin_azimuth, tangent = place
+    critical = np.empty(steps, np.float64)
+    step = 2.0 * math.pi / body[3]
+    critical_latitudes(x, y, cos_azimuth, sin_azimuth, tangent, body[0], body[1], body[2], first, step, critical)
+    return critical.astype(np.float32)
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _light(sun_limb, sun_index, sun_border, earth_limb, earth_index, earth_border, lit):  # type: ignore[no-untyped-def]
+    """Write which epochs are lit; return how many are, with the Earth in sight, with both."""
+    n_lit, n_earth, n_both = np.int64(0), np.int64(0), np.int64(0)
+    for t in range(sun_limb.size):
+        sun_up = np.uint8(sun_limb[t] > sun_border[sun_index[t]])
+        earth_up = np.uint8(earth_limb[t] > earth_border[earth_index[t]])
+        lit[t] = sun_up
+        n_lit += np.int64(sun_up)
+        n_earth += np.int64(earth_up)
+        n_both += np.int64(sun_up & earth_up)
+    return n_lit, n_earth, n_both
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _best_month(lit, month_starts):  # type: ignore[no-untyped-def]
+    """The month with the largest share of light, and its lit epochs; -1, -1 without whole months."""
+    best, best_total, best_length = -1, -1, 1
+    for month in range(month_starts.size - 1):
+        total = 0
+        for t in range(month_starts[month], month_starts[month + 1]):
+            total += lit[t]
+        length = month_starts[month + 1] - month_starts[month]
+        if total * best_length > best_total * length:
+            best, best_total, best_length = month, total, length
+    return best, best_total
 
 
 @nb.njit(cache=True, error_model="numpy")
 def _runs(lit, epochs, limits, counts, night_counts):  # type: ignore[no-untyped-def]
     """Longest night (columns 1 and 2: length and first epoch), longest light (3), nights beyond each limit.
 
-    ``lit`` is padded to whole words of eight epochs: runs are hundreds of epochs long, and words inside one are skipped.
+    ``lit`` is padded to whole words of eight epochs: runs are hundreds of epochs long, words inside one are skipped.
     """
     words = lit.view(np.uint64)
     all_lit = np.uint64(0x0101010101010101)
