@@ -32,11 +32,11 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"REFERENCE DATA ABSEN
 
 
 def overlap(
-    edges_low: NDArray[np.float64], size: float, pixel_low: NDArray[np.float64], pixel: float
+    cells_m: NDArray[np.float64], cell_m: float, pixels_m: NDArray[np.float64], pixel_m: float
 ) -> NDArray[np.float64]:
-    """Length of each cell (rows) that each pixel (columns) covers."""
-    low = np.maximum(edges_low[:, None], pixel_low[None, :])
-    high = np.minimum(edges_low[:, None] + size, pixel_low[None, :] + pixel)
+    """Length that each pixel (columns) covers of each cell (rows), given the centres of both."""
+    low = np.maximum(cells_m[:, None] - cell_m / 2, pixels_m[None, :] - pixel_m / 2)
+    high = np.minimum(cells_m[:, None] + cell_m / 2, pixels_m[None, :] + pixel_m / 2)
     return np.clip(high - low, 0.0, None)
 
 
