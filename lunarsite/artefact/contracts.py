@@ -169,7 +169,7 @@ SCORES = TableSpec(
 )
 SCORER = ModelSpec("scorer", "ubj")
 
-SOURCE_RECORD = RecordSpec(name="source", metrics=("dem_valid_share", "far_dem_valid_share", "craters"))
+SOURCE_RECORD = RecordSpec(name="source", metrics=("dem_valid_share", "craters"))
 ILLUMINATION_CELLS = TableSpec(
     "illumination_cells",
     (
@@ -180,6 +180,7 @@ ILLUMINATION_CELLS = TableSpec(
             for name in ("sun_reference", "earth_reference", "sun_mean", "sun_any", "earth_mean", "earth_any")
         ),
     ),
+    allow_empty=True,
 )
 ILLUMINATION_RECORD = RecordSpec(name="illumination")
 SCORER_RECORD = RecordSpec(name="scorer_record")

@@ -50,9 +50,8 @@ def read_craters(path: Path, grid: Grid, field: str) -> pd.DataFrame:
     if "depth_m" in raw.columns:
         depth_m = _column(raw, "depth_m", path, field, 0.0, 15_000.0, empty_ok=True)
         depth_m[depth_m == 0.0] = np.nan
-    # The opposite pole lies at infinity.
-    with np.errstate(over="ignore"):
-        x_m, y_m = lonlat_to_xy(lon_deg, lat_deg, grid.pole)
+    # The opposite pole lies at infinity; a million kilometres off will do.
+    x_m, y_m = (np.clip(axis, -1e12, 1e12) for axis in lonlat_to_xy(lon_deg, lat_deg, grid.pole))
     unnamed = np.full(len(raw), "", dtype=object)
     frame = pd.DataFrame(
         {

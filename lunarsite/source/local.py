@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
@@ -300,7 +301,7 @@ def _warped(dataset: Any, grid: Grid, reading: Reading) -> WarpedVRT:
     return WarpedVRT(
         dataset,
         crs=grid.crs,
-        transform=grid.affine * grid.affine.scale(1.0 / n),
+        transform=Affine(grid.pixel_m / n, 0.0, grid.x_min_m, 0.0, -grid.pixel_m / n, grid.y_max_m),
         width=grid.cols * n,
         height=grid.rows * n,
         resampling=Resampling.average if average else Resampling.bilinear,
@@ -309,4 +310,6 @@ def _warped(dataset: Any, grid: Grid, reading: Reading) -> WarpedVRT:
         nodata=np.nan,
         dtype="float64",
         tolerance=0.01,
+        # GDAL guesses the ratio of resolutions from windows that it has padded, and blurs: there is no reduction.
+        **({} if average else {"XSCALE": "1", "YSCALE": "1"}),
     )

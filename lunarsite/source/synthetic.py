@@ -192,7 +192,7 @@ class SyntheticMoon:
                 "y_m": craters.y_m,
                 "diameter_m": craters.diameter_m,
                 "depth_m": craters.depth_m,
-                "degradation": 1.0 - craters.freshness,
+                "degradation": np.maximum(1.0 - craters.freshness, 0.0),
             }
         )
 
@@ -314,7 +314,8 @@ def _impacts(craters: Craters, profiles: ProfileTable) -> Floats:
     events[:, ev.OUTER] = REACH * 0.5 * craters.diameter_m
     events[:, ev.LEVEL] = ev.levels(profiles, craters.freshness)
     events[:, ev.NODE] = np.argmin(np.abs(np.log(craters.diameter_m)[:, None] - profiles.log_diameter), axis=1)
-    events[:, ev.SIZE] = craters.diameter_m
+    # A few craters, Shackleton among them, are deeper than the rule for fresh ones.
+    events[:, ev.SIZE] = craters.diameter_m * np.maximum(craters.freshness, 1.0)
     events[:, ev.WARP] = np.minimum(craters.diameter_m / _WARP_DIAMETER_M, _WARP_MOST)
     return events
 
