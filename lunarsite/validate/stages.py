@@ -5,8 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from lunarsite.artefact.contracts import ARTEMIS_RECORD, CELLS, SCORES
-from lunarsite.settings import ArtemisSettings, GridSettings, RulesSettings, ScorerSettings
+from lunarsite.artefact.contracts import (
+    ARTEMIS_RECORD,
+    CELLS,
+    EARTH_ANY,
+    EARTH_MEAN,
+    ILLUMINATION_CELLS,
+    ILLUMINATION_RECORD,
+    PSR,
+    SCORES,
+    SUN_ANY,
+    SUN_MEAN,
+)
+from lunarsite.settings import (
+    ArtemisSettings,
+    GridSettings,
+    IlluminationReferenceSettings,
+    RulesSettings,
+    ScorerSettings,
+)
 from lunarsite.stage import Input, Job, Output, stage
 
 
@@ -37,3 +54,50 @@ def artemis(
     for verdict in result.verdicts:
         job.log.info("%s: %s, bound %s: %s", verdict.name, verdict.value, verdict.bound, verdict.holds)
     records.write(artemis, ARTEMIS_RECORD, result, job.stamp(ARTEMIS_RECORD))
+
+
+@stage
+def illumination(
+    job: Job,
+    grid: GridSettings,
+    reference: IlluminationReferenceSettings,
+    sun_mean: Annotated[Path, Input(SUN_MEAN)],
+    sun_any: Annotated[Path, Input(SUN_ANY)],
+    earth_mean: Annotated[Path, Input(EARTH_MEAN)],
+    earth_any: Annotated[Path, Input(EARTH_ANY)],
+    psr: Annotated[Path, Input(PSR)],
+    table: Annotated[Path | None, Input(None)],
+    polygons: Annotated[Path | None, Input(None)],
+    record: Annotated[Path, Output(ILLUMINATION_RECORD)],
+    cells: Annotated[Path, Output(ILLUMINATION_CELLS)],
+) -> None:
+    """Compare light, Earth view and permanent shadow with published references, beside trivial guesses."""
+    from lunarsite.artefact import raster
+    from lunarsite.artefact import record as records
+    from lunarsite.artefact import table as tables
+    from lunarsite.validate.illumination_record import Averages, judge_illumination, read_polygons, read_table
+
+    averages = {}
+    for name, path, spec in (
+        ("sun_mean", sun_mean, SUN_MEAN),
+        ("sun_any", sun_any, SUN_ANY),
+        ("earth_mean", earth_mean, EARTH_MEAN),
+        ("earth_any", earth_any, EARTH_ANY),
+    ):
+        with raster.opened(path, spec) as source:
+            averages[name] = source.read()
+    with raster.opened(psr, PSR) as source:
+        shadow, lattice = source.read(), source.grid
+    known = Averages(lattice, averages, shadow)
+    result, frame = judge_illumination(
+        known,
+        None if table is None else read_table(table),
+        None if polygons is None else read_polygons(polygons, lattice),
+        reference,
+        grid.latitude_limit_deg,
+        synthetic=job.synthetic,
+    )
+    for verdict in result.verdicts:
+        job.log.info("%s: %s, bound %s: %s", verdict.name, verdict.value, verdict.bound, verdict.holds)
+    records.write(record, ILLUMINATION_RECORD, result, job.stamp(ILLUMINATION_RECORD))
+    tables.write(cells, ILLUMINATION_CELLS, frame, job.stamp(ILLUMINATION_CELLS))

@@ -1,0 +1,252 @@
+"""The record of the illumination's validation: what is compared, under which bounds, and what it means.
+
+Bounds stand here, before any number is seen: they were set from a prototype at 480 m and from the differences between
+published products, not from this project's results.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from lunarsite.artefact.record import Metric, Record, Verdict
+from lunarsite.artefact.stamp import ArtefactError
+from lunarsite.grid import Grid, is_lunar, is_polar_map
+from lunarsite.settings import IlluminationReferenceSettings
+from lunarsite.validate.illumination import (
+    PUBLISHED_PSR_KM2,
+    Agreement,
+    agreement,
+    by_bin,
+    cap_mask,
+    cell_means,
+    displaced_overlap,
+    large_regions,
+    latitudes,
+    overlap,
+    rasterised,
+    true_area_km2,
+)
+
+_COLUMNS = {"sun": "avg_illumination_pct", "earth": "earth_visibility_pct"}
+_SUN_CORRELATION, _SUN_BIAS_PCT, _SUN_RMS_PCT, _EARTH_CORRELATION = 0.99, 1.0, 2.2, 0.97
+_PSR_TOLERANCE, _PSR_OVERLAP = 0.05, 0.87
+_DISPLACEMENT_M = 10_000.0
+_MOST_ROWS = 5_000_000
+
+
+@dataclass(frozen=True)
+class Averages:
+    """What is judged: averages by name (fractions, NaN = unknown) and permanent shadow (0, 1, 255) on one grid."""
+
+    grid: Grid
+    fractions: Mapping[str, NDArray[np.float32]]
+    psr: NDArray[np.uint8]
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a reference table of cell means (x_m, y_m, avg_illumination_pct, earth_visibility_pct).
+
+    Raises:
+        ArtefactError: A column is missing, holds no numbers, or percentages leave 0..110.
+    """
+    wanted = ["x_m", "y_m", *_COLUMNS.values()]
+    try:
+        frame = pd.read_csv(path, usecols=wanted, dtype=np.float64, nrows=_MOST_ROWS)
+    except ValueError as error:
+        raise ArtefactError(f"{path}: needs the numeric columns {', '.join(wanted)} ({error})") from error
+    for column in _COLUMNS.values():
+        if not frame[column].dropna().between(0.0, 110.0).all():
+            raise ArtefactError(
+                f"{path}: column '{column}' must hold percent within 0..110; is it a fraction or scaled?"
+            )
+    return frame
+
+
+def read_polygons(path: Path, grid: Grid) -> gpd.GeoSeries:
+    """Return reference polygons of permanently shadowed regions on the run's map.
+
+    Raises:
+        ArtefactError: The file cannot be read, holds no polygons, or does not stand on the Moon.
+    """
+    try:
+        frame = gpd.read_file(path)
+    except Exception as error:
+        raise ArtefactError(f"{path}: is no readable vector file ({error})") from error
+    shapes = frame.geometry[frame.geom_type.isin(("Polygon", "MultiPolygon"))]
+    if shapes.empty:
+        raise ArtefactError(f"{path}: holds no polygons")
+    if not is_lunar(frame.crs):
+        raise ArtefactError(f"{path}: its CRS ({frame.crs}) is not the Moon's; set the right one in the file")
+    return shapes if is_polar_map(frame.crs, grid.pole) else shapes.to_crs(grid.crs.to_wkt())
+
+
+def judge_illumination(
+    averages: Averages,
+    table: pd.DataFrame | None,
+    polygons: gpd.GeoSeries | None,
+    reference: IlluminationReferenceSettings,
+    latitude_limit_deg: float,
+    *,
+    synthetic: bool,
+) -> tuple[Record, pd.DataFrame]:
+    """Return the record, and the cells that were compared (empty without a table)."""
+    metrics: list[Metric] = []
+    verdicts: list[Verdict] = []
+    tables: dict[str, list[dict[str, JsonValue]]] = {}
+    frame = _compared(averages, table, reference)
+    if not frame.empty:
+        _judge_averages(frame, averages.grid, metrics, verdicts, tables)
+    _judge_area(averages, latitude_limit_deg, metrics, verdicts, synthetic)
+    if polygons is not None:
+        _judge_polygons(averages, polygons, reference, latitude_limit_deg, metrics, verdicts)
+    notes = ["'mean' is the mean visible fraction of the disc, 'any' the share of time with any part of it in sight."]
+    if synthetic:
+        notes.append("This is a synthetic Moon: agreement with published areas of the real one means nothing.")
+    title = "Light, Earth view and permanent shadow against published references"
+    return Record(
+        title=title, metrics=tuple(metrics), verdicts=tuple(verdicts), tables=tables, notes=tuple(notes)
+    ), frame
+
+
+def _compared(averages: Averages, table: pd.DataFrame | None, reference: IlluminationReferenceSettings) -> pd.DataFrame:
+    columns = ["x_m", "y_m", "sun_reference_pct", "earth_reference_pct", *(f"{n}_pct" for n in averages.fractions)]
+    if table is None:
+        return pd.DataFrame({name: np.empty(0) for name in columns})
+    x_m, y_m = table["x_m"].to_numpy(), table["y_m"].to_numpy()
+    rim_m = reference.table_rim_m
+    inside = (x_m <= x_m.max() - rim_m) & (y_m >= y_m.min() + rim_m) & (y_m <= y_m.max() - rim_m)
+    # A table that begins at the map's axis is cut there, not at its rim.
+    inside &= (x_m >= x_m.min() + rim_m) | (abs(x_m.min()) < reference.table_cell_m)
+    frame = pd.DataFrame({"x_m": x_m, "y_m": y_m})
+    for body, column in _COLUMNS.items():
+        frame[f"{body}_reference_pct"] = np.minimum(table[column].to_numpy() * reference.table_factor, 100.0)
+    for name, values in averages.fractions.items():
+        means = cell_means(values, averages.grid, x_m, y_m, reference.table_cell_m)
+        frame[f"{name}_pct"] = np.clip(100.0 * means, 0.0, 100.0)
+    kept: pd.DataFrame = frame.loc[inside, columns]
+    return kept.reset_index(drop=True)
+
+
+def _judge_averages(
+    frame: pd.DataFrame,
+    grid: Grid,
+    metrics: list[Metric],
+    verdicts: list[Verdict],
+    tables: dict[str, list[dict[str, JsonValue]]],
+) -> None:
+    lat_deg = latitudes(frame["x_m"].to_numpy(), frame["y_m"].to_numpy(), grid)
+    found: dict[str, Agreement] = {}
+    for body in _COLUMNS:
+        published = frame[f"{body}_reference_pct"].to_numpy()
+        for kind in ("mean", "any"):
+            name = f"{body}_{kind}"
+            ours = frame[f"{name}_pct"].to_numpy()
+            found[name] = agreement(ours, published, lat_deg)
+            metrics += _agreement_metrics(name, found[name])
+            tables[f"{name}_by_latitude"] = _rows(by_bin(ours, published, lat_deg, list(np.arange(80.0, 90.5, 1.0))))
+            edges = [0, 1, 5, 10, 20, 30, 40, 60, 100.001]
+            tables[f"{name}_by_reference_pct"] = _rows(by_bin(ours, published, published, edges))
+    sun, earth = found["sun_mean"], found["earth_mean"]
+    why = f"{sun.n} cells; latitude alone leaves an RMS of {sun.baseline_rms:.2f} %"
+    verdicts += [
+        _at_least("sun_mean correlation", sun.correlation, _SUN_CORRELATION, why),
+        _at_most("sun_mean |bias|", abs(sun.bias), _SUN_BIAS_PCT, "%", why),
+        _at_most("sun_mean RMS", sun.rms, _SUN_RMS_PCT, "%", why),
+        _at_least("earth_mean correlation", earth.correlation, _EARTH_CORRELATION, f"{earth.n} cells"),
+    ]
+
+
+def _agreement_metrics(name: str, found: Agreement) -> list[Metric]:
+    return [
+        Metric(name=f"{name}_bias", value=found.bias, unit="%", why="ours minus reference"),
+        Metric(name=f"{name}_rms", value=found.rms, unit="%"),
+        Metric(name=f"{name}_correlation", value=found.correlation, unit="1"),
+        Metric(name=f"{name}_baseline_rms", value=found.baseline_rms, unit="%", why="latitude alone, rings of 0.5 deg"),
+        Metric(name=f"{name}_cells", value=found.n, unit="1"),
+    ]
+
+
+def _judge_area(
+    averages: Averages, latitude_limit_deg: float, metrics: list[Metric], verdicts: list[Verdict], synthetic: bool
+) -> None:
+    cap = cap_mask(averages.grid, latitude_limit_deg)
+    known = cap & (averages.psr != 255)
+    area = true_area_km2(cap & (averages.psr == 1), averages.grid)
+    metrics.append(Metric(name="psr_area", value=area, unit="km2", why=f"poleward of {latitude_limit_deg:g} deg"))
+    for source, published in PUBLISHED_PSR_KM2:
+        metrics.append(Metric(name=f"psr_area_published: {source}", value=published, unit="km2"))
+    cap_km2 = 2.0 * np.pi * 1737.4**2 * (1.0 - np.cos(np.radians(90.0 - latitude_limit_deg)))
+    complete = averages.grid.pole == "south" and latitude_limit_deg == 80.0
+    complete &= true_area_km2(known, averages.grid) > 0.999 * cap_km2
+    published = PUBLISHED_PSR_KM2[0][1]
+    share = area / published - 1.0 if complete and not synthetic else None
+    verdicts.append(
+        Verdict(
+            name="PSR area south of 80 S against Mazarico et al. 2011",
+            value=share,
+            unit="1",
+            bound=f"|difference| <= {_PSR_TOLERANCE:g} of {published:g} km2",
+            holds=None if share is None else abs(share) <= _PSR_TOLERANCE,
+            why="their map has 240 m pixels; finer maps find more shadow"
+            if share is not None
+            else "unknown: synthetic Moon, or the map does not cover all of 80 S",
+        )
+    )
+
+
+def _judge_polygons(
+    averages: Averages,
+    polygons: gpd.GeoSeries,
+    reference: IlluminationReferenceSettings,
+    latitude_limit_deg: float,
+    metrics: list[Metric],
+    verdicts: list[Verdict],
+) -> None:
+    cap = cap_mask(averages.grid, latitude_limit_deg) & (averages.psr != 255)
+    published = rasterised(list(polygons), averages.grid) & cap
+    ours = large_regions(cap & (averages.psr == 1), averages.grid, reference.psr_min_area_km2, reference.psr_x_min_m)
+    value = overlap(ours, published)
+    chance = float(np.median(displaced_overlap(ours, published, round(_DISPLACEMENT_M / averages.grid.pixel_m))))
+    unknown = bool(np.isnan(value))
+    metrics += [
+        Metric(name="psr_overlap", value=None if unknown else value, unit="1", why="intersection over union"),
+        Metric(
+            name="psr_overlap_displaced",
+            value=None if unknown else chance,
+            unit="1",
+            why=f"median over eight directions after moving our mask by {_DISPLACEMENT_M / 1e3:g} km",
+        ),
+    ]
+    why = f"regions of at least {reference.psr_min_area_km2:g} km2; displaced copies of our mask reach {chance:.2f}"
+    verdicts.append(
+        Verdict(
+            name="PSR overlap with published polygons",
+            value=None if unknown else value,
+            unit="1",
+            bound=f">= {_PSR_OVERLAP:g}",
+            holds=None if unknown else value >= _PSR_OVERLAP,
+            why=why,
+        )
+    )
+
+
+def _at_least(name: str, value: float, bound: float, why: str) -> Verdict:
+    return Verdict(name=name, value=value, unit="1", bound=f">= {bound:g}", holds=value >= bound, why=why)
+
+
+def _at_most(name: str, value: float, bound: float, unit: str, why: str) -> Verdict:
+    return Verdict(name=name, value=value, unit=unit, bound=f"<= {bound:g} {unit}", holds=value <= bound, why=why)
+
+
+def _rows(rows: list[dict[str, float | int | None]]) -> list[dict[str, JsonValue]]:
+    plain: list[dict[str, JsonValue]] = json.loads(json.dumps(rows))
+    return plain
