@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from lunarsite.grid import MOON_RADIUS_M, Pole
 from lunarsite.illumination.horizon_geometry import (
     MAX_COLATITUDE_DEG,
-    FarLines,
+    NO_FAR_LINES,
     GridFrame,
     far_lines,
     near_samples,
@@ -158,10 +158,11 @@ class HorizonSweep:
         self._heights_m = heights
         self._near_samples = near_samples
         self._far_frame = None if far is None else far.frame
-        self._far = np.empty((0, 0), np.float32) if far is None else _without_gaps(far.height_m)
-        self._padded = _with_ring(near, far)
+        self._far = np.empty((0, 0), np.float32) if far is None else _reduced(far.height_m)
+        self._margin = near_samples + 1
+        self._reduced = _reduced(_with_margin(near, far, self._margin)).ravel()
         reach_m = max(frame.largest_radius_m() for frame in (self._frame, self._far_frame) if frame is not None)
-        self._nodes, self._fit = tangent_fit(reach_m)
+        self._fit = tangent_fit(reach_m)
         four_r2 = (2.0 * MOON_RADIUS_M) ** 2
         rows, cols = near.height_m.shape
         y_m: NDArray[np.float64] = self._frame.y_first_m - np.arange(rows, dtype=np.float64) * near.pixel_m
@@ -203,39 +204,45 @@ class HorizonSweep:
                 f"out must be a C-contiguous float32 array of shape {self.shape}, got {out.dtype} {out.shape}"
             )
         frame = self._frame
-        cos, sin = sight_vector(azimuth_rad)
-        crossings, inside = near_samples(azimuth_rad, frame.pixel_m, self._near_samples)
-        u_m = (
-            frame.x_first_m * cos + frame.y_first_m * sin,
-            -sin * frame.pixel_m,
-            cos * frame.pixel_m,
-        )
-        march_near(self._padded, crossings, inside, u_m, self._row_radius2, self._col_radius2, self._heights_m, out)
-        sweep = sweep_frame(frame, azimuth_rad)
-        if self._far_frame is None:
-            far_place, far_capacity = FarLines(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0), 0
-        else:
+        sweep = sweep_frame(frame, azimuth_rad, self._margin)
+        far_place = NO_FAR_LINES
+        if self._far_frame is not None:
             far_place = far_lines(frame, self._far_frame, azimuth_rad, sweep.lines)
-            far_capacity = max(self._far.shape) + 2
         sweep_lines(
-            self._padded.ravel(),
-            sweep.padded,
-            sweep.plain,
-            sweep.offsets,
-            sweep.fractions,
-            sweep.n_across,
+            self._reduced,
+            sweep.index,
             sweep.lines,
-            self._nodes,
+            sweep.stored,
+            sweep.plain,
             self._fit,
             self._near_samples,
             self._heights_m,
             self._far,
             far_place,
-            far_capacity,
-            _NO_DATA_BELOW_M,
             out.reshape(self._heights_m.size, -1),
         )
+        self._march(azimuth_rad, out)
         return out
+
+    def _march(self, azimuth_rad: float, out: NDArray[np.float32]) -> None:
+        """Raise `out` by the first samples of every ray and finish it."""
+        frame, margin = self._frame, self._margin
+        width = frame.cols + 2 * margin
+        crossings, inside = near_samples(azimuth_rad, frame.pixel_m, self._near_samples, width)
+        cos, sin = sight_vector(azimuth_rad)
+        march_near(
+            self._reduced,
+            margin * width + margin,
+            width,
+            crossings,
+            inside,
+            (frame.x_first_m * cos + frame.y_first_m * sin, -sin * frame.pixel_m, cos * frame.pixel_m),
+            self._row_radius2,
+            self._col_radius2,
+            self._heights_m,
+            _NO_DATA_BELOW_M,
+            out,
+        )
 
 
 def sky_view_contribution(tan_horizon: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -253,25 +260,26 @@ def sky_view_contribution(tan_horizon: NDArray[np.float32]) -> NDArray[np.float3
     return np.asarray(np.float32(1.0) / (np.float32(1.0) + raised * raised), dtype=np.float32)
 
 
-def _without_gaps(heights_m: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a C-contiguous copy with pits for no data."""
-    copy = np.array(heights_m, dtype=np.float32, order="C")
-    copy[np.isnan(copy)] = PIT_M
-    return copy
+def _reduced(heights_m: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return reduced heights z / (1 + z / R), C-contiguous, with pits for no data."""
+    reduced = np.empty(heights_m.shape, np.float32)
+    per_radius = np.float32(1.0 / MOON_RADIUS_M)
+    for row, heights in enumerate(heights_m):  # row by row: no full-size temporaries
+        reduced[row] = np.where(np.isnan(heights), PIT_M, heights / (np.float32(1.0) + heights * per_radius))
+    return reduced
 
 
-def _with_ring(near: Terrain, far: Terrain | None) -> NDArray[np.float32]:
-    """Return the near heights inside a ring of one pixel: of far heights, of pits where there are none."""
+def _with_margin(near: Terrain, far: Terrain | None, margin: int) -> NDArray[np.float32]:
+    """Return the near heights inside a margin: of far heights, of no data where there are none."""
     rows, cols = near.height_m.shape
-    padded = np.full((rows + 2, cols + 2), PIT_M, dtype=np.float32)
-    padded[1:-1, 1:-1] = near.height_m
+    stored = np.full((rows + 2 * margin, cols + 2 * margin), np.nan, dtype=np.float32)
+    stored[margin:-margin, margin:-margin] = near.height_m
     if far is not None:
-        for row in (0, rows + 1):
-            padded[row] = _far_heights(near, far, np.full(cols + 2, row - 1), np.arange(-1, cols + 1))
-        for col in (0, cols + 1):
-            padded[:, col] = _far_heights(near, far, np.arange(-1, rows + 1), np.full(rows + 2, col - 1))
-    padded[np.isnan(padded)] = PIT_M
-    return padded
+        all_rows, all_cols = np.arange(-margin, rows + margin), np.arange(-margin, cols + margin)
+        low, high = slice(None, margin), slice(-margin, None)
+        for row, col in ((low, slice(None)), (high, slice(None)), (slice(None), low), (slice(None), high)):
+            stored[row, col] = _far_heights(near, far, all_rows[row][:, None], all_cols[col][None, :])
+    return stored
 
 
 def _far_heights(near: Terrain, far: Terrain, row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -24,9 +24,11 @@ that leaves P with elevation e has the slope mu = db/da = (tan(e) - a) / (r sqrt
 
     tan(e) = a + mu r sqrt(1 + a^2) = a - mu (1 + a^2) / b,
 
-linear in mu. (The gnomonic form of the same idea, and the O(N) sweep: Timonen & Westerholm 2010, Computer Graphics
-Forum 29, 517, doi 10.1111/j.1467-8659.2009.01621.x.) Nothing is lost by an error in theta that is smooth along the
-line, since b is computed from a: it would only shift distances by that much.
+linear in mu. With the reduced height z* = z / (1 + z / R), R b = sqrt(1 + a^2) (z* / R - 1) is linear in what the
+grid holds and r / R = 1 / (1 - z* / R): no division by radii is left, so grids are stored reduced. (The gnomonic form
+of the same idea, and the O(N) sweep: Timonen & Westerholm 2010, Computer Graphics Forum 29, 517, doi
+10.1111/j.1467-8659.2009.01621.x.) Nothing is lost by an error in theta that is smooth along the line, since b is
+computed from a: it would only shift distances by that much.
 
 **Lines of a sweep.** For a direction of sight the axis of the grid that lies closer to it is called 'along', the
 other 'across'. Position p = 0, 1, ... counts along, p = 0 at the border that the sight leaves through, so p grows
@@ -78,6 +80,17 @@ class FarLines(NamedTuple):
     step_p: float
 
 
+NO_FAR_LINES = FarLines(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+"""Stands where there is no far grid."""
+
+
+class TangentFit(NamedTuple):
+    """Squared nodes t^2, (terms,), and the matrix that turns tan(theta) / t there into the polynomial in t^2."""
+
+    nodes: NDArray[np.float64]
+    inverse: NDArray[np.float64]
+
+
 class Strides(NamedTuple):
     """Flat index of (position p, across pixel c): first + p along + c across."""
 
@@ -106,28 +119,36 @@ class GridFrame:
         )
 
 
-@dataclass(frozen=True)
-class SweepFrame:
-    """One direction of sight over one grid: the lines, and where their pixels lie in memory."""
+class LineIndex(NamedTuple):
+    """Pixels across the sight, and the lines' `offsets` and `fractions` at each position, (n_along,), see above."""
 
-    n_along: int
     n_across: int
     offsets: NDArray[np.int64]
     fractions: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SweepFrame:
+    """One direction of sight over one grid.
+
+    `lines` places the lines on the map, `stored` places (position, across pixel) among the heights with their margin,
+    `plain` in a plane of the result.
+    """
+
+    index: LineIndex
     lines: MapLines
-    padded: Strides
+    stored: Strides
     plain: Strides
 
 
 class NearSamples(NamedTuple):
     """The places near a pixel where its ray is sampled, each a mean of pixels around it.
 
-    All arrays have one row per sample: `row`, `col` (samples, nodes) of the pixels relative to the observer's,
-    `weight` (samples, nodes) summing to 1, `distance_m` (samples,) on the map.
+    `offset` (samples, nodes) are the pixels' indices relative to the observer's among the heights with their margin,
+    `weight` (samples, nodes) sum to 1, `distance_m` (samples,) is measured on the map.
     """
 
-    row: NDArray[np.int64]
-    col: NDArray[np.int64]
+    offset: NDArray[np.int64]
     weight: NDArray[np.float32]
     distance_m: NDArray[np.float64]
 
@@ -146,11 +167,11 @@ def is_steep(azimuth_rad: float) -> bool:
     return abs(sin) > abs(cos)
 
 
-def sweep_frame(grid: GridFrame, azimuth_rad: float) -> SweepFrame:
-    """Lay the lines of one azimuth over a grid whose heights are stored with one pixel of padding on every side."""
+def sweep_frame(grid: GridFrame, azimuth_rad: float, margin: int) -> SweepFrame:
+    """Lay the lines of one azimuth over a grid whose heights are stored with a margin (pixels) on every side."""
     cos, sin = sight_vector(azimuth_rad)
     rows, cols, pixel = grid.rows, grid.cols, grid.pixel_m
-    width = cols + 2
+    width = cols + 2 * margin
     if is_steep(azimuth_rad):
         backwards = sin < 0.0  # the sight leaves through the last row
         n_along, n_across = rows, cols
@@ -159,7 +180,7 @@ def sweep_frame(grid: GridFrame, azimuth_rad: float) -> SweepFrame:
         first_x, first_y = grid.x_first_m, grid.y_first_m - first_along * pixel
         across_x, across_y = 1.0, 0.0
         sigma = -cos / abs(sin)
-        padded = Strides((first_along + 1) * width + 1, step_back * width, 1)
+        stored = Strides((first_along + margin) * width + margin, step_back * width, 1)
         plain = Strides(first_along * cols, step_back * cols, 1)
     else:
         backwards = cos > 0.0  # the sight leaves through the last column
@@ -169,7 +190,7 @@ def sweep_frame(grid: GridFrame, azimuth_rad: float) -> SweepFrame:
         first_x, first_y = grid.x_first_m + first_along * pixel, grid.y_first_m
         across_x, across_y = 0.0, -1.0
         sigma = sin / abs(cos)
-        padded = Strides(width + 1 + first_along, step_back, width)
+        stored = Strides(margin * width + margin + first_along, step_back, width)
         plain = Strides(first_along, step_back, cols)
     position = sigma * np.arange(n_along, dtype=np.float64)
     offsets = np.floor(position)
@@ -180,7 +201,7 @@ def sweep_frame(grid: GridFrame, azimuth_rad: float) -> SweepFrame:
         w_0=first_y * cos - first_x * sin,
         w_k=(across_y * cos - across_x * sin) * pixel,
     )
-    return SweepFrame(n_along, n_across, offsets.astype(np.int64), position - offsets, lines, padded, plain)
+    return SweepFrame(LineIndex(n_across, offsets.astype(np.int64), position - offsets), lines, stored, plain)
 
 
 def far_lines(near: GridFrame, far: GridFrame, azimuth_rad: float, lines: MapLines) -> FarLines:
@@ -200,21 +221,17 @@ def far_lines(near: GridFrame, far: GridFrame, azimuth_rad: float, lines: MapLin
     )
 
 
-def tangent_fit(largest_radius_m: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Prepare the polynomial tan(theta) = t (c_0 + c_1 t^2 + ...), t = u / (2 R sqrt K).
-
-    Returns:
-        Squared nodes t^2, (terms,), and the matrix that turns tan(theta) / t at the nodes into coefficients.
-    """
+def tangent_fit(largest_radius_m: float) -> TangentFit:
+    """Prepare the polynomial tan(theta) = t (c_0 + c_1 t^2 + ...), t = u / (2 R sqrt K), for a map of this radius."""
     largest = (largest_radius_m / (2.0 * MOON_RADIUS_M)) ** 2
     angle = (np.arange(TANGENT_TERMS) + 0.5) * np.pi / TANGENT_TERMS
     unit_nodes = 0.5 - 0.5 * np.cos(angle)
     powers = np.arange(TANGENT_TERMS)
     inverse = np.linalg.inv(unit_nodes[:, None] ** powers[None, :])
-    return unit_nodes * largest, np.ascontiguousarray(inverse / largest ** powers[:, None])
+    return TangentFit(unit_nodes * largest, np.ascontiguousarray(inverse / largest ** powers[:, None]))
 
 
-def near_samples(azimuth_rad: float, pixel_m: float, count: int) -> tuple[NearSamples, NearSamples]:
+def near_samples(azimuth_rad: float, pixel_m: float, count: int, width: int) -> tuple[NearSamples, NearSamples]:
     """List where a ray from a pixel centre is sampled within `count` pixels along.
 
     The surface between pixel centres is bilinear: along a ray it is a chain of parabolas that bends where the ray
@@ -222,9 +239,15 @@ def near_samples(azimuth_rad: float, pixel_m: float, count: int) -> tuple[NearSa
     between, which matters next to the observer only. Ground closer than one pixel belongs to the observer's own
     pixel and is not resolved, so the first sample lies at one pixel.
 
+    Args:
+        azimuth_rad: Map direction of sight.
+        pixel_m: Pixel size.
+        count: Number of samples in pixels along.
+        width: Length of a stored row, margin included.
+
     Returns:
-        The crossings (two pixels each), and the places inside cells: at one pixel's distance and half-way between
-        crossings up to `_BULGE_PX` (four pixels each).
+        The crossings (two pixels each; an even number), and the places inside cells: at one pixel's distance and
+        half-way between crossings up to `_BULGE_PX` (four pixels each).
     """
     cos, sin = sight_vector(azimuth_rad)
     steep = is_steep(azimuth_rad)
@@ -240,6 +263,8 @@ def near_samples(azimuth_rad: float, pixel_m: float, count: int) -> tuple[NearSa
         if 1e-9 < d - math.floor(d) < 1.0 - 1e-9:
             crossings.append((d, float(n), False))
     crossings.sort()
+    if len(crossings) % 2:
+        crossings.append(crossings[-1])  # the march takes them in pairs
     on_lines = [_between_two(d, a, on_along) for d, a, on_along in crossings]
 
     places = [abs(along), *(0.5 * (one[0] + two[0]) for one, two in pairwise(crossings) if two[0] <= _BULGE_PX)]
@@ -250,7 +275,7 @@ def near_samples(azimuth_rad: float, pixel_m: float, count: int) -> tuple[NearSa
         along_px = (ahead * table[:, :, 0]).astype(np.int64)
         across_px = (side * table[:, :, 1]).astype(np.int64)
         row, col = (along_px, across_px) if steep else (across_px, along_px)
-        return NearSamples(row, col, table[:, :, 2].astype(np.float32), stretch_m * np.array(distances))
+        return NearSamples(row * width + col, table[:, :, 2].astype(np.float32), stretch_m * np.array(distances))
 
     return assemble(on_lines, [crossing[0] for crossing in crossings]), assemble(in_cells, places)
 

@@ -1,12 +1,11 @@
 """The convex-hull sweep: compiled, in float64, one line of the map after the other, O(N) per line.
 
-It must not know azimuths or files: `horizon_geometry` gives it the lines. Heights come padded by one pixel on every
-side, without NaN: no data is a pit so deep (`horizon.PIT_M`) that it never hides anything and is popped off the hull
-by the next sample.
+It must not know azimuths or files: `horizon_geometry` gives it the lines. Heights come reduced, with a margin, and
+without NaN: no data is a bottomless pit that hides nothing and that the next sample pops off the hull.
 
-A block of neighbouring lines is worked on at once. It is sheared out of the grid first, so that every line is
-contiguous (and memory pages are visited tile by tile), swept, and sheared back. Blocks do not depend on the number of
-threads, so neither do results.
+A block of neighbouring lines is worked on at once: sheared out of the grid (`horizon_shear`), swept, sheared back.
+Blocks do not depend on the number of threads, so neither do results. numba notices a change of compiled code in this
+file but not in the files it calls: after changing `horizon_shear`, touch this file too.
 """
 
 from __future__ import annotations
@@ -18,59 +17,36 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from lunarsite.grid import MOON_RADIUS_M
-from lunarsite.illumination.horizon_geometry import TANGENT_TERMS, FarLines, MapLines, Strides
+from lunarsite.illumination.horizon_geometry import (
+    TANGENT_TERMS,
+    FarLines,
+    LineIndex,
+    MapLines,
+    Strides,
+    TangentFit,
+)
+from lunarsite.illumination.horizon_march import NOTHING_AHEAD
+from lunarsite.illumination.horizon_shear import gather_block, scatter_block, span
 
-LINES_PER_BLOCK = 32
-_TILE = 64  # positions along that are sheared together
-_FLOOR_RADIUS = 1e-6  # of R: where a pit's radius is cut off, to keep the projective map finite
-_NOTHING = np.float32(-1.0e4)  # tangents below this mean that no terrain was met
-
-
-@njit(cache=True, inline="always")
-def _first_at_least(values: NDArray[np.int64], rising: bool, bound: int) -> int:
-    """Return the first index whose value is >= bound (rising) or <= bound (falling), or the size."""
-    low, high = 0, values.size
-    while low < high:
-        middle = (low + high) // 2
-        reached = values[middle] >= bound if rising else values[middle] <= bound
-        if reached:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+LINES_PER_BLOCK = 64
+_BOTTOM = -1.0e6  # b of the point that every hull stands on
 
 
-@njit(cache=True, inline="always")
-def _span(offsets: NDArray[np.int64], rising: bool, line: int, lowest: int, highest: int) -> tuple[int, int]:
-    """Return the positions [first, stop) where lowest <= line + offset <= highest."""
-    if rising:
-        return (
-            _first_at_least(offsets, True, lowest - line),
-            _first_at_least(offsets, True, highest + 1 - line),
-        )
-    return (
-        _first_at_least(offsets, False, highest - line),
-        _first_at_least(offsets, False, lowest - 1 - line),
-    )
-
-
-@njit(cache=True)
-def _line_tangent(
-    w_m: float, nodes: NDArray[np.float64], fit: NDArray[np.float64], terms: NDArray[np.float64]
-) -> float:
+@njit(cache=True, error_model="numpy")
+def _line_tangent(w_m: float, fit: TangentFit, terms: NDArray[np.float64]) -> float:
     """Fill the coefficients of tan(theta) on a line at distance w from the pole; return t per metre of u."""
     root = math.sqrt(1.0 + (w_m / (2.0 * MOON_RADIUS_M)) ** 2)
     for i in range(TANGENT_TERMS):
         terms[i] = 0.0
     for j in range(TANGENT_TERMS):
-        t = math.sqrt(nodes[j])
+        t = math.sqrt(fit.nodes[j])
         value = math.tan(2.0 / root * math.atan(t)) / t
         for i in range(TANGENT_TERMS):
-            terms[i] += fit[i, j] * value
+            terms[i] += fit.inverse[i, j] * value
     return 1.0 / (2.0 * MOON_RADIUS_M * root)
 
 
-@njit(cache=True, fastmath={"contract"}, inline="always")
+@njit(cache=True, error_model="numpy", fastmath={"contract"}, inline="always")
 def _tangent(t: float, terms: NDArray[np.float64]) -> float:
     q = t * t
     value = terms[TANGENT_TERMS - 1]
@@ -79,52 +55,62 @@ def _tangent(t: float, terms: NDArray[np.float64]) -> float:
     return float(value * t)
 
 
-@njit(cache=True, fastmath={"contract"})
+@njit(cache=True, error_model="numpy", fastmath={"contract"}, inline="always")
+def _lifted(reduced: float, height: float) -> float:
+    """Return z* / R of an observer: z* / R of the ground, raised by height / R, to (height / R)^3."""
+    g = 1.0 - reduced
+    lift = height * g
+    return reduced + g * lift * (1.0 - lift)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _project_line(
     row_a: NDArray[np.float32],
     row_b: NDArray[np.float32],
     fractions: NDArray[np.float64],
-    first: int,
     t_0: float,
     t_p: float,
     terms: NDArray[np.float64],
-    heights_m: NDArray[np.float64],
     a: NDArray[np.float64],
+    secant: NDArray[np.float64],
     b: NDArray[np.float64],
-    eye_a: NDArray[np.float64],
-    eye_b: NDArray[np.float64],
 ) -> None:
-    """Fill (a, b) of the line's samples and b of the observers in the two pixels beside each."""
+    """Fill (a, b) of a line's samples, between the pixels A below and B above, and the secant."""
     per_radius = 1.0 / MOON_RADIUS_M
     for i in range(a.size):
-        tangent = _tangent(t_0 + (first + i) * t_p, terms)
-        secant = math.sqrt(1.0 + tangent * tangent)
-        z = row_a[i] * (1.0 - fractions[i]) + row_b[i] * fractions[i]
-        radius = 1.0 + z * per_radius
+        tangent = _tangent(t_0 + i * t_p, terms)
+        f = fractions[i]
         a[i] = tangent
-        b[i] = -secant / (radius if radius > _FLOOR_RADIUS else _FLOOR_RADIUS)
-    for h in range(heights_m.size):
-        for i in range(a.size):
-            secant = math.sqrt(1.0 + a[i] * a[i])
-            radius_a = 1.0 + (row_a[i] + heights_m[h]) * per_radius
-            radius_b = 1.0 + (row_b[i] + heights_m[h]) * per_radius
-            eye_a[h, i] = -secant / (radius_a if radius_a > _FLOOR_RADIUS else _FLOOR_RADIUS)
-            eye_b[h, i] = -secant / (radius_b if radius_b > _FLOOR_RADIUS else _FLOOR_RADIUS)
+        secant[i] = math.sqrt(1.0 + tangent * tangent)
+        b[i] = secant[i] * ((row_a[i] * (1.0 - f) + row_b[i] * f) * per_radius - 1.0)
 
 
-@njit(cache=True, fastmath={"contract"})
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _project_eyes(
+    reduced: NDArray[np.float32], height_m: float, secant: NDArray[np.float64], eyes: NDArray[np.float64]
+) -> None:
+    """Fill b of the observers in a row of pixels."""
+    height = height_m / MOON_RADIUS_M
+    for i in range(eyes.size):
+        eyes[i] = secant[i] * (_lifted(reduced[i] / MOON_RADIUS_M, height) - 1.0)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _far_samples(
     far: NDArray[np.float32],
     place: FarLines,
     line: int,
     first: int,
-    t_0: float,
+    t_1: float,
     t_p: float,
     terms: NDArray[np.float64],
     a: NDArray[np.float64],
     b: NDArray[np.float64],
 ) -> int:
-    """Fill (a, b) of the far grid's samples beyond position `first` of a line, nearest first; return their number."""
+    """Fill (a, b) of the far grid's samples beyond position `first` of a line, nearest first; return their number.
+
+    t_1 is t one position ahead of `first`, where the far samples begin.
+    """
     rows, cols = far.shape
     row = place.row_0 + line * place.row_k + (first - 1) * place.row_p
     col = place.col_0 + line * place.col_k + (first - 1) * place.col_p
@@ -135,17 +121,16 @@ def _far_samples(
         fr, fc = row - i, col - j
         upper = far[i, j] * (1.0 - fc) + far[i, j + 1] * fc
         lower = far[i + 1, j] * (1.0 - fc) + far[i + 1, j + 1] * fc
-        radius = 1.0 + (upper * (1.0 - fr) + lower * fr) / MOON_RADIUS_M
-        tangent = _tangent(t_0 + (first - 1 - count * place.step_p) * t_p, terms)
+        tangent = _tangent(t_1 - count * place.step_p * t_p, terms)
         a[count] = tangent
-        b[count] = -math.sqrt(1.0 + tangent * tangent) / (radius if radius > _FLOOR_RADIUS else _FLOOR_RADIUS)
+        b[count] = math.sqrt(1.0 + tangent * tangent) * ((upper * (1.0 - fr) + lower * fr) / MOON_RADIUS_M - 1.0)
         count += 1
         row += d_row
         col += d_col
     return count
 
 
-@njit(cache=True, fastmath={"contract"}, inline="always")
+@njit(cache=True, error_model="numpy", fastmath={"contract"}, inline="always")
 def _push(
     top: int,
     a: float,
@@ -167,7 +152,7 @@ def _push(
     return top
 
 
-@njit(cache=True, fastmath={"contract"}, inline="always")
+@njit(cache=True, error_model="numpy", fastmath={"contract"}, inline="always")
 def _tangent_point(
     start: int, top: int, a: float, b: float, slope: NDArray[np.float64], intercept: NDArray[np.float64]
 ) -> int:
@@ -180,13 +165,12 @@ def _tangent_point(
     return point
 
 
-@njit(cache=True, fastmath={"contract"})
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _sweep_line(
     near_count: int,
     a: NDArray[np.float64],
     b: NDArray[np.float64],
-    eye_a: NDArray[np.float64],
-    eye_b: NDArray[np.float64],
+    eyes: NDArray[np.float64],
     far_count: int,
     far_a: NDArray[np.float64],
     far_b: NDArray[np.float64],
@@ -195,162 +179,160 @@ def _sweep_line(
     slope: NDArray[np.float64],
     intercept: NDArray[np.float64],
     last: NDArray[np.int64],
-    mu_a: NDArray[np.float64],
-    mu_b: NDArray[np.float64],
+    seen_a: NDArray[np.float64],
+    seen_b: NDArray[np.float64],
 ) -> None:
-    """Sweep one line from the far end towards the observers; fill the horizon's slope seen from both pixels.
+    """Sweep one line from the far end towards the observers; fill the hull points (a, b) that each observer sees.
 
-    Samples closer than `near_count` are left to the exact march. The hull stands on a pit far ahead whose edge can
-    never be passed, so neither loop needs to look at the stack's depth.
+    Samples closer than `near_count` are left to the exact march. The hull stands on a point far ahead and far below
+    whose edge can never be passed, so neither loop needs to look at the stack's depth.
     """
-    n_heights = eye_a.shape[0]
     hull_a[0] = (far_a[far_count - 1] if far_count > 0 else a[0]) + 1.0
-    hull_b[0] = -1.0 / _FLOOR_RADIUS
+    hull_b[0] = _BOTTOM
     slope[0] = 0.0
     intercept[0] = np.inf
     top = 0
     for i in range(far_count - 1, -1, -1):
         top = _push(top, far_a[i], far_b[i], hull_a, hull_b, slope, intercept)
-    for h in range(2 * n_heights):
-        last[h] = top
+    last[:] = top
     for i in range(a.size):
         if i > near_count:
             passed = i - near_count - 1
             top = _push(top, a[passed], b[passed], hull_a, hull_b, slope, intercept)
-        here = a[i]
-        for h in range(n_heights):
-            point = _tangent_point(min(last[2 * h], top), top, here, eye_a[h, i], slope, intercept)
-            last[2 * h] = point
-            mu_a[h, i] = (hull_b[point] - eye_a[h, i]) / (hull_a[point] - here)
-            point = _tangent_point(min(last[2 * h + 1], top), top, here, eye_b[h, i], slope, intercept)
-            last[2 * h + 1] = point
-            mu_b[h, i] = (hull_b[point] - eye_b[h, i]) / (hull_a[point] - here)
+        for e in range(eyes.shape[0]):
+            point = _tangent_point(min(last[e], top), top, a[i], eyes[e, i], slope, intercept)
+            last[e] = point
+            seen_a[e, i] = hull_a[point]
+            seen_b[e, i] = hull_b[point]
 
 
-@njit(cache=True, fastmath={"contract"})
-def _blend_lines(
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _elevations(
+    reduced: NDArray[np.float32],
+    height_m: float,
     a: NDArray[np.float64],
-    mu_a: NDArray[np.float64],
-    mu_b: NDArray[np.float64],
-    eye_a: NDArray[np.float64],
-    eye_b: NDArray[np.float64],
-    fractions: NDArray[np.float64],
-    before: NDArray[np.float32],
-    after: NDArray[np.float32],
-    blended: NDArray[np.float32],
+    secant: NDArray[np.float64],
+    eye: NDArray[np.float64],
+    seen_a: NDArray[np.float64],
+    seen_b: NDArray[np.float64],
+    tangents: NDArray[np.float32],
 ) -> None:
-    """Turn slopes into tan(elevation): blend this line with the one before it, keep what the next line needs.
-
-    A pixel lies between two lines. Where one of them meets no terrain, the other stands alone.
-    """
+    """Turn the hull points seen into tan(elevation) = a + mu secant r / R, with r / R = 1 / (1 - z* / R)."""
+    height = height_m / MOON_RADIUS_M
     for i in range(a.size):
-        stretch = 1.0 + a[i] * a[i]
-        here = np.float32(a[i] - mu_a[i] * stretch / eye_a[i])
-        other = before[i]
-        f = np.float32(fractions[i])
-        mixed = here * (np.float32(1.0) - f) + other * f
-        mixed = here if other < _NOTHING else mixed
-        blended[i] = other if here < _NOTHING else mixed
-        after[i] = np.float32(a[i] - mu_b[i] * stretch / eye_b[i])
+        q = _lifted(reduced[i] / MOON_RADIUS_M, height)
+        radius = 1.0 + q * (1.0 + q * (1.0 + q))
+        tangents[i] = np.float32(a[i] + (seen_b[i] - eye[i]) / (seen_a[i] - a[i]) * secant[i] * radius)
 
 
-@njit(cache=True)
-def _gather_block(
-    padded: NDArray[np.float32],
-    place: Strides,
-    offsets: NDArray[np.int64],
-    rising: bool,
-    first_row: int,
-    n_across: int,
-    block: NDArray[np.float32],
-) -> None:
-    """Shear the pixels first_row + r + offset out of the padded grid, into row r of the block."""
-    for tile in range(0, offsets.size, _TILE):
-        stop = min(tile + _TILE, offsets.size)
-        for r in range(block.shape[0]):
-            low, high = _span(offsets[tile:stop], rising, first_row + r, -1, n_across)
-            start = place.first + (first_row + r) * place.across
-            for p in range(tile + low, tile + high):
-                block[r, p] = padded[start + p * place.along + offsets[p] * place.across]
-
-
-@njit(cache=True)
-def _scatter_block(
-    blended: NDArray[np.float32],
-    padded: NDArray[np.float32],
-    padded_place: Strides,
-    plain_place: Strides,
-    offsets: NDArray[np.int64],
-    rising: bool,
-    first_line: int,
-    n_lines: int,
-    n_across: int,
-    deepest_m: float,
-    heights_m: NDArray[np.float64],
-    out: NDArray[np.float32],
-) -> None:
-    """Shear a block back and join it with the near march that `out` already holds."""
-    for tile in range(0, offsets.size, _TILE):
-        stop = min(tile + _TILE, offsets.size)
-        for r in range(n_lines):
-            line = first_line + r
-            low, high = _span(offsets[tile:stop], rising, line, 0, n_across - 1)
-            for h in range(heights_m.size):
-                for p in range(tile + low, tile + high):
-                    across = line + offsets[p]
-                    ground_m = padded[padded_place.first + p * padded_place.along + across * padded_place.across]
-                    index = plain_place.first + p * plain_place.along + across * plain_place.across
-                    tangent = max(out[h, index], blended[h, r, p])
-                    if tangent < _NOTHING:
-                        lift = 1.0 + heights_m[h] / (MOON_RADIUS_M + ground_m)
-                        tangent = np.float32(-math.sqrt(lift * lift - 1.0))
-                    out[h, index] = np.float32(np.nan) if ground_m <= deepest_m else tangent
-
-
-@njit(parallel=True, cache=True)
-def sweep_lines(
-    padded: NDArray[np.float32],
-    padded_place: Strides,
-    plain_place: Strides,
-    offsets: NDArray[np.int64],
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _blend_lines(
+    before: NDArray[np.float32],
+    here: NDArray[np.float32],
     fractions: NDArray[np.float64],
-    n_across: int,
+    blended: NDArray[np.float32],
+) -> None:
+    """Blend the horizons of the two lines beside a pixel; where one meets no terrain, the nearer line decides."""
+    for i in range(here.size):
+        f = np.float32(fractions[i])
+        mixed = here[i] * (np.float32(1.0) - f) + before[i] * f
+        nearer = here[i] if f < np.float32(0.5) else before[i]
+        lower = here[i] if here[i] < before[i] else before[i]
+        blended[i] = nearer if lower < NOTHING_AHEAD else mixed
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _sweep_block(
+    first: int,
+    block: NDArray[np.float32],
+    rising: bool,
+    index: LineIndex,
     lines: MapLines,
-    nodes: NDArray[np.float64],
-    fit: NDArray[np.float64],
+    fit: TangentFit,
     near_count: int,
     heights_m: NDArray[np.float64],
     far: NDArray[np.float32],
     far_place: FarLines,
-    far_capacity: int,
-    deepest_m: float,
+    blended: NDArray[np.float32],
+) -> None:
+    """Sweep the lines of a sheared block, whose row 0 belongs to the line before its first."""
+    n_heights, n_lines, n_along = blended.shape
+    terms = np.empty(TANGENT_TERMS)
+    places = np.empty((3, n_along))
+    observed = np.empty((3, 2 * n_heights * n_along))
+    far_capacity = max(far.shape) + 2 if far.size > 0 else 0
+    far_a, far_b = np.empty(far_capacity), np.empty(far_capacity)
+    hull = np.empty((4, n_along + far_capacity + 1))
+    last = np.empty(2 * n_heights, np.int64)
+    before = np.full((n_heights, n_along), 2.0 * NOTHING_AHEAD, np.float32)
+    here = np.empty(n_along, np.float32)
+    for r in range(n_lines + 1):
+        line = first - 1 + r
+        lo, hi = span(index.offsets, rising, line, -1, index.n_across - 1)
+        if hi <= lo:
+            continue
+        t_per_m = _line_tangent(lines.w_0 + line * lines.w_k, fit, terms)
+        t_p = lines.u_p * t_per_m
+        t_0 = (lines.u_0 + line * lines.u_k) * t_per_m + lo * t_p
+        # Compact views, indexed from 0: only then do the loops over them vectorise.
+        row_a, row_b, f = block[r, lo:hi], block[r + 1, lo:hi], index.fractions[lo:hi]
+        a, secant, b = places[0, lo:hi], places[1, lo:hi], places[2, lo:hi]
+        shape = (2 * n_heights, hi - lo)
+        eyes = observed[0, : shape[0] * shape[1]].reshape(shape)
+        seen_a = observed[1, : shape[0] * shape[1]].reshape(shape)
+        seen_b = observed[2, : shape[0] * shape[1]].reshape(shape)
+        _project_line(row_a, row_b, f, t_0, t_p, terms, a, secant, b)
+        for h in range(n_heights):
+            _project_eyes(row_a, heights_m[h], secant, eyes[2 * h])
+            _project_eyes(row_b, heights_m[h], secant, eyes[2 * h + 1])
+        far_count = 0
+        if far.size > 0:
+            far_count = _far_samples(far, far_place, line, lo, t_0 - t_p, t_p, terms, far_a, far_b)
+        _sweep_line(
+            near_count, a, b, eyes, far_count, far_a, far_b, hull[0], hull[1], hull[2], hull[3], last, seen_a, seen_b
+        )
+        for h in range(n_heights):
+            e, other = 2 * h, before[h, lo:hi]
+            if r > 0:
+                _elevations(row_a, heights_m[h], a, secant, eyes[e], seen_a[e], seen_b[e], here[lo:hi])
+                _blend_lines(other, here[lo:hi], f, blended[h, r - 1, lo:hi])
+            _elevations(row_b, heights_m[h], a, secant, eyes[e + 1], seen_a[e + 1], seen_b[e + 1], other)
+
+
+@njit(parallel=True, cache=True, error_model="numpy")
+def sweep_lines(
+    reduced: NDArray[np.float32],
+    index: LineIndex,
+    lines: MapLines,
+    stored: Strides,
+    plain: Strides,
+    fit: TangentFit,
+    near_count: int,
+    heights_m: NDArray[np.float64],
+    far: NDArray[np.float32],
+    far_place: FarLines,
     out: NDArray[np.float32],
 ) -> None:
-    """Sweep all lines of one azimuth and finish `out`, which holds the near march's maxima.
+    """Fill `out` with the horizons beyond the near samples; far below `NOTHING_AHEAD` where there is no terrain.
 
     Args:
-        padded: Heights, flat, of (rows + 2, cols + 2) metres.
-        padded_place: Where (position, across) lies in `padded`.
-        plain_place: Where (position, across) lies in a plane of `out`.
-        offsets: Pixel below the lines at each position, less the line's number, (n_along,).
-        fractions: Distance of the lines from that pixel, (n_along,).
-        n_across: Pixels across the sight.
-        lines: Map coordinates of the lines.
-        nodes: Squared nodes of `tangent_fit`.
-        fit: Matrix of `tangent_fit`.
-        near_count: Samples along that the march has covered.
+        reduced: Reduced heights with a margin of at least one pixel, flat, metres.
+        index: The lines in pixels.
+        lines: The lines on the map.
+        stored: Where (position, across) lies in `reduced`.
+        plain: Where (position, across) lies in a plane of `out`.
+        fit: From `tangent_fit`.
+        near_count: Samples along that the march covers.
         heights_m: Observer heights, (heights,).
-        far: Far heights, (far rows, far cols) metres, or (0, 0).
+        far: Reduced far heights, (far rows, far cols) metres, or (0, 0).
         far_place: Where the lines lie on the far grid.
-        far_capacity: Largest number of far samples on a line.
-        deepest_m: Ground at or below this is no data and becomes NaN.
-        out: (heights, rows * cols) tan(elevation), in and out.
+        out: (heights, rows * cols) tan(elevation).
     """
+    offsets, n_across = index.offsets, index.n_across
     n_along, n_heights = offsets.size, heights_m.size
     rising = bool(offsets[n_along - 1] >= offsets[0])
     lowest = min(offsets[0], offsets[n_along - 1])
-    highest = max(offsets[0], offsets[n_along - 1])
-    first_line = -1 - highest
+    first_line = -1 - max(offsets[0], offsets[n_along - 1])
     n_blocks = (n_across - lowest - first_line + LINES_PER_BLOCK - 1) // LINES_PER_BLOCK
     # Neighbouring blocks have lines of similar length; a stride deals long and short ones to all threads.
     n_strides = (n_blocks + 7) // 8
@@ -359,45 +341,7 @@ def sweep_lines(
         if number < n_blocks:
             first = first_line + number * LINES_PER_BLOCK
             block = np.empty((LINES_PER_BLOCK + 2, n_along), np.float32)
-            # Row 0 belongs to the line before the block, which the first line is blended with.
-            _gather_block(padded, padded_place, offsets, rising, first - 1, n_across, block)
             blended = np.empty((n_heights, LINES_PER_BLOCK, n_along), np.float32)
-            before = np.full((n_heights, n_along), np.float32(-1.0e30), np.float32)
-            after = np.full((n_heights, n_along), np.float32(-1.0e30), np.float32)
-            terms = np.empty(TANGENT_TERMS)
-            line_ab = np.empty((2, n_along))
-            eyes = np.empty((2, n_heights, n_along))
-            mus = np.empty((2, n_heights, n_along))
-            far_ab = np.empty((2, far_capacity))
-            hull = np.empty((4, n_along + far_capacity + 1))
-            last = np.empty(2 * n_heights, np.int64)
-            for r in range(LINES_PER_BLOCK + 1):
-                line = first - 1 + r
-                lo, hi = _span(offsets, rising, line, -1, n_across - 1)
-                if hi > lo:
-                    t_per_m = _line_tangent(lines.w_0 + line * lines.w_k, nodes, fit, terms)
-                    t_0, t_p = (lines.u_0 + line * lines.u_k) * t_per_m, lines.u_p * t_per_m
-                    a, b = line_ab[0, lo:hi], line_ab[1, lo:hi]
-                    eye_a, eye_b = eyes[0, :, lo:hi], eyes[1, :, lo:hi]
-                    mu_a, mu_b = mus[0, :, lo:hi], mus[1, :, lo:hi]
-                    _project_line(
-                        block[r, lo:hi], block[r + 1, lo:hi], fractions[lo:hi], lo, t_0, t_p, terms, heights_m,
-                        a, b, eye_a, eye_b,
-                    )  # fmt: skip
-                    far_count = 0
-                    if far.size > 0:
-                        far_count = _far_samples(far, far_place, line, lo, t_0, t_p, terms, far_ab[0], far_ab[1])
-                    _sweep_line(
-                        near_count, a, b, eye_a, eye_b, far_count, far_ab[0], far_ab[1],
-                        hull[0], hull[1], hull[2], hull[3], last, mu_a, mu_b,
-                    )  # fmt: skip
-                    for h in range(n_heights):
-                        _blend_lines(
-                            a, mu_a[h], mu_b[h], eye_a[h], eye_b[h], fractions[lo:hi], before[h, lo:hi],
-                            after[h, lo:hi], blended[h, max(r - 1, 0), lo:hi],
-                        )  # fmt: skip
-                before, after = after, before
-            _scatter_block(
-                blended, padded, padded_place, plain_place, offsets, rising, first, LINES_PER_BLOCK, n_across,
-                deepest_m, heights_m, out,
-            )  # fmt: skip
+            gather_block(reduced, stored, offsets, rising, first - 1, n_across, block)
+            _sweep_block(first, block, rising, index, lines, fit, near_count, heights_m, far, far_place, blended)
+            scatter_block(blended, plain, offsets, rising, first, n_across, out)
