@@ -105,15 +105,16 @@ def test_heights_agree_with_pgda90() -> None:
 @needs_run
 @needs_data
 @pytest.mark.parametrize(
-    ("name", "spec", "column", "least_correlation"),
+    ("name", "spec", "column", "least_correlation", "largest_bias"),
     [
-        ("sun_mean", SUN_MEAN, "avg_illumination_pct", 0.98),
-        ("sun_any", SUN_ANY, "avg_illumination_pct", 0.98),
-        ("earth_any", EARTH_ANY, "earth_visibility_pct", 0.97),
+        ("sun_mean", SUN_MEAN, "avg_illumination_pct", 0.98, 1.0),
+        # Any part of a disc counts more than its mean fraction does: only the pattern is compared.
+        ("sun_any", SUN_ANY, "avg_illumination_pct", 0.98, 5.0),
+        ("earth_any", EARTH_ANY, "earth_visibility_pct", 0.97, 5.0),
     ],
 )
 def test_visibility_agrees_with_pgda69(
-    name: str, spec: raster.RasterSpec, column: str, least_correlation: float
+    name: str, spec: raster.RasterSpec, column: str, least_correlation: float, largest_bias: float
 ) -> None:
     places = published()
     kept = inner(places)
@@ -124,7 +125,7 @@ def test_visibility_agrees_with_pgda69(
     rms = float(np.sqrt(np.mean(difference**2)))
     print(f"{name}: r {correlation:.4f}, bias {difference.mean():+.2f} %, RMS {rms:.2f} %, {kept.sum()} cells")
     assert correlation >= least_correlation
-    assert abs(difference.mean()) <= 2.5
+    assert abs(difference.mean()) <= largest_bias
 
 
 @needs_run
@@ -135,4 +136,5 @@ def test_permanent_shadow_agrees_with_mazarico() -> None:
     inside = np.hypot(grid.x_m()[None, :], grid.y_m()[:, None]) <= limit_m
     area_km2 = float((grid.pixel_m**2 / grid.scale_factor()[shadow & inside] ** 2).sum() / 1e6)
     print(f"permanent shadow south of 80 S: {area_km2:.0f} km2, published {PSR_KM2_240M:.0f} km2")
-    assert abs(area_km2 / PSR_KM2_240M - 1.0) <= 0.05
+    # Heights of 2011 against later ones; finer maps find up to 20 900 km2 (O'Brien and Byrne 2022).
+    assert abs(area_km2 / PSR_KM2_240M - 1.0) <= 0.10
