@@ -12,6 +12,7 @@ part of TDB - TT (below 2 ms) is left out. Confusing the two scales would move t
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ import numpy as np
 from jplephem.pck import PCK
 from jplephem.spk import SPK
 
-from lunarsite.grid import MOON_RADIUS_M
+from lunarsite.grid import MOON_RADIUS_M, Pole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,6 +191,18 @@ def tracks_at(times: TimeArray, *, time_scale: TimeScale = "utc") -> tuple[BodyT
             sun[:, part] = _sub_point(sun_icrf, angles, SUN_RADIUS_M)
             earth[:, part] = _sub_point(earth_icrf, angles, EARTH_RADIUS_M)
     return BodyTrack(*sun), BodyTrack(*earth)
+
+
+@functools.cache
+def highest_limb_deg(pole: Pole) -> float:
+    """Highest latitude towards a pole over which any part of the Sun's disc stands, 1972..2049, in degrees.
+
+    Ground that is shadowed up to here is shadowed in any span. Sampled every six hours, in which the latitude moves by
+    0.007 deg at most and near its extremes by less than 1e-4.
+    """
+    track = ephemeris("1972-01-01", span_years=77.9, step_hours=6.0).sun
+    latitude = track.lat_deg if pole == "north" else -track.lat_deg
+    return float((latitude + track.radius_deg - np.degrees(track.parallax_rad - track.parallax_rad.mean())).max())
 
 
 def tdb_seconds(times: TimeArray, time_scale: TimeScale = "utc") -> FloatArray:

@@ -119,3 +119,12 @@ def test_heavy_packages_are_not_imported():
         "sys.exit(any(name in sys.modules for name in ('astropy', 'lunarsky', 'skyfield_data')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_highest_limb_bounds_every_span():
+    for pole, sign in (("south", -1.0), ("north", 1.0)):
+        bound = eph.highest_limb_deg(pole)
+        assert 1.84 < bound < 1.87
+        for start in ("1975-01-01", "2000-01-01", "2023-01-01"):
+            track = eph.ephemeris(start, span_years=2.0).sun
+            assert (sign * track.lat_deg + track.radius_deg).max() < bound + 2e-4

@@ -293,3 +293,10 @@ def test_a_track_of_one_epoch_is_counted_whole():
     grid = cap(n=2)
     found = average_visibility(SyntheticSweep(grid, lambda a: np.radians(-20.0)), grid, track, None, 36)
     assert found["sun_any"] == pytest.approx(1.0, abs=0.03)
+
+
+def test_permanent_shadow_does_not_depend_on_the_span(year, cycle):
+    grid = cap(n=6)
+    sweep = SyntheticSweep(grid, wavy(grid, 2.0, seed=3, highest_deg=9.0))
+    short, long = (average_visibility(sweep, grid, span.sun, None, 72) for span in (year, cycle))
+    np.testing.assert_allclose(short["psr_margin_deg"], long["psr_margin_deg"], atol=2e-4)
