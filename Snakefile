@@ -54,3 +54,6 @@ rule all:
     input:
         f"{RESULTS}/publish/report.html",
         f"{RESULTS}/publish/catalog.json",
+        f"{RESULTS}/validate/illumination.json",
+        [f"{RESULTS}/illumination/night.parquet"] if SETTINGS.darkness.enabled else [],
+        [f"{RESULTS}/illumination/place_series.parquet"] if SETTINGS.places.table else [],

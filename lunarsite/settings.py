@@ -147,8 +147,8 @@ class IlluminationSettings(Section):
     """Sunlight, Earth visibility and permanent shadow from horizons."""
 
     span: SpanSettings = SpanSettings()
-    azimuths: Annotated[int, Field(ge=8, le=3600)] = 180
-    """Directions in which horizons are swept."""
+    azimuths: Annotated[int, Field(ge=8, le=3600)] = 360
+    """Directions in which horizons are swept; permanent shadow needs more of them than averages do."""
     near_samples: Annotated[int, Field(ge=1, le=256)] = 32
     """Samples next to the observer that are marched exactly."""
     earth_step_deg: Annotated[float, Field(ge=0.1, le=2.0)] = 1.0

@@ -68,3 +68,91 @@ rule illumination_gather:
     shell:
         "python -m lunarsite illumination-gather --in {params.inputs:q} --out {params.outputs:q}"
         " --settings {params.settings:q} --run {params.run} --height {params.height} --log {log}"
+
+
+rule illumination_profiles:
+    input:
+        dem=f"{RESULTS}/terrain/dem.tif",
+        far_dem=FAR_DEM,
+        sun_any=f"{RESULTS}/illumination/sun_any.tif",
+    output:
+        partial=temp(f"{RESULTS}/illumination/profiles_{{shard}}.h5"),
+    log:
+        f"{RESULTS}/log/illumination-profiles_{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/benchmark/illumination-profiles_{{shard}}.tsv"
+    conda:
+        "../../envs/illumination.yaml"
+    threads: 8
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        run=RUN,
+        settings=settings_of("illumination-profiles"),
+        code=code_of("illumination-profiles"),
+        inputs=inputs,
+        outputs=outputs,
+    shell:
+        "python -m lunarsite illumination-profiles --in {params.inputs:q} --out {params.outputs:q}"
+        " --settings {params.settings:q} --run {params.run} --shard {wildcards.shard} --log {log}"
+
+
+rule illumination_darkness:
+    input:
+        partials=expand(
+            f"{RESULTS}/illumination/profiles_{{shard}}.h5",
+            shard=range(SETTINGS.illumination.shards),
+        ),
+    output:
+        night=f"{RESULTS}/illumination/night.parquet",
+    log:
+        f"{RESULTS}/log/illumination-darkness.log",
+    benchmark:
+        f"{RESULTS}/benchmark/illumination-darkness.tsv"
+    conda:
+        "../../envs/illumination.yaml"
+    threads: 8
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        run=RUN,
+        settings=settings_of("illumination-darkness"),
+        code=code_of("illumination-darkness"),
+        inputs=inputs,
+        outputs=outputs,
+    shell:
+        "python -m lunarsite illumination-darkness --in {params.inputs:q} --out {params.outputs:q}"
+        " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+if SETTINGS.places.table:
+
+    rule illumination_places:
+        input:
+            dem=f"{RESULTS}/terrain/dem.tif",
+            far_dem=FAR_DEM,
+            table=str(SETTINGS.places.table),
+        output:
+            profiles=f"{RESULTS}/illumination/place_profiles.parquet",
+            series=f"{RESULTS}/illumination/place_series.parquet",
+        log:
+            f"{RESULTS}/log/illumination-places.log",
+        benchmark:
+            f"{RESULTS}/benchmark/illumination-places.tsv"
+        conda:
+            "../../envs/illumination.yaml"
+        threads: 8
+        resources:
+            mem_mb=4000,
+            runtime=120,
+        params:
+            run=RUN,
+            settings=settings_of("illumination-places"),
+            code=code_of("illumination-places"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite illumination-places --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"
