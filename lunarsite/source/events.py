@@ -66,12 +66,13 @@ def _profile(table: Floats, node: int, level: float, distance: float) -> float:
 @nb.njit(cache=True, inline="always")
 def _outline(event: Floats, c: float, s: float) -> float:
     """Radius of the irregular outline relative to the mean, in the direction (cos, sin)."""
-    total = 1.0
+    total = 0.0
     cn, sn = c, s
     for n in range(4):
         cn, sn = cn * c - sn * s, sn * c + cn * s
         total += event[HARMONICS + 2 * n] * cn + event[HARMONICS + 2 * n + 1] * sn
-    return min(max(total, 1.0 / _OUTLINE_MOST), _OUTLINE_MOST)
+    # A smooth limit: a sharp one would leave radial creases.
+    return 1.0 + total / math.sqrt(1.0 + (total / (_OUTLINE_MOST - 1.0)) ** 2)
 
 
 @nb.njit(cache=True)
@@ -174,6 +175,35 @@ def _add_simple(craters: Floats, table: Floats, x: Floats, y: Floats, out: Float
                         distance = math.sqrt((x[col] - xk) ** 2 + dy2) / (radius * scale)
                         if distance < REACH:
                             out[row, col] += 2.0 * radius * _profile(table, 0, level, distance)
+
+
+@nb.njit(parallel=True, cache=True)
+def _calm(places: Floats, x: Floats, y: Floats, out: Floats) -> None:
+    rows, cols = out.shape
+    step = abs(x[1] - x[0]) if cols > 1 else 1.0
+    for row in nb.prange(rows):
+        for k in range(places.shape[0]):
+            xk, yk, inner, outer, share = places[k, 0], places[k, 1], places[k, 2], places[k, 3], places[k, 4]
+            if abs(y[row] - yk) >= outer:
+                continue
+            begin = max(0, int((xk - outer - x[0]) / step))
+            end = min(cols, int((xk + outer - x[0]) / step) + 2)
+            for col in range(begin, end):
+                weight = _smoothstep((outer - math.hypot(x[col] - xk, y[row] - yk)) / (outer - inner))
+                out[row, col] += weight * (share - out[row, col])
+
+
+def calm(places: Floats, x_m: Floats, y_m: Floats) -> Floats:
+    """Return the share of young relief that stands at each place, (rows, cols): 1 but for smooth floors and summits.
+
+    Args:
+        places: (n, 5): map x and y, inner and outer radius on the map, share within the inner radius; later ones win.
+        x_m: Places of the columns.
+        y_m: Places of the rows.
+    """
+    out = np.ones((y_m.size, x_m.size))
+    _calm(places, x_m, y_m, out)
+    return out
 
 
 def ring(events: Floats) -> tuple[Floats, Floats]:

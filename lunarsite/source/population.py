@@ -22,7 +22,7 @@ Box = tuple[float, float, float, float]
 
 LARGE_M = 4_000.0
 """From this diameter on a crater wipes out what it hits; smaller ones only add their relief."""
-LARGEST_RANDOM_M = 60_000.0
+LARGEST_RANDOM_M = 150_000.0
 """Larger craters are real, named ones."""
 
 _SIZE_M = np.array([1_000.0, 2_000.0, 3_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0])

@@ -52,6 +52,11 @@ def fresh_depth_m(diameter_m: NDArray[np.float64] | float) -> Floats:
     return np.minimum(0.218 * diameter, 1044.0 * (diameter / 1000.0) ** 0.301)
 
 
+def floor_share(diameter_m: float) -> float:
+    """Return the diameter of a complex crater's flat floor over the crater's."""
+    return float(min(0.187 * (diameter_m / 1000.0) ** 0.249, 0.8))
+
+
 def simple_profile(x: Floats) -> Floats:
     """Return height over diameter of a fresh simple crater at x radii (Fassett and Thomson 2014)."""
     inner = -0.2288 + 0.2275 * x + 0.0831 * x**2 - 0.0395 * x**3
@@ -64,7 +69,7 @@ def complex_profile(x: Floats, diameter_m: float) -> Floats:
     size_km = diameter_m / 1000.0
     rim = 0.236 * size_km**0.399 / size_km
     floor = rim - float(fresh_depth_m(diameter_m)) / diameter_m
-    edge = min(0.187 * size_km**0.249, 0.8)
+    edge = floor_share(diameter_m)
     climb = np.clip((x - edge) / (1.0 - edge), 0.0, 1.0)
     # Steeper above than below: slumped walls end in a talus on the floor.
     wall = floor + (rim - floor) * (0.75 * climb + 0.25 * climb * climb)

@@ -22,7 +22,7 @@ from lunarsite.source import events as ev
 from lunarsite.source.features import BASIN, HIGH_GROUND, Feature
 from lunarsite.source.noise import add_octave, add_octave_at
 from lunarsite.source.population import Craters, join, large_craters, small_craters
-from lunarsite.source.profiles import REACH, ProfileTable, build_profiles
+from lunarsite.source.profiles import REACH, ProfileTable, build_profiles, floor_share
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ _OLD_OCTAVES = (
     (6_400.0, 140.0),
     (3_200.0, 50.0),
 )
-_YOUNG_OCTAVES = ((6_400.0, 90.0), (3_200.0, 68.0), (1_600.0, 40.0), (800.0, 14.0))
+_YOUNG_OCTAVES = ((6_400.0, 100.0), (3_200.0, 76.0), (1_600.0, 48.0), (800.0, 14.0))
 # Rims are scalloped: the coordinates about a crater are shifted by noise, in proportion to the crater's size. Given as
 # axis, octave, spacing and root mean square for a crater of `_WARP_DIAMETER_M`.
 _WARP_OCTAVES = ((0, 0, 12_800.0, 250.0), (1, 1, 12_800.0, 250.0), (0, 2, 3_200.0, 130.0), (1, 3, 3_200.0, 130.0))
@@ -52,7 +52,7 @@ _HURST = 0.85
 _FINEST_M = 2.0
 # Roughness varies from place to place: log-normal, over this lattice spacing.
 _PATCH_SPACING_M = 25_600.0
-_PATCH_LOG_RMS = 0.4
+_PATCH_LOG_RMS = 0.6
 
 # The basin's step: heights rise from its floor to the highlands about it with the distance from its centre.
 _BASIN_MEAN_M = -2_100.0
@@ -62,6 +62,11 @@ _BASIN_WIDTH_SHARE = 11.0 / 39.6
 # Small summits are built smooth, wide plateaus keep a part of what they were lifted from.
 _PLATEAU_M = 20_000.0
 _KEPT_BY_PLATEAU, _KEPT_BY_SUMMIT = 0.8, 0.03
+# Young relief on the floors of craters from this radius on, and on summits, relative to that elsewhere.
+_SMOOTH_FLOOR_RADIUS_M = 9_000.0
+_CALM_FLOOR, _CALM_SUMMIT = 0.3, 0.25
+# Longer waves go on beneath a floor; subduing them would leave a step.
+_CALMED_SPACING_M = 1_600.0
 _FLANK_SLOPE = math.tan(math.radians(19.0))
 _OUTLINE_RMS = {ev.IMPACT: 0.022, ev.MASSIF: 0.1}
 _STREAM_OLD, _STREAM_YOUNG, _STREAM_PATCH, _STREAM_WARP, _STREAM_OUTLINE = 1, 2, 3, 4, 21
@@ -243,12 +248,10 @@ class SyntheticMoon:
         return block + self._young_relief(x_m, y_m, pixel_m)
 
     def _young_relief(self, x_m: Floats, y_m: Floats, pixel_m: float) -> Floats:
-        fine = np.zeros((y_m.size, x_m.size))
+        rough, fine, patches = np.zeros((3, y_m.size, x_m.size))
         for octave, (spacing_m, rms) in enumerate(_young_octaves(pixel_m)):
-            add_octave(
-                fine, x_m, y_m, seed=self.seed, stream=_STREAM_YOUNG, octave=octave, spacing_m=spacing_m, rms=rms
-            )
-        patches = np.zeros_like(fine)
+            out = fine if spacing_m <= _CALMED_SPACING_M else rough
+            add_octave(out, x_m, y_m, seed=self.seed, stream=_STREAM_YOUNG, octave=octave, spacing_m=spacing_m, rms=rms)
         add_octave(
             patches,
             x_m,
@@ -259,17 +262,9 @@ class SyntheticMoon:
             spacing_m=_PATCH_SPACING_M,
             rms=_PATCH_LOG_RMS,
         )
-        return fine * np.exp(patches - _PATCH_LOG_RMS**2) * self._calm(x_m, y_m)
-
-    def _calm(self, x_m: Floats, y_m: Floats) -> Floats:
-        """Share of the young relief that stands on gentle summits: mature regolith lies smooth there."""
-        calm = np.ones((y_m.size, x_m.size))
-        massifs = self.events[self.events[:, ev.KIND] == ev.MASSIF]
-        for event in massifs[massifs[:, ev.RADIUS] <= 0.5 * _PLATEAU_M]:
-            distance = np.hypot(x_m[None, :] - event[ev.X], y_m[:, None] - event[ev.Y]) / event[ev.SCALE]
-            edge = np.clip((1.4 * event[ev.RADIUS] - distance) / (0.4 * event[ev.RADIUS]), 0.0, 1.0)
-            calm *= 1.0 - 0.6 * edge
-        return calm
+        fine *= ev.calm(_floors(self.events), x_m, y_m)
+        summits = ev.calm(_summits(self.events), x_m, y_m)
+        return np.asarray((rough + fine) * summits * np.exp(patches - _PATCH_LOG_RMS**2))
 
     def _old_relief_at(self, x_m: Floats, y_m: Floats) -> Floats:
         """Heights before the first event and both components of the warp at single places, (3, n)."""
@@ -303,6 +298,21 @@ def _young_octaves(pixel_m: float) -> list[tuple[float, float]]:
     while 0.5 * octaves[-1][0] >= _FINEST_M:
         octaves.append((0.5 * octaves[-1][0], octaves[-1][1] * 0.5**_HURST))
     return [octave for octave in octaves if octave[0] >= pixel_m]
+
+
+def _floors(events: Floats) -> Floats:
+    """Return where short waves of young relief are subdued: the flat floors of large craters (see `events.calm`)."""
+    floors = events[(events[:, ev.KIND] == ev.IMPACT) & (events[:, ev.RADIUS] >= _SMOOTH_FLOOR_RADIUS_M)]
+    shares = np.array([floor_share(2.0 * radius_m) for radius_m in floors[:, ev.RADIUS]])
+    edge_m = floors[:, ev.SCALE] * floors[:, ev.RADIUS] * shares
+    return np.column_stack([floors[:, [ev.X, ev.Y]], 0.8 * edge_m, 1.3 * edge_m, np.full(len(floors), _CALM_FLOOR)])
+
+
+def _summits(events: Floats) -> Floats:
+    """Return where all young relief is subdued: the summits that were built gentle (see `events.calm`)."""
+    summits = events[(events[:, ev.KIND] == ev.MASSIF) & (events[:, ev.RADIUS] <= 0.5 * _PLATEAU_M)]
+    edge_m = summits[:, ev.SCALE] * summits[:, ev.RADIUS]
+    return np.column_stack([summits[:, [ev.X, ev.Y]], edge_m, 2.5 * edge_m, np.full(len(summits), _CALM_SUMMIT)])
 
 
 def _impacts(craters: Craters, profiles: ProfileTable) -> Floats:
