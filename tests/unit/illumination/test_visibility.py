@@ -1,5 +1,6 @@
 """Averages against a direct hourly series, against cases known by thought, and shared among workers."""
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -300,3 +301,18 @@ def test_permanent_shadow_does_not_depend_on_the_span(year, cycle):
     sweep = SyntheticSweep(grid, wavy(grid, 2.0, seed=3, highest_deg=9.0))
     short, long = (average_visibility(sweep, grid, span.sun, None, 72) for span in (year, cycle))
     np.testing.assert_allclose(short["psr_margin_deg"], long["psr_margin_deg"], atol=2e-4)
+
+
+def test_the_number_of_threads_changes_nothing(year):
+    grid = cap(n=9)
+    sweep = SyntheticSweep(grid, wavy(grid, 3.0, seed=8))
+    model = visibility_model(grid, year.sun, year.earth, 36)
+    threads = numba.get_num_threads()
+    many = accumulate_visibility(sweep, grid, model).state()
+    numba.set_num_threads(1)
+    try:
+        one = accumulate_visibility(sweep, grid, model).state()
+    finally:
+        numba.set_num_threads(threads)
+    for name, array in one.items():
+        np.testing.assert_array_equal(array, many[name], err_msg=name)
