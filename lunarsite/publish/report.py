@@ -1,0 +1,337 @@
+"""The report of a run: one HTML file that needs nothing else, readable on screen and on paper.
+
+What it says comes from artefacts: verdicts and metrics from records, figures as they were drawn, cells from tables.
+Here they are chosen, ordered and put into words.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from lunarsite.artefact.atomic import replacing
+from lunarsite.artefact.record import Record
+from lunarsite.artefact.stamp import ArtefactError, Stamp
+from lunarsite.grid import MOON_RADIUS_M
+from lunarsite.publish.polar_map import Feature
+from lunarsite.publish.words import feature_words, label_words, number_words
+
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as the report prints it: every cell is text, `numeric` columns are set flush right."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: tuple[bool, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as the report embeds it."""
+
+    name: str
+    data: str
+    alt: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A record as the report prints it."""
+
+    title: str
+    verdicts: Table | None
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...]
+
+
+def embed(name: str, path: Path, alt: str, caption: str) -> Picture:
+    """Read a PNG for embedding.
+
+    Raises:
+        ArtefactError: The file is no PNG.
+    """
+    data = path.read_bytes()
+    if not data.startswith(_PNG):
+        raise ArtefactError(f"{path}: is no PNG; run publish-figures first and give its {name}_png")
+    return Picture(name, base64.b64encode(data).decode("ascii"), alt, caption)
+
+
+def top_cells(scores: pd.DataFrame, cells: pd.DataFrame, features: Sequence[Feature], most: int) -> Table:
+    """Return the table of the best cells: where they are and what they are like.
+
+    Args:
+        scores: The table of scores.
+        cells: The table of cells, rows as in `scores`.
+        features: Named features; the nearest one is named.
+        most: Number of rows.
+    """
+    rank = scores["rank"].to_numpy()
+    best = np.flatnonzero((rank > 0) & (rank <= most))
+    rows = []
+    for index in best[np.argsort(rank[best])]:
+        cell, ground = scores.iloc[index], cells.iloc[index]
+        rows.append(
+            (
+                str(int(cell["rank"])),
+                str(int(cell["cell_id"])),
+                f"{abs(cell['lat']):.3f}° {'S' if cell['lat'] < 0 else 'N'}",
+                f"{abs(cell['lon']):.3f}° {'E' if cell['lon'] >= 0 else 'W'}",
+                nearest(features, float(cell["lon"]), float(cell["lat"])),
+                _fixed(float(cell["score"]), 3),
+                label_words(str(cell["label"])),
+                *(
+                    _fixed(ground[name], digits)
+                    for name, digits in (
+                        ("elevation_mean", 0),
+                        ("slope_mean", 1),
+                        ("slope_max", 1),
+                        ("avg_illumination_pct", 1),
+                        ("earth_visibility_pct", 1),
+                        ("psr_fraction", 2),
+                    )
+                ),
+            )
+        )
+    columns = (
+        "Rank", "Cell", "Latitude", "Longitude", "Nearest named feature", "Score", "Rule", "Elevation (m)",
+        "Slope, mean (°)", "Slope, greatest (°)", "Sunlight (% of time)", "Earth view (% of time)", "Permanent shadow",
+    )  # fmt: skip
+    text = {"Nearest named feature", "Rule"}
+    return Table(
+        f"The {len(rows)} best cells by score. A cell is a square of 960 m on the map."
+        if most > 1
+        else "The best cell by score.",
+        columns,
+        tuple(rows),
+        tuple(column not in text for column in columns),
+    )
+
+
+def nearest(features: Sequence[Feature], lon_deg: float, lat_deg: float) -> str:
+    """Return the nearest named feature in words: 'on' it within its radius, else its name and distance."""
+    if not features:
+        return ""
+    lon = np.radians([feature.lon_deg for feature in features])
+    lat = np.radians([feature.lat_deg for feature in features])
+    here_lon, here_lat = math.radians(lon_deg), math.radians(lat_deg)
+    half_chord = np.sin(0.5 * (lat - here_lat)) ** 2
+    half_chord += np.cos(lat) * math.cos(here_lat) * np.sin(0.5 * (lon - here_lon)) ** 2
+    distance_m = 2.0 * MOON_RADIUS_M * np.arcsin(np.sqrt(np.clip(half_chord, 0.0, 1.0)))
+    # A basin covers everything; the rim of a crater is nearer to its cells than the crater's centre.
+    radius_m = np.array([0.0 if feature.kind == "basin" else 0.5 * feature.diameter_m for feature in features])
+    to_edge = np.where([feature.kind == "basin" for feature in features], np.inf, np.abs(distance_m - radius_m))
+    at = int(np.argmin(to_edge))
+    name = features[at].name
+    if distance_m[at] <= radius_m[at]:
+        return f"in {name}" if features[at].kind == "crater" else f"on {name}"
+    return f"{name}, {max(1.0, to_edge[at] / 1000):.0f} km off"
+
+
+def label_counts(cells: pd.DataFrame, labels: Mapping[str, str]) -> Table:
+    """Return the table of labels: how many cells each rule passes, refuses or cannot judge.
+
+    Args:
+        cells: The table of cells.
+        labels: Label columns with the rules' names in words.
+    """
+    rows = []
+    for column, name in labels.items():
+        counts = cells[column].value_counts()
+        rows.append((name, *(number_words(int(counts.get(key, 0))) for key in ("suitable", "unsuitable", "unknown"))))
+    return Table(
+        "Cells by label. A cell with a missing input is unknown unless an input that is there fails the rule.",
+        ("Rule", "Passes", "Fails", "Unknown"),
+        tuple(rows),
+        (False, True, True, True),
+    )
+
+
+def unknown_causes(cells: pd.DataFrame, label: str) -> Table:
+    """Return why cells are unknown to a rule: counts of each combination of missing inputs."""
+    unknown = cells[cells[label] == "unknown"]
+    inputs = {
+        "slope_mean": "slope",
+        "buffered_slope_deg": "slope with buffer",
+        "avg_illumination_pct": "sunlight",
+        "earth_visibility_pct": "Earth view",
+    }
+    missing = pd.DataFrame({word: unknown[column].isna() for column, word in inputs.items()})
+    reasons = missing.apply(lambda row: ", ".join(missing.columns[row.to_numpy()]) or "other", axis=1)
+    counts = reasons.value_counts() if len(unknown) else pd.Series(dtype=int)
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], str(pair[0])))
+    rows = tuple((str(reason), number_words(int(count))) for reason, count in ordered)
+    return Table("Unknown cells by what is missing.", ("Missing", "Cells"), rows or (("nothing", "0"),), (False, True))
+
+
+def section(record: Record, words: Mapping[str, str], captions: Mapping[str, str], *, metrics: bool = True) -> Section:
+    """Return a record for the report.
+
+    Args:
+        record: The record.
+        words: Column names of its tables in words.
+        captions: Captions of its tables; a table without one is captioned by its name.
+        metrics: Whether its metrics are listed.
+    """
+    tables = []
+    if metrics and record.metrics:
+        tables.append(_metric_table(record))
+    tables += [_record_table(rows, captions.get(name, _plain(name)), words) for name, rows in record.tables.items()]
+    return Section(record.title, _verdict_table(record), tuple(tables), record.notes)
+
+
+def _verdict_table(record: Record) -> Table | None:
+    if not record.verdicts:
+        return None
+    words = {True: "holds", False: "does not hold", None: "unknown"}
+    rows = tuple(
+        (
+            words[verdict.holds],
+            verdict.name,
+            number_words(verdict.value),
+            verdict.bound,
+            _unit(verdict.unit),
+            verdict.why,
+        )
+        for verdict in record.verdicts
+    )
+    return Table(
+        f"{record.title}: claims that could fail, with bounds set beforehand.",
+        ("Verdict", "Claim", "Value", "Bound", "Unit", "Why"),
+        rows,
+        (False, False, True, True, False, False),
+    )
+
+
+def _metric_table(record: Record) -> Table:
+    rows = []
+    for metric in record.metrics:
+        interval = "" if metric.low is None else f"{number_words(metric.low)} to {number_words(metric.high)}"
+        rows.append((_plain(metric.name), number_words(metric.value), _unit(metric.unit), interval, metric.why))
+    return Table(
+        f"{record.title}: measured numbers.",
+        ("Number", "Value", "Unit", "95 % interval", "Note"),
+        tuple(rows),
+        (False, True, False, True, False),
+    )
+
+
+def _record_table(rows: Sequence[Mapping[str, Any]], caption: str, words: Mapping[str, str]) -> Table:
+    """Return a record's table; columns x_median, x_low, x_high become one."""
+    # Records are written with sorted keys, so columns come in the order of their words; the rest follows, text first.
+    known, found = list(words), {key for row in rows for key in row}
+    texts = {key for key in found if any(isinstance(row.get(key), str) for row in rows)}
+    rest = sorted(found - words.keys(), key=lambda key: (key not in texts, key))
+    keys = [key for key in known if key in found] + rest
+    nulls = [key.removesuffix("_median") for key in keys if key.endswith("_median")]
+    folded = {f"{null}_{end}" for null in nulls for end in ("low", "high")}
+    shown = [key for key in keys if key not in folded and any(row.get(key) not in (None, "") for row in rows)]
+    columns, numeric = [], []
+    for key in shown:
+        columns.append(words.get(key, _plain(key)))
+        numeric.append(all(isinstance(row.get(key), int | float | None) for row in rows))
+    body = [tuple(_record_cell(row, key, nulls) for key in shown) for row in rows]
+    return Table(caption, tuple(columns), tuple(body), tuple(numeric))
+
+
+def _record_cell(row: Mapping[str, Any], key: str, nulls: Sequence[str]) -> str:
+    value = row.get(key)
+    null = key.removesuffix("_median")
+    if key.endswith("_median") and null in nulls and value is not None:
+        return f"{number_words(value)} ({number_words(row[f'{null}_low'])} to {number_words(row[f'{null}_high'])})"
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number_words(value) if isinstance(value, int | float) else str(value)
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "1" else unit
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _fixed(value: float, digits: int) -> str:
+    return "unknown" if not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def provenance(stamps: Mapping[str, Stamp], digests: Mapping[str, str]) -> Table:
+    """Return the table of provenance: what made each artefact, from what, and its checksum.
+
+    Args:
+        stamps: Stamp of each artefact by its name in the report.
+        digests: SHA-256 of each file, by the same names.
+    """
+    rows = []
+    for name, stamp in stamps.items():
+        commit = "unknown" if stamp.git_commit is None else stamp.git_commit[:12]
+        state = {True: " with local changes", False: "", None: ""}[stamp.git_dirty]
+        inputs = ", ".join(f"{key} {value[:8]}" for key, value in sorted(stamp.inputs.items())) or "none"
+        seed = "" if stamp.seed is None else str(stamp.seed)
+        rows.append(
+            (
+                _plain(name),
+                stamp.stage,
+                stamp.origin,
+                digests[name][:16],
+                stamp.code,
+                stamp.settings_hash[:12],
+                seed,
+                f"{commit}{state}",
+                inputs,
+            )
+        )
+    return Table(
+        "Every artefact behind this report. Hashes are cut; the catalogue holds them whole.",
+        ("Artefact", "Stage", "Origin", "SHA-256", "Code", "Settings", "Seed", "Commit", "Inputs (SHA-256)"),
+        tuple(rows),
+        (False,) * 9,
+    )
+
+
+def render(path: Path, context: Mapping[str, Any]) -> None:
+    """Write the report from its template.
+
+    Raises:
+        jinja2.UndefinedError: The template asks for something that the context lacks.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    text = environment.get_template("report.html.j2").render({**context, "style": style})
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def feature_table(means: pd.Series[float], most: int) -> Table:
+    """Return the features by mean absolute SHAP value."""
+    rows = tuple((feature_words(str(name)), f"{value:.3f}") for name, value in means[:most].items())
+    return Table(
+        "Features by their mean absolute SHAP value over the known cells (log-odds).",
+        ("Feature", "Mean |SHAP|"),
+        rows,
+        (False, True),
+    )

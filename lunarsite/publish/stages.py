@@ -1,0 +1,202 @@
+"""Stages of the publication: figures, the report that embeds them, and the catalogue of the run's artefacts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from lunarsite.artefact.contracts import (
+    ARTEMIS_RECORD,
+    CELLS,
+    CRATERS,
+    DEM,
+    EARTH_ANY,
+    EARTH_MEAN,
+    ELEVATION_ERROR,
+    FAR_DEM,
+    ILLUMINATION_RECORD,
+    PSR,
+    ROUGHNESS,
+    SCORER,
+    SCORER_RECORD,
+    SCORES,
+    SLOPE,
+    SUN_ANY,
+    SUN_MEAN,
+)
+from lunarsite.settings import GridSettings, PublishSettings, RulesSettings, ScorerSettings, SpanSettings
+from lunarsite.stage import Input, Job, Output, stage
+
+Plain = Annotated[Path, Input(None)]
+Figure = Annotated[Path, Output(None)]
+
+
+@stage
+def figures(
+    job: Job,
+    publish: PublishSettings,
+    grid: GridSettings,
+    rules: RulesSettings,
+    dem: Annotated[Path, Input(DEM)],
+    slope: Annotated[Path, Input(SLOPE)],
+    sun_mean: Annotated[Path, Input(SUN_MEAN)],
+    sun_any: Annotated[Path, Input(SUN_ANY)],
+    earth_any: Annotated[Path, Input(EARTH_ANY)],
+    psr: Annotated[Path, Input(PSR)],
+    cells: Annotated[Path, Input(CELLS)],
+    scores: Annotated[Path, Input(SCORES)],
+    artemis: Annotated[Path, Input(ARTEMIS_RECORD)],
+    named_features: Plain,
+    regions: Plain,
+    score_map_png: Figure,
+    score_map_pdf: Figure,
+    close_up_png: Figure,
+    close_up_pdf: Figure,
+    elevation_png: Figure,
+    elevation_pdf: Figure,
+    slope_png: Figure,
+    slope_pdf: Figure,
+    sun_png: Figure,
+    sun_pdf: Figure,
+    earth_png: Figure,
+    earth_pdf: Figure,
+    psr_png: Figure,
+    psr_pdf: Figure,
+    shap_png: Figure,
+    shap_pdf: Figure,
+    artemis_png: Figure,
+    artemis_pdf: Figure,
+) -> None:
+    """Draw the maps and charts of a run, each as PNG for the screen and as PDF for print."""
+    from lunarsite.publish.charts import draw_agreement, draw_shap
+    from lunarsite.publish.gather import Run
+    from lunarsite.publish.style import PRINT_DPI, save
+
+    run = Run.read(grid, dem, cells, scores, artemis, named_features, regions)
+    job.log.info("draws %d cells, %d of them known", len(run.scores), run.known)
+    light = ("sun_mean", sun_mean, SUN_MEAN) if rules.illumination == "mean" else ("sun_any", sun_any, SUN_ANY)
+    drawn = (
+        (score_map_png, score_map_pdf, run.score_map),
+        (close_up_png, close_up_pdf, run.close_up),
+        (elevation_png, elevation_pdf, lambda: run.layer("elevation", dem, DEM)),
+        (slope_png, slope_pdf, lambda: run.layer("slope", slope, SLOPE)),
+        (sun_png, sun_pdf, lambda: run.layer(*light)),
+        (earth_png, earth_pdf, lambda: run.layer("earth", earth_any, EARTH_ANY)),
+        (psr_png, psr_pdf, lambda: run.shadow(psr)),
+        (shap_png, shap_pdf, lambda: draw_shap(run.scores, run.cells, run.stamp)),
+        (artemis_png, artemis_pdf, lambda: draw_agreement(run.agreement, run.stamp)),
+    )
+    for done, (png, pdf, draw) in enumerate(drawn, start=1):
+        figure = draw()
+        save(figure, png, publish.figure_dpi)
+        save(figure, pdf, PRINT_DPI)
+        job.progress(done, len(drawn), "figures")
+
+
+@stage
+def report(
+    job: Job,
+    publish: PublishSettings,
+    grid: GridSettings,
+    rules: RulesSettings,
+    scorer: ScorerSettings,
+    dem: Annotated[Path, Input(DEM)],
+    slope: Annotated[Path, Input(SLOPE)],
+    roughness: Annotated[Path, Input(ROUGHNESS)],
+    sun_mean: Annotated[Path, Input(SUN_MEAN)],
+    sun_any: Annotated[Path, Input(SUN_ANY)],
+    earth_mean: Annotated[Path, Input(EARTH_MEAN)],
+    earth_any: Annotated[Path, Input(EARTH_ANY)],
+    psr: Annotated[Path, Input(PSR)],
+    cells: Annotated[Path, Input(CELLS)],
+    scores: Annotated[Path, Input(SCORES)],
+    scorer_record: Annotated[Path, Input(SCORER_RECORD)],
+    artemis: Annotated[Path, Input(ARTEMIS_RECORD)],
+    illumination: Annotated[Path | None, Input(ILLUMINATION_RECORD)],
+    craters: Annotated[Path | None, Input(CRATERS)],
+    named_features: Plain,
+    score_map_png: Plain,
+    close_up_png: Plain,
+    elevation_png: Plain,
+    slope_png: Plain,
+    sun_png: Plain,
+    earth_png: Plain,
+    psr_png: Plain,
+    shap_png: Plain,
+    artemis_png: Plain,
+    report: Annotated[Path, Output(None)],
+) -> None:
+    """Write the run's report: one HTML file without external parts."""
+    from lunarsite.publish.compose import compose
+    from lunarsite.publish.report import render
+
+    figures = {
+        "score_map": score_map_png,
+        "close_up": close_up_png,
+        "elevation": elevation_png,
+        "slope": slope_png,
+        "sun": sun_png,
+        "earth": earth_png,
+        "psr": psr_png,
+        "shap": shap_png,
+        "artemis": artemis_png,
+    }
+    settings = publish, grid, rules, scorer.target
+    context = compose(job, settings, cells, scores, scorer_record, artemis, illumination, named_features, figures)
+    render(report, context)
+    job.log.info("%s", context["tally"])
+
+
+@stage
+def catalogue(
+    job: Job,
+    publish: PublishSettings,
+    span: SpanSettings,
+    grid: GridSettings,
+    dem: Annotated[Path, Input(DEM)],
+    far_dem: Annotated[Path | None, Input(FAR_DEM)],
+    elevation_error: Annotated[Path | None, Input(ELEVATION_ERROR)],
+    craters: Annotated[Path | None, Input(CRATERS)],
+    slope: Annotated[Path, Input(SLOPE)],
+    roughness: Annotated[Path, Input(ROUGHNESS)],
+    sun_mean: Annotated[Path, Input(SUN_MEAN)],
+    sun_any: Annotated[Path, Input(SUN_ANY)],
+    earth_mean: Annotated[Path, Input(EARTH_MEAN)],
+    earth_any: Annotated[Path, Input(EARTH_ANY)],
+    psr: Annotated[Path, Input(PSR)],
+    cells: Annotated[Path, Input(CELLS)],
+    scores: Annotated[Path, Input(SCORES)],
+    scorer: Annotated[Path, Input(SCORER)],
+    scorer_record: Annotated[Path, Input(SCORER_RECORD)],
+    artemis: Annotated[Path, Input(ARTEMIS_RECORD)],
+    illumination: Annotated[Path | None, Input(ILLUMINATION_RECORD)],
+    report: Plain,
+    catalogue: Annotated[Path, Output(None)],
+    items: Annotated[Path, Output(None)],
+) -> None:
+    """Write the run's STAC catalogue: which artefacts exist, where they come from, and their checksums."""
+    from lunarsite.publish.catalogue import write_catalogue
+    from lunarsite.publish.entries import list_entries
+
+    files = {
+        "dem": dem,
+        "far_dem": far_dem,
+        "elevation_error": elevation_error,
+        "craters": craters,
+        "slope": slope,
+        "roughness": roughness,
+        "sun_mean": sun_mean,
+        "sun_any": sun_any,
+        "earth_mean": earth_mean,
+        "earth_any": earth_any,
+        "psr": psr,
+        "cells": cells,
+        "scores": scores,
+        "scorer": scorer,
+        "scorer_record": scorer_record,
+        "artemis": artemis,
+        "illumination": illumination,
+    }
+    entries = list_entries(job, {name: path for name, path in files.items() if path is not None}, report)
+    write_catalogue(catalogue, items, publish.title, entries, grid, span)
+    job.log.info("catalogued %d artefacts", len(entries))

@@ -1,0 +1,163 @@
+"""What the report says in words: facts, summary, captions, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from lunarsite.artefact.record import Record
+from lunarsite.artefact.stamp import Origin
+from lunarsite.publish.polar_map import Feature
+from lunarsite.publish.report import Picture, embed, nearest
+from lunarsite.publish.words import number_words
+from lunarsite.settings import GridSettings, RulesSettings
+
+# In the order in which the report's tables have them.
+TABLE_WORDS = {
+    "region": "Region",
+    "code": "Code",
+    "selection": "Cells chosen",
+    "regions_matched": "Regions matched",
+    "regions": "Regions",
+    "cells": "Cells",
+    "share_inside": "Share inside",
+    "base_rate": "Base rate",
+    "enrichment": "Enrichment",
+    "rotation_median": "Turned about the pole: median (95 %)",
+    "rotation_p": "p, turned",
+    "random_median": "Random cells: median (95 %)",
+    "random_p": "p, random",
+    "listed_area_km2": "Listed area (km², map)",
+    "known_area_km2": "Known area (km², true)",
+    "suitable_cells": "Cells that pass",
+    "best_rank": "Best rank",
+    "why_unknown": "Why unknown",
+}
+TABLE_CAPTIONS = {
+    "agreement": "Share of the chosen area inside the Artemis regions, base rate, and both nulls (as enrichments).",
+    "matched_regions": "Regions with a chosen cell near their centre, and how many chance matches.",
+    "regions": "The regions one by one.",
+}
+SOURCES = (
+    "Artemis III candidate regions of 2024: USGS data release, doi 10.5066/P1MEQ6UK (public domain).",
+    "Names of craters: IAU Gazetteer of Planetary Nomenclature; other places: see the features' table.",
+    "Slope: Horn 1981 (Proc. IEEE 69, 14). SHAP: Lundberg and Lee 2017 (NeurIPS 30).",
+    "p-values: Davison and Hinkley 1997 (Bootstrap Methods and their Application, p. 141).",
+    "Colours: Okabe and Ito 2008; cividis, Nuñez et al. 2018 (PLoS ONE 13, e0199239).",
+)
+LIMITS = (
+    "Cells are 960 m wide. Boulders, small craters and slopes at the scale of a lander are not resolved.",
+    "Nothing here knows dust, temperature, communication by relay, propellant, or the way to and from a site.",
+    "A good rank says that a cell passes simple rules well; it is not a recommendation to land.",
+)
+_ORIGINS = {
+    "synthetic": "elevation from the seeded synthetic south pole of this project",
+    "local": "elevation from files given by the user",
+    "published": "elevation from published products",
+}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number that the summary shows large."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+def facts(scores: pd.DataFrame, features: Sequence[Feature]) -> tuple[Fact, ...]:
+    """Return the numbers at the head of the report."""
+    known = scores[scores["rank"] > 0]
+    passing = int((scores["label"] == "suitable").sum())
+    unknown = len(scores) - len(known)
+    found = [
+        Fact("Cells with a rank", number_words(len(known)), f"of {number_words(len(scores))}"),
+        Fact("Cells that pass the rule", number_words(passing), _percent(passing, len(known), "of those with a rank")),
+        Fact("Cells unknown", number_words(unknown), _percent(unknown, len(scores), "of all")),
+    ]
+    if len(known):
+        best = known.iloc[int(known["rank"].argmin())]
+        lat, lon = float(best["lat"]), float(best["lon"])
+        place = f"{abs(lat):.2f}° {'S' if lat < 0 else 'N'}, {abs(lon):.2f}° {'E' if lon >= 0 else 'W'}"
+        found.append(Fact("Best cell", place, nearest(features, lon, lat)))
+    return tuple(found)
+
+
+def _percent(part: int, whole: int, words: str) -> str:
+    return f"{100.0 * part / whole:.2g} % {words}" if whole else ""
+
+
+def summary(rules: RulesSettings, target: str, grid: GridSettings) -> tuple[str, ...]:
+    """Return the sentences that say what was asked."""
+    rule = rules.cassa if target == "cassa" else rules.hls
+    light = "any part of the Sun" if rules.illumination == "any" else "the mean part of the Sun's disc"
+    buffer = f", {rule.slope_buffer_m:g} m away from steeper ground" if rule.slope_buffer_m else ""
+    return (
+        f"The {target.upper()} rule asks of a cell a mean slope of at most {rule.max_slope_deg:g}°{buffer}, sunlight"
+        f" ({light}) for at least {rule.min_illumination_pct:g} % of the time, and the Earth in view for at least"
+        f" {rule.min_earth_visibility_pct:g} % of it.",
+        f"Elevation has pixels of {grid.pixel_m:g} m, cells are {grid.cell_m:g} m wide and lie poleward of"
+        f" {grid.latitude_limit_deg:g}° {'S' if grid.pole == 'south' else 'N'}.",
+    )
+
+
+def tally(records: Sequence[Record]) -> str:
+    """Return how many claims hold, do not hold and are unknown, in one sentence."""
+    verdicts = [verdict.holds for record in records for verdict in record.verdicts]
+    if not verdicts:
+        return "No claim was put to a test."
+    holds, fails, unknown = (sum(v is state for v in verdicts) for state in (True, False, None))
+    return f"Of {len(verdicts)} claims {holds} hold, {fails} do not hold and {unknown} are unknown."
+
+
+def extent_words(grid: GridSettings, origin: Origin) -> str:
+    """Return what part of the Moon the run covers and where its elevation comes from."""
+    pole = "south" if grid.pole == "south" else "north"
+    return f"lunar {pole} pole, poleward of {grid.latitude_limit_deg:g}°; {_ORIGINS[origin]}."
+
+
+def pictures(paths: Mapping[str, Path], scores: pd.DataFrame, rules: RulesSettings) -> dict[str, Picture]:
+    """Embed the figures with their alternative texts and captions."""
+    passing, known = int((scores["label"] == "suitable").sum()), int((scores["rank"] > 0).sum())
+    light = "any part of the Sun is" if rules.illumination == "any" else "the Sun's disc is on average"
+    words = {
+        "score_map": (
+            f"Map of the pole in stereographic projection: {known} ranked cells coloured by rank over shaded relief,"
+            f" {passing} cells that pass the rule as dots, the ten best numbered, the Artemis regions outlined.",
+            "Score of the cells as rank among all known cells, over shaded relief. The table below lists the best.",
+        ),
+        "close_up": (
+            "The same map, enlarged where most of the hundred best cells lie.",
+            "Close-up of the square that holds most of the hundred best cells.",
+        ),
+        "elevation": ("Map of elevation with shaded relief.", "Elevation above the sphere of 1737.4 km."),
+        "slope": ("Map of slope, flat floors dark, crater walls bright.", "Slope over the pixels' true lengths."),
+        "sun": (
+            f"Map of the share of time for which {light} in view; ridges and rims bright, crater floors dark.",
+            "Sunlight as the rule reads it, at the height and over the time span of the settings.",
+        ),
+        "earth": (
+            "Map of the share of time for which the Earth is in view; bright towards the near side, at the top.",
+            "Earth view as the rule reads it: direct radio contact needs it.",
+        ),
+        "psr": (
+            "Map of permanently shadowed ground, in blue over shaded relief.",
+            "Ground that no part of the Sun reaches.",
+        ),
+        "shap": (
+            "Chart of SHAP values: bars of their mean size by feature, and dots for single cells.",
+            "What drives the score. Left: mean size of each feature's SHAP values; right: single cells, coloured by the"
+            " feature's value.",
+        ),
+        "artemis": (
+            "Chart of the enrichment of each choice of cells in the Artemis regions beside the 95 % intervals of both"
+            " nulls, with and without the two Mons Mouton regions.",
+            "Agreement with the Artemis regions beside chance. A diamond right of the blue bar beats 97.5 %"
+            " of turns about the pole.",
+        ),
+    }
+    return {name: embed(name, paths[name], *words[name]) for name in words}

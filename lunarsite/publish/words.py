@@ -1,0 +1,56 @@
+"""Plain words for what files call by column names: features, labels, verdicts."""
+
+from __future__ import annotations
+
+_STATISTICS = {"mean": "mean", "std": "spread", "min": "least", "max": "greatest"}
+_LAYERS = {
+    "elevation": ("Elevation", "m"),
+    "slope": ("Slope", "°"),
+    "roughness": ("Roughness", "m"),
+    "elevation_error": ("Elevation error", "m"),
+}
+_FEATURES = {
+    "lon": "Longitude (°)",
+    "lat": "Latitude (°)",
+    "x_m": "Map x (m)",
+    "y_m": "Map y (m)",
+    "crater_count": "Craters in the cell",
+    "crater_coverage_pct": "Ground inside craters (%)",
+    "crater_mean_diameter_m": "Craters, mean diameter (m)",
+    "crater_max_diameter_m": "Craters, greatest diameter (m)",
+    "avg_illumination_pct": "Sunlight, mean (% of time)",
+    "illumination_min_pct": "Sunlight, darkest pixel (% of time)",
+    "psr_fraction": "Permanent shadow (share)",
+    "earth_visibility_pct": "Earth view, mean (% of time)",
+    "buffered_slope_deg": "Slope with buffer (°)",
+    "valid_fraction": "Known ground (share)",
+}
+
+
+def feature_words(column: str) -> str:
+    """Return a feature's column name in plain words with its unit; an unknown column keeps its name."""
+    if column in _FEATURES:
+        return _FEATURES[column]
+    layer, _, statistic = column.rpartition("_")
+    if layer in _LAYERS and statistic in _STATISTICS:
+        name, unit = _LAYERS[layer]
+        return f"{name}, {_STATISTICS[statistic]} ({unit})"
+    return column
+
+
+def number_words(value: float | None, digits: int = 3) -> str:
+    """Return a number with `digits` significant digits, without an exponent unless it is tiny; 'unknown' for None."""
+    if value is None:
+        return "unknown"
+    if value != value:  # noqa: PLR0124 - NaN alone differs from itself
+        return "unknown"
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}".replace(",", "\u202f")
+    if abs(value) >= 1000:
+        return f"{value:,.0f}".replace(",", "\u202f")
+    return f"{value:.{digits}g}"
+
+
+def label_words(label: str) -> str:
+    """Return what a label says of a cell."""
+    return {"suitable": "passes", "unsuitable": "fails", "unknown": "unknown"}.get(label, label)
