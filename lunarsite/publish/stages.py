@@ -172,7 +172,7 @@ def catalogue(
     illumination: Annotated[Path | None, Input(ILLUMINATION_RECORD)],
     report: Plain,
     catalogue: Annotated[Path, Output(None)],
-    items: Annotated[Path, Output(None)],
+    entries: Annotated[Path, Output(None)],
 ) -> None:
     """Write the run's STAC catalogue: which artefacts exist, where they come from, and their checksums."""
     from lunarsite.publish.catalogue import write_catalogue
@@ -197,6 +197,6 @@ def catalogue(
         "artemis": artemis,
         "illumination": illumination,
     }
-    entries = list_entries(job, {name: path for name, path in files.items() if path is not None}, report)
-    write_catalogue(catalogue, items, publish.title, entries, grid, span)
-    job.log.info("catalogued %d artefacts", len(entries))
+    listed = list_entries(job, {name: path for name, path in files.items() if path is not None}, report)
+    write_catalogue(catalogue, entries, publish.title, listed, grid, span)
+    job.log.info("catalogued %d artefacts", len(listed))

@@ -1,5 +1,54 @@
 """Figures, report and catalogue: they read artefacts and compute nothing."""
 
+FIGURES = [
+    "score_map",
+    "close_up",
+    "elevation",
+    "slope",
+    "sun",
+    "earth",
+    "psr",
+    "shap",
+    "artemis",
+]
+FIGURE = f"{RESULTS}/publish/figures"
+
+
+rule publish_figures:
+    input:
+        dem=f"{RESULTS}/terrain/dem.tif",
+        slope=f"{RESULTS}/terrain/slope.tif",
+        sun_mean=f"{RESULTS}/illumination/sun_mean.tif",
+        sun_any=f"{RESULTS}/illumination/sun_any.tif",
+        earth_any=f"{RESULTS}/illumination/earth_any.tif",
+        psr=f"{RESULTS}/illumination/psr.tif",
+        cells=f"{RESULTS}/site/cells.parquet",
+        scores=f"{RESULTS}/site/scores.parquet",
+        artemis=f"{RESULTS}/validate/artemis.json",
+        named_features=f"{RESOURCES}/named_features.csv",
+        regions=f"{RESOURCES}/artemis_regions.csv",
+    output:
+        **{f"{name}_png": f"{FIGURE}/{name}.png" for name in FIGURES},
+        **{f"{name}_pdf": f"{FIGURE}/{name}.pdf" for name in FIGURES},
+    log:
+        f"{RESULTS}/log/publish-figures.log",
+    benchmark:
+        f"{RESULTS}/benchmark/publish-figures.tsv"
+    conda:
+        "../../envs/publish.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=20,
+    params:
+        run=RUN,
+        settings=settings_of("publish-figures"),
+        code=code_of("publish-figures"),
+        inputs=inputs,
+        outputs=outputs,
+    shell:
+        "python -m lunarsite publish-figures --in {params.inputs:q} --out {params.outputs:q}"
+        " --settings {params.settings:q} --run {params.run} --log {log}"
+
 
 rule publish_report:
     input:
@@ -15,9 +64,10 @@ rule publish_report:
         scores=f"{RESULTS}/site/scores.parquet",
         scorer_record=f"{RESULTS}/site/scorer.json",
         artemis=f"{RESULTS}/validate/artemis.json",
-        named_features=f"{RESOURCES}/named_features.csv",
-        regions=f"{RESOURCES}/artemis_regions.csv",
+        illumination=f"{RESULTS}/validate/illumination.json",
         craters=CRATERS,
+        named_features=f"{RESOURCES}/named_features.csv",
+        **{f"{name}_png": f"{FIGURE}/{name}.png" for name in FIGURES},
     output:
         report=f"{RESULTS}/publish/report.html",
     log:
@@ -43,6 +93,9 @@ rule publish_report:
 rule publish_catalogue:
     input:
         dem=f"{RESULTS}/terrain/dem.tif",
+        far_dem=FAR_DEM,
+        elevation_error=ELEVATION_ERROR,
+        craters=CRATERS,
         slope=f"{RESULTS}/terrain/slope.tif",
         roughness=f"{RESULTS}/terrain/roughness.tif",
         sun_mean=f"{RESULTS}/illumination/sun_mean.tif",
@@ -52,13 +105,14 @@ rule publish_catalogue:
         psr=f"{RESULTS}/illumination/psr.tif",
         cells=f"{RESULTS}/site/cells.parquet",
         scores=f"{RESULTS}/site/scores.parquet",
+        scorer=f"{RESULTS}/site/scorer.ubj",
         scorer_record=f"{RESULTS}/site/scorer.json",
         artemis=f"{RESULTS}/validate/artemis.json",
-        named_features=f"{RESOURCES}/named_features.csv",
-        regions=f"{RESOURCES}/artemis_regions.csv",
-        craters=CRATERS,
+        illumination=f"{RESULTS}/validate/illumination.json",
+        report=f"{RESULTS}/publish/report.html",
     output:
         catalogue=f"{RESULTS}/publish/catalog.json",
+        entries=directory(f"{RESULTS}/publish/catalogue"),
     log:
         f"{RESULTS}/log/publish-catalogue.log",
     benchmark:
@@ -66,8 +120,8 @@ rule publish_catalogue:
     conda:
         "../../envs/publish.yaml"
     resources:
-        mem_mb=3000,
-        runtime=20,
+        mem_mb=1000,
+        runtime=10,
     params:
         run=RUN,
         settings=settings_of("publish-catalogue"),
