@@ -52,6 +52,7 @@ rule publish_figures:
 
 rule publish_report:
     input:
+        **{f"{name}_png": f"{FIGURE}/{name}.png" for name in FIGURES},
         dem=f"{RESULTS}/terrain/dem.tif",
         slope=f"{RESULTS}/terrain/slope.tif",
         roughness=f"{RESULTS}/terrain/roughness.tif",
@@ -67,7 +68,6 @@ rule publish_report:
         illumination=f"{RESULTS}/validate/illumination.json",
         craters=CRATERS,
         named_features=f"{RESOURCES}/named_features.csv",
-        **{f"{name}_png": f"{FIGURE}/{name}.png" for name in FIGURES},
     output:
         report=f"{RESULTS}/publish/report.html",
     log:
