@@ -38,6 +38,7 @@ PIT_M = np.float32(-1.0e12)
 _NO_DATA_BELOW_M = -1.0e11
 _HEIGHT_LIMIT_M = 50_000.0
 _LONGEST_MARCH_RAD = 0.05
+_HIGHEST_OBSERVER_M = 10_000.0
 
 
 @dataclass(frozen=True)
@@ -158,9 +159,10 @@ class HorizonSweep:
         self._heights_m = heights
         self._near_samples = near_samples
         self._far_frame = None if far is None else far.frame
-        self._far = np.empty((0, 0), np.float32) if far is None else _reduced(far.height_m)
         self._margin = near_samples + 1
-        self._reduced = _reduced(_with_margin(near, far, self._margin)).ravel()
+        self._base_m = float(np.nanmean(near.height_m, dtype=np.float64))
+        self._far = np.empty((0, 0), np.float32) if far is None else _reduced(far.height_m, self._base_m)
+        self._reduced = _reduced(_with_margin(near, far, self._margin), self._base_m).ravel()
         reach_m = max(frame.largest_radius_m() for frame in (self._frame, self._far_frame) if frame is not None)
         self._fit = tangent_fit(reach_m)
         four_r2 = (2.0 * MOON_RADIUS_M) ** 2
@@ -217,6 +219,7 @@ class HorizonSweep:
             self._fit,
             self._near_samples,
             self._heights_m,
+            self._base_m,
             self._far,
             far_place,
             out.reshape(self._heights_m.size, -1),
@@ -240,6 +243,7 @@ class HorizonSweep:
             self._row_radius2,
             self._col_radius2,
             self._heights_m,
+            self._base_m,
             _NO_DATA_BELOW_M,
             out,
         )
@@ -260,12 +264,12 @@ def sky_view_contribution(tan_horizon: NDArray[np.float32]) -> NDArray[np.float3
     return np.asarray(np.float32(1.0) / (np.float32(1.0) + raised * raised), dtype=np.float32)
 
 
-def _reduced(heights_m: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return reduced heights z / (1 + z / R), C-contiguous, with pits for no data."""
+def _reduced(heights_m: NDArray[np.float32], base_m: float) -> NDArray[np.float32]:
+    """Return reduced heights z / (1 + z / R) above a base (for float32's sake), with pits for no data."""
     reduced = np.empty(heights_m.shape, np.float32)
-    per_radius = np.float32(1.0 / MOON_RADIUS_M)
     for row, heights in enumerate(heights_m):  # row by row: no full-size temporaries
-        reduced[row] = np.where(np.isnan(heights), PIT_M, heights / (np.float32(1.0) + heights * per_radius))
+        z = heights.astype(np.float64)
+        reduced[row] = np.where(np.isnan(z), PIT_M, z / (1.0 + z / MOON_RADIUS_M) - base_m)
     return reduced
 
 
@@ -302,6 +306,8 @@ def _check_observers(heights_m: NDArray[np.float64]) -> None:
         raise ValueError("observer_heights_m is empty; give at least one height, 0.0 for the surface")
     if not np.isfinite(heights_m).all() or (heights_m < 0.0).any():
         raise ValueError(f"observer_heights_m must be finite and not negative, got {heights_m.tolist()}")
+    if (heights_m > _HIGHEST_OBSERVER_M).any():
+        raise ValueError(f"observer_heights_m must stay below 10 km, got {heights_m.tolist()}; give metres")
 
 
 def _check_march(near: Terrain, count: int) -> None:

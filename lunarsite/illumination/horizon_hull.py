@@ -71,6 +71,7 @@ def _project_line(
     t_0: float,
     t_p: float,
     terms: NDArray[np.float64],
+    base_m: float,
     a: NDArray[np.float64],
     secant: NDArray[np.float64],
     b: NDArray[np.float64],
@@ -82,17 +83,17 @@ def _project_line(
         f = fractions[i]
         a[i] = tangent
         secant[i] = math.sqrt(1.0 + tangent * tangent)
-        b[i] = secant[i] * ((row_a[i] * (1.0 - f) + row_b[i] * f) * per_radius - 1.0)
+        b[i] = secant[i] * ((row_a[i] * (1.0 - f) + row_b[i] * f + base_m) * per_radius - 1.0)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _project_eyes(
-    reduced: NDArray[np.float32], height_m: float, secant: NDArray[np.float64], eyes: NDArray[np.float64]
+    reduced: NDArray[np.float32], base_m: float, height_m: float, secant: NDArray[np.float64], eyes: NDArray[np.float64]
 ) -> None:
     """Fill b of the observers in a row of pixels."""
     height = height_m / MOON_RADIUS_M
     for i in range(eyes.size):
-        eyes[i] = secant[i] * (_lifted(reduced[i] / MOON_RADIUS_M, height) - 1.0)
+        eyes[i] = secant[i] * (_lifted((reduced[i] + base_m) / MOON_RADIUS_M, height) - 1.0)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
@@ -104,6 +105,7 @@ def _far_samples(
     t_1: float,
     t_p: float,
     terms: NDArray[np.float64],
+    base_m: float,
     a: NDArray[np.float64],
     b: NDArray[np.float64],
 ) -> int:
@@ -123,7 +125,8 @@ def _far_samples(
         lower = far[i + 1, j] * (1.0 - fc) + far[i + 1, j + 1] * fc
         tangent = _tangent(t_1 - count * place.step_p * t_p, terms)
         a[count] = tangent
-        b[count] = math.sqrt(1.0 + tangent * tangent) * ((upper * (1.0 - fr) + lower * fr) / MOON_RADIUS_M - 1.0)
+        z = upper * (1.0 - fr) + lower * fr + base_m
+        b[count] = math.sqrt(1.0 + tangent * tangent) * (z / MOON_RADIUS_M - 1.0)
         count += 1
         row += d_row
         col += d_col
@@ -172,6 +175,7 @@ def _sweep_line(
     b: NDArray[np.float64],
     eyes: NDArray[np.float64],
     far_count: int,
+    far_step: float,
     far_a: NDArray[np.float64],
     far_b: NDArray[np.float64],
     hull_a: NDArray[np.float64],
@@ -184,18 +188,21 @@ def _sweep_line(
 ) -> None:
     """Sweep one line from the far end towards the observers; fill the hull points (a, b) that each observer sees.
 
-    Samples closer than `near_count` are left to the exact march. The hull stands on a point far ahead and far below
-    whose edge can never be passed, so neither loop needs to look at the stack's depth.
+    Samples within `near_count` positions are left to the exact march, whose margin holds far heights too. The hull
+    stands on a point far ahead and far below whose edge can never be passed, so neither loop needs to look at the
+    stack's depth.
     """
     hull_a[0] = (far_a[far_count - 1] if far_count > 0 else a[0]) + 1.0
     hull_b[0] = _BOTTOM
     slope[0] = 0.0
     intercept[0] = np.inf
     top = 0
-    for i in range(far_count - 1, -1, -1):
-        top = _push(top, far_a[i], far_b[i], hull_a, hull_b, slope, intercept)
-    last[:] = top
+    waiting = far_count - 1
+    last[:] = 0
     for i in range(a.size):
+        while waiting >= 0 and i + 1 + waiting * far_step > near_count:
+            top = _push(top, far_a[waiting], far_b[waiting], hull_a, hull_b, slope, intercept)
+            waiting -= 1
         if i > near_count:
             passed = i - near_count - 1
             top = _push(top, a[passed], b[passed], hull_a, hull_b, slope, intercept)
@@ -209,6 +216,7 @@ def _sweep_line(
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _elevations(
     reduced: NDArray[np.float32],
+    base_m: float,
     height_m: float,
     a: NDArray[np.float64],
     secant: NDArray[np.float64],
@@ -220,7 +228,7 @@ def _elevations(
     """Turn the hull points seen into tan(elevation) = a + mu secant r / R, with r / R = 1 / (1 - z* / R)."""
     height = height_m / MOON_RADIUS_M
     for i in range(a.size):
-        q = _lifted(reduced[i] / MOON_RADIUS_M, height)
+        q = _lifted((reduced[i] + base_m) / MOON_RADIUS_M, height)
         radius = 1.0 + q * (1.0 + q * (1.0 + q))
         tangents[i] = np.float32(a[i] + (seen_b[i] - eye[i]) / (seen_a[i] - a[i]) * secant[i] * radius)
 
@@ -251,6 +259,7 @@ def _sweep_block(
     fit: TangentFit,
     near_count: int,
     heights_m: NDArray[np.float64],
+    base_m: float,
     far: NDArray[np.float32],
     far_place: FarLines,
     blended: NDArray[np.float32],
@@ -260,7 +269,7 @@ def _sweep_block(
     terms = np.empty(TANGENT_TERMS)
     places = np.empty((3, n_along))
     observed = np.empty((3, 2 * n_heights * n_along))
-    far_capacity = max(far.shape) + 2 if far.size > 0 else 0
+    far_capacity = 2 * max(far.shape) + 2 if far.size > 0 else 0
     far_a, far_b = np.empty(far_capacity), np.empty(far_capacity)
     hull = np.empty((4, n_along + far_capacity + 1))
     last = np.empty(2 * n_heights, np.int64)
@@ -281,22 +290,36 @@ def _sweep_block(
         eyes = observed[0, : shape[0] * shape[1]].reshape(shape)
         seen_a = observed[1, : shape[0] * shape[1]].reshape(shape)
         seen_b = observed[2, : shape[0] * shape[1]].reshape(shape)
-        _project_line(row_a, row_b, f, t_0, t_p, terms, a, secant, b)
+        _project_line(row_a, row_b, f, t_0, t_p, terms, base_m, a, secant, b)
         for h in range(n_heights):
-            _project_eyes(row_a, heights_m[h], secant, eyes[2 * h])
-            _project_eyes(row_b, heights_m[h], secant, eyes[2 * h + 1])
+            _project_eyes(row_a, base_m, heights_m[h], secant, eyes[2 * h])
+            _project_eyes(row_b, base_m, heights_m[h], secant, eyes[2 * h + 1])
         far_count = 0
         if far.size > 0:
-            far_count = _far_samples(far, far_place, line, lo, t_0 - t_p, t_p, terms, far_a, far_b)
+            far_count = _far_samples(far, far_place, line, lo, t_0 - t_p, t_p, terms, base_m, far_a, far_b)
         _sweep_line(
-            near_count, a, b, eyes, far_count, far_a, far_b, hull[0], hull[1], hull[2], hull[3], last, seen_a, seen_b
+            near_count,
+            a,
+            b,
+            eyes,
+            far_count,
+            far_place.step_p,
+            far_a,
+            far_b,
+            hull[0],
+            hull[1],
+            hull[2],
+            hull[3],
+            last,
+            seen_a,
+            seen_b,
         )
         for h in range(n_heights):
             e, other = 2 * h, before[h, lo:hi]
             if r > 0:
-                _elevations(row_a, heights_m[h], a, secant, eyes[e], seen_a[e], seen_b[e], here[lo:hi])
+                _elevations(row_a, base_m, heights_m[h], a, secant, eyes[e], seen_a[e], seen_b[e], here[lo:hi])
                 _blend_lines(other, here[lo:hi], f, blended[h, r - 1, lo:hi])
-            _elevations(row_b, heights_m[h], a, secant, eyes[e + 1], seen_a[e + 1], seen_b[e + 1], other)
+            _elevations(row_b, base_m, heights_m[h], a, secant, eyes[e + 1], seen_a[e + 1], seen_b[e + 1], other)
 
 
 @njit(parallel=True, cache=True, error_model="numpy")
@@ -309,6 +332,7 @@ def sweep_lines(
     fit: TangentFit,
     near_count: int,
     heights_m: NDArray[np.float64],
+    base_m: float,
     far: NDArray[np.float32],
     far_place: FarLines,
     out: NDArray[np.float32],
@@ -324,6 +348,7 @@ def sweep_lines(
         fit: From `tangent_fit`.
         near_count: Samples along that the march covers.
         heights_m: Observer heights, (heights,).
+        base_m: What `reduced` and `far` are counted from.
         far: Reduced far heights, (far rows, far cols) metres, or (0, 0).
         far_place: Where the lines lie on the far grid.
         out: (heights, rows * cols) tan(elevation).
@@ -343,5 +368,7 @@ def sweep_lines(
             block = np.empty((LINES_PER_BLOCK + 2, n_along), np.float32)
             blended = np.empty((n_heights, LINES_PER_BLOCK, n_along), np.float32)
             gather_block(reduced, stored, offsets, rising, first - 1, n_across, block)
-            _sweep_block(first, block, rising, index, lines, fit, near_count, heights_m, far, far_place, blended)
+            _sweep_block(
+                first, block, rising, index, lines, fit, near_count, heights_m, base_m, far, far_place, blended
+            )
             scatter_block(blended, plain, offsets, rising, first, n_across, out)

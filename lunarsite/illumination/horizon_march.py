@@ -32,6 +32,7 @@ def march_near(
     row_radius2: NDArray[np.float64],
     col_radius2: NDArray[np.float64],
     heights_m: NDArray[np.float64],
+    base_m: float,
     deepest_m: float,
     out: NDArray[np.float32],
 ) -> None:
@@ -52,6 +53,7 @@ def march_near(
         row_radius2: Squared map y of each row, (rows,), in units of 4 R^2.
         col_radius2: Squared map x of each column, (cols,), in units of 4 R^2.
         heights_m: Observer heights above the surface, (heights,).
+        base_m: What `reduced` is counted from.
         deepest_m: Ground at or below this is no data: NaN.
         out: (heights, rows, cols), holds the horizon beyond the near samples.
     """
@@ -66,18 +68,18 @@ def march_near(
             gain, best = strip[3, :size], strip[4, :size]
             for h in range(n_heights):
                 for x in range(size):
-                    g = 1.0 - ground[x] / MOON_RADIUS_M
+                    g = 1.0 - (ground[x] + base_m) / MOON_RADIUS_M
                     g = g / (1.0 + heights_m[h] / MOON_RADIUS_M * g)
                     scale = 1.0 + row_radius2[row] + col_radius2[start + x]
                     u = u_m[0] + row * u_m[1] + (start + x) * u_m[2]
-                    eye[x] = np.float32((1.0 - g) * MOON_RADIUS_M)
+                    eye[x] = np.float32((1.0 - g) * MOON_RADIUS_M - base_m)
                     bend[x] = np.float32(g / (scale * scale))
                     bias[x] = np.float32(u / (4.0 * MOON_RADIUS_M * MOON_RADIUS_M * scale))
                     gain[x] = np.float32(scale / g)
                     best[x] = np.float32(-1.0e30)
                 _march_crossings(reduced, first, crossings, eye, bend, bias, best)
                 _march_inside(reduced, first, inside, eye, bend, bias, best)
-                _finish(ground, gain, best, heights_m[h], deepest_m, out[h, row, start : start + size])
+                _finish(ground, gain, best, heights_m[h], base_m, deepest_m, out[h, row, start : start + size])
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
@@ -142,6 +144,7 @@ def _finish(
     gain: NDArray[np.float32],
     best: NDArray[np.float32],
     height_m: float,
+    base_m: float,
     deepest_m: float,
     out: NDArray[np.float32],
 ) -> None:
@@ -154,5 +157,5 @@ def _finish(
         out[x] = unknown if ground[x] <= deepest else tangent
     for x in range(out.size):
         if out[x] < NOTHING_AHEAD:
-            lift = 1.0 + height_m / MOON_RADIUS_M * (1.0 - ground[x] / MOON_RADIUS_M)
+            lift = 1.0 + height_m / MOON_RADIUS_M * (1.0 - (ground[x] + base_m) / MOON_RADIUS_M)
             out[x] = np.float32(-math.sqrt(lift * lift - 1.0))

@@ -57,21 +57,28 @@ def brute_force_tan_horizon(
     *,
     far: Terrain | None = None,
     observer_height_m: float = 0.0,
-    step_px: float = 0.25,
+    step_px: float = 0.02,
 ) -> Floats:
     """Return tan(elevation) of the horizon of chosen pixels, (pixels,); -inf where no terrain lies ahead.
 
-    Samples on the near grid start at one pixel, the resolution of the ground, and go on in steps of `step_px`; beyond
-    the near grid they lie at half far pixels.
+    Samples on the near grid start at one pixel of the map, the resolution of the ground, and go on in steps of
+    `step_px` up to 40 pixels, of five times that beyond; outside the near grid they lie at a quarter far pixel. Coarser
+    steps miss the crests of a bilinear surface: at 0.25 pixels horizons come out 0.005 degrees too low on average.
     """
     x_m = near.x_min_m + (cols + 0.5) * near.pixel_m
     y_m = near.y_max_m - (rows + 0.5) * near.pixel_m
     eye_m = MOON_RADIUS_M + near.height_m[rows, cols].astype(np.float64) + observer_height_m
     up, ahead = sphere_point(x_m, y_m), sight_tangent(x_m, y_m, azimuth_rad)
+    per_map_metre = 1.0 / (MOON_RADIUS_M * (1.0 + (x_m**2 + y_m**2) / (2.0 * MOON_RADIUS_M) ** 2))
+    reach_px = math.hypot(*near.height_m.shape) * 1.05
     best = np.full(rows.shape, -np.inf)
-    _raise_to(best, near, up, ahead, eye_m, step_px * near.pixel_m, round(1.0 / step_px), None)
+    close_px = np.arange(1.0, 40.0, step_px)
+    for distance_px in (close_px, np.arange(40.0, reach_px, 5.0 * step_px)):
+        _raise_to(best, near, up, ahead, eye_m, distance_px * near.pixel_m, per_map_metre, None)
     if far is not None:
-        _raise_to(best, far, up, ahead, eye_m, 0.5 * far.pixel_m, 1, near)
+        reach_m = 1.1 * math.hypot(far.bounds_m[2] - far.bounds_m[0], far.bounds_m[3] - far.bounds_m[1])
+        distance_m = np.arange(near.pixel_m, reach_m, 0.25 * far.pixel_m)
+        _raise_to(best, far, up, ahead, eye_m, distance_m, per_map_metre, near)
     return best
 
 
@@ -81,22 +88,19 @@ def _raise_to(
     up: Floats,
     ahead: Floats,
     eye_m: Floats,
-    step_m: float,
-    first_step: int,
+    distance_m: Floats,
+    per_map_metre: Floats,
     hidden: Terrain | None,
 ) -> None:
-    """Raise `best` by the terrain's samples, leaving out those on the hidden terrain."""
-    left, bottom, right, top = terrain.bounds_m
-    count = int(math.hypot(right - left, top - bottom) / step_m) + 1
-    for first in range(first_step, count + 1, 4096):
-        gamma = np.arange(first, min(first + 4096, count + 1)) * step_m / MOON_RADIUS_M
-        point = up[:, None, :] * np.cos(gamma)[None, :, None] + ahead[:, None, :] * np.sin(gamma)[None, :, None]
+    """Raise `best` by the terrain's samples at map distances from the observers, except those on hidden terrain."""
+    for first in range(0, distance_m.size, 4096):
+        gamma = distance_m[None, first : first + 4096] * per_map_metre[:, None]
+        point = up[:, None, :] * np.cos(gamma)[..., None] + ahead[:, None, :] * np.sin(gamma)[..., None]
         x_m = 2.0 * MOON_RADIUS_M * point[..., 0] / (1.0 + point[..., 2])
         y_m = 2.0 * MOON_RADIUS_M * point[..., 1] / (1.0 + point[..., 2])
         z = bilinear(terrain, x_m, y_m)
         if hidden is not None:
-            h_left, h_bottom, h_right, h_top = hidden.bounds_m
-            z[(x_m >= h_left) & (x_m <= h_right) & (y_m >= h_bottom) & (y_m <= h_top)] = np.nan
+            z[np.isfinite(bilinear(hidden, x_m, y_m))] = np.nan
         radius_m = MOON_RADIUS_M + z
         tangent = (radius_m * np.cos(gamma) - eye_m[:, None]) / (radius_m * np.sin(gamma))
         np.maximum(best, np.where(np.isnan(tangent), -np.inf, tangent).max(axis=1), out=best)
