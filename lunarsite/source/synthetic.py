@@ -62,9 +62,12 @@ _BASIN_WIDTH_SHARE = 11.0 / 39.6
 # Small summits are built smooth, wide plateaus keep a part of what they were lifted from.
 _PLATEAU_M = 20_000.0
 _KEPT_BY_PLATEAU, _KEPT_BY_SUMMIT = 0.8, 0.03
+# Highlands are rougher than plains: the real cap's median slope climbs from 4 degrees at -4 km to 11 at +3 km.
+_ROUGHER_PER_KM = 0.24
+_ROUGHER_WITHIN_KM = 3.0
 # Young relief on the floors of craters from this radius on, and on summits, relative to that elsewhere.
 _SMOOTH_FLOOR_RADIUS_M = 9_000.0
-_CALM_FLOOR, _CALM_SUMMIT = 0.3, 0.25
+_CALM_FLOOR, _CALM_SUMMIT = 0.3, 0.12
 # Longer waves go on beneath a floor; subduing them would leave a step.
 _CALMED_SPACING_M = 1_600.0
 _FLANK_SLOPE = math.tan(math.radians(19.0))
@@ -241,11 +244,12 @@ class SyntheticMoon:
             )
         ev.act(self.events, self.profiles, x_m, y_m, (warp[0], warp[1]), block)
         bounds = (x_m[0], y_m[-1], x_m[-1], y_m[0])
+        young = self._young_relief(x_m, y_m, pixel_m) * _rougher_uphill(block)
         small = small_craters(
             bounds, seed=self.seed, pole=self.pole, density=self.density, min_diameter_m=smallest_m, margin=REACH
         )
         ev.add_simple(small, self.profiles, x_m, y_m, block)
-        return block + self._young_relief(x_m, y_m, pixel_m)
+        return block + young
 
     def _young_relief(self, x_m: Floats, y_m: Floats, pixel_m: float) -> Floats:
         rough, fine, patches = np.zeros((3, y_m.size, x_m.size))
@@ -290,6 +294,11 @@ class SyntheticMoon:
             from_rim = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))) - _BASIN_RIM_SHARE * radius_deg
             step += _BASIN_MEAN_M + 0.5 * basin.relief_m * np.tanh(from_rim / (_BASIN_WIDTH_SHARE * radius_deg))
         return step
+
+
+def _rougher_uphill(heights_m: Floats) -> Floats:
+    """Return how much rougher high ground is than ground at the datum."""
+    return np.asarray(np.exp(_ROUGHER_PER_KM * np.clip(heights_m / 1000.0, -_ROUGHER_WITHIN_KM, _ROUGHER_WITHIN_KM)))
 
 
 def _young_octaves(pixel_m: float) -> list[tuple[float, float]]:

@@ -139,16 +139,23 @@ def test_small_craters_of_the_truth_are_seen_in_the_heights(moon) -> None:
     assert abs(np.nanmedian(off)) < 0.2
 
 
-def test_built_ground_is_gentle_and_high(moon) -> None:
+def test_all_summits_that_were_built_are_gentle(moon) -> None:
     ground = moon.ground_table()
     assert {"Malapert Massif", "Connecting Ridge"} <= set(ground["name"])
+    for row in ground[ground["diameter_m"] < 20_000.0].itertuples():
+        grid = Grid(row.x_m - 4_800.0, row.y_m + 4_800.0, 240.0, 40, 40)
+        distance = np.hypot(grid.x_m()[None, :] - row.x_m, grid.y_m()[:, None] - row.y_m)
+        summit = slopes_deg(moon.heights(grid), 240.0)[distance < 0.3 * row.diameter_m]
+        assert np.median(summit) < 5.0, row.name
+
+
+def test_massifs_stand_above_their_surroundings(moon) -> None:
+    ground = moon.ground_table()
     row = ground[ground["name"] == "Malapert Massif"].iloc[0]
     grid = Grid(row["x_m"] - 30_000.0, row["y_m"] + 30_000.0, 240.0, 250, 250)
     heights = moon.heights(grid)
     distance = np.hypot(grid.x_m()[None, :] - row["x_m"], grid.y_m()[:, None] - row["y_m"])
-    summit = distance < 0.3 * row["diameter_m"]
-    assert np.median(slopes_deg(heights, 240.0)[summit]) < 5.0
-    assert heights[summit].mean() - np.median(heights[distance > 25_000.0]) > 2_000.0
+    assert heights[distance < 3_000.0].mean() - np.median(heights[distance > 25_000.0]) > 2_000.0
 
 
 def test_basin_lowers_the_far_side(features) -> None:
