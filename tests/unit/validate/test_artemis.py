@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from lunarsite.artefact.record import Record, Verdict
+from lunarsite.settings import ArtemisSettings
+from lunarsite.validate.artemis import judge
+
+from .places import CELLS, population, ranked_at_random, ranked_towards, square
+
+SETTINGS = ArtemisSettings(selected=(50, 200), draws=400, seed=3, match_km=15.0)
+REGIONS = (square("A", 45.0, 0.0, 16.0), square("MM", 0.0, 50.0, 12.0), square("MP", -45.0, -20.0, 14.0))
+
+
+def verdicts(record: Record, *words: str) -> list[Verdict]:
+    return [verdict for verdict in record.verdicts if all(word in verdict.name for word in words)]
+
+
+def test_a_choice_inside_a_region_beats_both_nulls() -> None:
+    record = judge(population(ranked_towards(45.0, 0.0)), REGIONS, SETTINGS, synthetic=False)
+    assert record.metric("share_top_50_all") == pytest.approx(1.0)
+    expected = 1.0 / record.metric("base_rate_all")  # type: ignore[operator]
+    assert record.metric("enrichment_top_50_all") == pytest.approx(expected)
+    p = record.metric("p_random_top_50_all")
+    assert p == pytest.approx(1.0 / 401.0)
+    (with_moutons,) = verdicts(record, "200 best cells lie in the regions more")
+    (without,) = verdicts(record, "200 best cells lie in the regions without")
+    assert without.holds
+    assert with_moutons.holds
+
+
+def test_a_random_choice_beats_no_null() -> None:
+    records = [judge(population(ranked_at_random(seed)), REGIONS, SETTINGS, synthetic=False) for seed in range(12)]
+    p = [record.metric("p_rotation_top_200_all") for record in records]
+    q = [record.metric("p_random_top_200_all") for record in records]
+    assert 0.25 < float(np.mean(np.array(p, dtype=float))) < 0.75
+    assert 0.25 < float(np.mean(np.array(q, dtype=float))) < 0.75
+
+
+def test_the_rotation_null_knows_latitude_and_the_random_null_does_not() -> None:
+    # All cells of a ring as far from the pole as the region: turning changes nothing but the lattice under the region,
+    # while the random-cell null sees the ring's latitude as agreement.
+    x, y = CELLS.centres_m()
+    order = np.argsort(np.abs(np.hypot(x, y) - 45_000.0), kind="stable")
+    rank = np.empty(order.size, dtype=np.int64)
+    rank[order] = np.arange(1, order.size + 1)
+    size = int((np.abs(np.hypot(x, y) - 45_000.0) < 6_000.0).sum())
+    settings = ArtemisSettings(selected=(size,), draws=400, seed=3)
+    record = judge(population(rank), (square("A", 45.0, 0.0, 16.0),), settings, synthetic=False)
+    assert record.metric(f"p_random_top_{size}_all") == pytest.approx(1.0 / 401.0)
+    null = next(m for m in record.metrics if m.name == f"enrichment_rotation_null_top_{size}_all")
+    assert record.metric(f"enrichment_top_{size}_all") == pytest.approx(null.value, rel=0.05)
+    assert null.low is not None
+    assert null.high is not None
+    assert null.high - null.low < 0.1 * null.high
+
+
+def test_true_area_is_what_is_shared() -> None:
+    record = judge(population(ranked_at_random(1)), REGIONS, SETTINGS, synthetic=False)
+    x, y = CELLS.centres_m()
+    held = np.zeros(CELLS.count, dtype=bool)
+    for region in REGIONS:
+        left, low, right, high = region.outline.bounds
+        held |= (x > left) & (x < right) & (y > low) & (y < high)
+    area = CELLS.true_area_m2()
+    assert record.metric("base_rate_all") == pytest.approx(area[held].sum() / area.sum(), rel=1e-12)
+
+
+def test_too_few_cells_are_unknown_not_failed() -> None:
+    settings = ArtemisSettings(selected=(50, CELLS.count), draws=100)
+    record = judge(population(ranked_at_random(1), suitable=0), REGIONS, settings, synthetic=False)
+    assert record.metric(f"share_top_{CELLS.count}_all") is None
+    assert all(verdict.holds is None for verdict in record.verdicts)
+    assert any("no cell passes the rule" in verdict.why for verdict in record.verdicts)
+    assert any("have known inputs" in verdict.why for verdict in record.verdicts)
+
+
+def test_regions_without_known_ground_are_unknown() -> None:
+    record = judge(population(ranked_at_random(1)), (square("A", 500.0, 0.0, 16.0),), SETTINGS, synthetic=False)
+    assert record.metric("base_rate_all") is None
+    assert record.metric("enrichment_top_50_all") is None
+    assert {verdict.holds for verdict in record.verdicts} == {None}
+
+
+def test_an_empty_population_is_unknown() -> None:
+    whole = population(ranked_at_random(1))
+    empty = dataclasses.replace(
+        whole,
+        **{field.name: getattr(whole, field.name)[:0] for field in dataclasses.fields(whole) if field.name != "cells"},
+    )
+    record = judge(empty, REGIONS, SETTINGS, synthetic=False)
+    assert {verdict.holds for verdict in record.verdicts} == {None}
+
+
+def test_turns_off_the_known_ground_do_not_count() -> None:
+    # Only half of the cap is known: turns that carry the region off it say nothing about chance.
+    whole = population(ranked_towards(30.0, 0.0))
+    kept = whole.x_m > 0.0
+    half = dataclasses.replace(
+        whole,
+        **{
+            field.name: getattr(whole, field.name)[kept]
+            for field in dataclasses.fields(whole)
+            if field.name not in ("cells", "by_score", "by_rule")
+        },
+        by_score=np.argsort(whole.rank[kept]),
+        by_rule=np.argsort(whole.rank[kept]),
+    )
+    record = judge(half, (square("A", 30.0, 0.0, 12.0),), SETTINGS, synthetic=False)
+    assert any("turns leave at least" in note for note in record.notes)
+    assert record.metric("p_rotation_top_50_all") is not None
+    few = ArtemisSettings(selected=(50,), draws=100)
+    assert judge(half, (square("A", 30.0, 0.0, 12.0),), few, synthetic=False).metric("p_rotation_top_50_all") is None
+
+
+def test_the_record_says_what_it_is_worth() -> None:
+    record = judge(population(ranked_at_random(1)), REGIONS, SETTINGS, synthetic=True)
+    assert any("synthetic" in note for note in record.notes)
+    assert {row["regions"] for row in record.tables["agreement"]} == {"all regions", "without the two Moutons"}
+    assert len(record.tables["regions"]) == 3
+    assert {row["regions"] for row in record.tables["matched_regions"]} == {3}
+    best = [row["best_rank"] for row in record.tables["regions"]]
+    assert all(isinstance(rank, int) for rank in best)
+
+
+def test_a_score_that_is_the_rule_gains_nothing() -> None:
+    record = judge(population(ranked_towards(45.0, 0.0)), REGIONS, SETTINGS, synthetic=False)
+    (gain,) = verdicts(record, "by the plain rule")
+    assert (gain.value, gain.holds) == (0.0, False)
+
+
+def test_the_same_seed_gives_the_same_record() -> None:
+    first, second = (judge(population(ranked_at_random(1)), REGIONS, SETTINGS, synthetic=True) for _ in range(2))
+    assert first == second
