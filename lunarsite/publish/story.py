@@ -111,7 +111,14 @@ def tally(records: Sequence[Record]) -> str:
     if not verdicts:
         return "No claim was put to a test."
     holds, fails, unknown = (sum(v is state for v in verdicts) for state in (True, False, None))
-    return f"Of {len(verdicts)} claims {holds} hold, {fails} do not hold and {unknown} are unknown."
+    return (
+        f"Of {len(verdicts)} claims {holds} {_verb(holds, 'holds', 'hold')}, {fails}"
+        f" {_verb(fails, 'does', 'do')} not hold and {unknown} {_verb(unknown, 'is', 'are')} unknown."
+    )
+
+
+def _verb(count: int, one: str, many: str) -> str:
+    return one if count == 1 else many
 
 
 def extent_words(grid: GridSettings, origin: Origin) -> str:

@@ -40,7 +40,7 @@ class FakeRun:
 
     def path(self, name: str) -> Path:
         """Path of an artefact or output by its name."""
-        suffix = {"cells": "parquet", "scores": "parquet", "scorer": "ubj", "named_features": "csv", "regions": "csv"}
+        suffix = {"cells": "parquet", "scores": "parquet", "scorer": "ubj", "report": "html"}
         if name in ("named_features", "regions"):
             return RESOURCES / ("named_features.csv" if name == "named_features" else "artemis_regions.csv")
         if name.endswith(("_png", "_pdf")):

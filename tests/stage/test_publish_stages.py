@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import base64
+import html.parser
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import numpy as np
+import pystac
+import pytest
+from matplotlib.text import Text
+from pystac.validation import validate_dict
+
+from lunarsite.artefact.stamp import digest
+from lunarsite.publish import style
+
+from .fake_run import FIGURES, GRID, FakeRun
+
+PUBLISH = {"figure_dpi": 60, "top_cells": 7, "title": "Test <run> & more"}
+FIGURE_INPUTS = (
+    "dem", "slope", "sun_mean", "sun_any", "earth_any", "psr", "cells", "scores", "artemis", "named_features",
+    "regions",
+)  # fmt: skip
+RASTERS = ("dem", "slope", "roughness", "sun_mean", "sun_any", "earth_mean", "earth_any", "psr")
+REPORT_INPUTS = (*RASTERS, "cells", "scores", "scorer_record", "artemis", "named_features")
+CATALOGUE_INPUTS = (*RASTERS, "cells", "scores", "scorer", "scorer_record", "artemis", "report")
+PNGS = tuple(f"{name}_png" for name in FIGURES)
+
+
+def publish(run: FakeRun) -> None:
+    """Run every stage of the publication on a fake run."""
+    comparison = {"grid": GRID, "comparison": {"selected": [20, 100], "draws": 200}}
+    assert (
+        run.call("validate-artemis", ("scores", "cells", "regions"), {"artemis": run.path("artemis")}, comparison) == 0
+    )
+    outputs = {f"{name}_{kind}": run.path(f"{name}_{kind}") for name in FIGURES for kind in ("png", "pdf")}
+    assert run.call("publish-figures", FIGURE_INPUTS, outputs, {"publish": PUBLISH, "grid": GRID}) == 0
+    report = {"report": run.folder / "report.html"}
+    assert run.call("publish-report", (*REPORT_INPUTS, *PNGS), report, {"publish": PUBLISH, "grid": GRID}) == 0
+    folder = run.folder / "publish"
+    catalogue = {"catalogue": folder / "catalog.json", "entries": folder / "catalogue"}
+    assert run.call("publish-catalogue", CATALOGUE_INPUTS, catalogue, {"publish": PUBLISH, "grid": GRID}) == 0
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> FakeRun:
+    made = FakeRun(tmp_path_factory.mktemp("run"))
+    publish(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def text(run: FakeRun) -> str:
+    return run.path("report").read_text(encoding="utf-8")
+
+
+class Page(html.parser.HTMLParser):
+    """Collects what the tests ask of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_every_figure_is_an_image_that_is_not_blank(run: FakeRun) -> None:
+    for name in FIGURES:
+        pixels = matplotlib.image.imread(run.path(f"{name}_png"))
+        assert pixels.shape[1] >= int(60 * style.COLUMN_IN)
+        assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 50
+        assert run.path(f"{name}_pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.fixture(scope="module")
+def captured(run: FakeRun) -> list[Any]:
+    """Every figure as it was handed to be saved."""
+    figures = []
+    patch = pytest.MonkeyPatch()
+    patch.setattr(style, "save", lambda figure, path, dpi: (figures.append(figure), path.touch())[0])
+    outputs = {f"{name}_{kind}": run.folder / f"unused.{kind}" for name in FIGURES for kind in ("png", "pdf")}
+    assert run.call("publish-figures", FIGURE_INPUTS, outputs, {"publish": PUBLISH, "grid": GRID}) == 0
+    patch.undo()
+    return figures[::2]
+
+
+def test_type_is_legible_in_print_and_synthetic_is_written_on_every_figure(captured: list[Any]) -> None:
+    assert len(captured) == len(FIGURES)
+    for figure in captured:
+        texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+        assert min(text.get_fontsize() for text in texts) >= style.SMALL_PT
+        assert any("SYNTHETIC" in text.get_text() for text in texts)
+        assert figure.get_figwidth() in (style.COLUMN_IN, style.WIDE_IN)
+
+
+def test_nothing_is_written_beyond_a_figures_edge(captured: list[Any]) -> None:
+    for figure in captured:
+        renderer = figure.canvas.get_renderer()
+        figure.draw(renderer)
+        for text in figure.findobj(Text):
+            if text.get_text().strip() and text.get_visible():
+                box = text.get_window_extent(renderer)
+                assert box.x0 >= -1, text
+                assert box.y0 >= -1, text
+                assert box.x1 <= figure.bbox.width + 1, text
+                assert box.y1 <= figure.bbox.height + 1, text
+
+
+def test_the_report_needs_nothing_else(text: str) -> None:
+    page = Page(text)
+    assert not page.all("script")
+    assert not page.all("link")
+    assert not re.search(r"""(?:src|href)\s*=\s*["'](?!#|data:image/png;base64,)""", text)
+    assert "@import" not in text
+    assert "url(" not in text
+    policy = next(meta for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in str(policy["content"])
+
+
+def test_the_report_can_be_read_without_seeing_it(text: str) -> None:
+    page = Page(text)
+    assert page.all("html")[0]["lang"] == "en"
+    assert len(page.all("h1")) == 1
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert len(page.all("img")) == len(FIGURES)
+    assert all(len(image.get("alt") or "") > 20 for image in page.all("img"))
+    assert len(page.all("caption")) == len(page.all("table")) >= 8
+    assert all(head.get("scope") in ("col", "row") for head in page.all("th"))
+    targets = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    assert {link["href"] for link in page.all("a")} <= {f"#{target}" for target in targets}
+
+
+def test_the_report_embeds_the_figures_as_they_are(run: FakeRun, text: str) -> None:
+    found = [base64.b64decode(part) for part in re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", text)]
+    assert set(found) == {run.path(name).read_bytes() for name in PNGS}
+
+
+def test_the_report_escapes_what_it_prints(text: str) -> None:
+    assert "Test &lt;run&gt; &amp; more" in text
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_the_report_says_synthetic_and_unknown(text: str) -> None:
+    assert text.count("Synthetic.</strong>") == len(FIGURES)
+    assert "SYNTHETIC." in text
+    assert "(seed 11)" in text
+    assert re.search(r"<th scope=\"row\">CASSA</th>.*<td class=\"number\">400</td></tr>", text)
+    assert "Of 6 claims" in text
+
+
+def test_the_report_lists_every_artefact_with_its_checksum(run: FakeRun, text: str) -> None:
+    section = text[text.index('id="provenance"') :]
+    for name in (*RASTERS, "cells", "scores", "scorer_record", "artemis"):
+        assert digest(run.path(name))[:16] in section
+
+
+def test_a_published_moon_is_not_called_synthetic(tmp_path: Path) -> None:
+    real = FakeRun(tmp_path, origin="local")
+    publish(real)
+    page = real.path("report").read_text(encoding="utf-8")
+    assert "ynthetic" not in re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL).replace("test-synthetic", "")
+    assert "files given by the user" in page
+
+
+def test_the_catalogue_keeps_the_schemas_and_finds_its_files(run: FakeRun) -> None:
+    root = pystac.Catalog.from_file(str(run.folder / "publish" / "catalog.json"))
+    items = list(root.get_items(recursive=True))
+    assert len(items) == len(CATALOGUE_INPUTS)
+    for entry in (root, *root.get_children(), *items):
+        assert validate_dict(entry.to_dict(include_self_link=False), extensions=[])
+    by_name = {Path(item.get_self_href() or "").stem: item for item in items}
+    for name in CATALOGUE_INPUTS:
+        asset = by_name[name].assets["data"]
+        path = Path(asset.get_absolute_href() or "")
+        assert path.resolve() == run.path(name).resolve()
+        assert asset.extra_fields["file:checksum"] == "1220" + digest(path)
+        assert asset.extra_fields["file:size"] == path.stat().st_size
+
+
+def test_the_catalogue_speaks_of_the_moon_and_of_no_time_of_writing(run: FakeRun) -> None:
+    for path in (run.folder / "publish" / "catalogue").rglob("*.json"):
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values["type"] == "Feature":
+            properties = values["properties"]
+            assert properties["ssys:targets"] == ["Moon"]
+            assert "Moon" in properties["proj:wkt2"]
+            assert properties["datetime"] is None
+            assert properties["start_datetime"] == "2025-01-01T00:00:00Z"
+            assert properties["lunarsite:origin"] == "synthetic"
+        assert "4326" not in path.read_text(encoding="utf-8")
+        assert not any(link["href"].startswith(("/", "http")) for link in values["links"])
+    dem = json.loads((run.folder / "publish" / "catalogue" / "terrain" / "dem.json").read_text(encoding="utf-8"))
+    assert dem["properties"]["proj:shape"] == [200, 200]
+    assert dem["properties"]["proj:transform"] == [960.0, 0.0, -96000.0, 0.0, -960.0, 96000.0]
+
+
+def test_the_same_run_gives_the_same_bytes(run: FakeRun, tmp_path: Path) -> None:
+    def files(folder: Path) -> dict[str, str]:
+        return {path.relative_to(folder).as_posix(): digest(path) for path in sorted(folder.rglob("*.*"))}
+
+    again = FakeRun(tmp_path)
+    publish(again)
+    unused = {"unused.png", "unused.pdf"}
+    first = {name: value for name, value in files(run.folder).items() if name not in unused}
+    assert first == files(again.folder)
+
+
+def test_an_older_catalogue_is_replaced_whole(run: FakeRun, tmp_path: Path) -> None:
+    folder = tmp_path / "publish"
+    (folder / "catalogue" / "old").mkdir(parents=True)
+    (folder / "catalogue" / "old" / "gone.json").touch()
+    outputs = {"catalogue": folder / "catalog.json", "entries": folder / "catalogue"}
+    assert run.call("publish-catalogue", CATALOGUE_INPUTS, outputs, {"publish": PUBLISH, "grid": GRID}) == 0
+    assert not (folder / "catalogue" / "old").exists()
+    assert sorted(path.name for path in folder.iterdir()) == ["catalog.json", "catalogue"]
