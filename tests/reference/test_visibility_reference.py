@@ -46,13 +46,13 @@ def product_69() -> np.ndarray:
 
 def cell_mean(values: np.ndarray, grid: Grid, x_m: float, y_m: float) -> float:
     """Mean over a cell, in percent, border pixels weighted with their part of it."""
-    weights = []
-    for low, count in (((y_m + 0.5 * CELL_M - grid.y_max_m) / -grid.pixel_m, grid.rows),
-                       ((x_m - 0.5 * CELL_M - grid.x_min_m) / grid.pixel_m, grid.cols)):  # fmt: skip
-        edges = np.arange(count)
-        high = low + CELL_M / grid.pixel_m
-        weights.append(np.clip(np.minimum(edges + 1, high) - np.maximum(edges, low), 0.0, 1.0))
-    return float(100.0 * (weights[0] @ np.nan_to_num(values) @ weights[1]) / (weights[0].sum() * weights[1].sum()))
+    size = CELL_M / grid.pixel_m
+    parts, weights = [], []
+    for low in ((grid.y_max_m - y_m) / grid.pixel_m - size / 2, (x_m - grid.x_min_m) / grid.pixel_m - size / 2):
+        pixels = np.arange(int(np.floor(low)), int(np.ceil(low + size)))
+        weights.append(np.minimum(pixels + 1, low + size) - np.maximum(pixels, low))
+        parts.append(slice(pixels[0], pixels[-1] + 1))
+    return float(100.0 * (weights[0] @ values[tuple(parts)] @ weights[1]) / size**2)
 
 
 def compared(maps, grid: Grid, cells: np.ndarray, name: str) -> tuple[float, float, float]:
