@@ -1,7 +1,6 @@
 """The pipeline: plain `snakemake --cores all` makes the default run, an overlay (--configfile) any other.
 
-This file and workflow/rules know paths, resources and environments. What a stage computes and which settings it reads
-stand in its signature in the package.
+This file and the rules know paths, resources and environments; the package's stages know the rest.
 """
 
 import os
@@ -11,7 +10,6 @@ import sys
 from snakemake.utils import min_version
 
 min_version("9.10")
-
 # The package beside this file is the one that runs, wherever snakemake itself is installed; jobs use snakemake's own
 # Python unless --use-conda puts another before it.
 sys.path.insert(0, workflow.basedir)
@@ -55,5 +53,6 @@ rule all:
         f"{RESULTS}/publish/report.html",
         f"{RESULTS}/publish/catalog.json",
         f"{RESULTS}/validate/illumination.json",
+        [f"{RESULTS}/illumination/sun_mean{height}.tif" for height in HEIGHTS],
         [f"{RESULTS}/illumination/night.parquet"] if SETTINGS.darkness.enabled else [],
         [f"{RESULTS}/illumination/place_series.parquet"] if SETTINGS.places.table else [],

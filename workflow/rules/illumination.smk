@@ -1,10 +1,7 @@
 """Light, Earth view and permanent shadow: the directions are swept in shards, and the shards' sums gathered."""
 
 # The first height's rasters carry the plain names, such as sun_mean.tif; the others' name theirs: sun_mean_10m.tif.
-HEIGHTS = [
-    "",
-    *(f"_{height:g}m" for height in SETTINGS.illumination.observer_heights_m[1:]),
-]
+HEIGHTS = ["", *(f"_{height:g}m" for height in SETTINGS.illumination.observer_heights_m[1:])]
 
 
 rule illumination_sweep:
