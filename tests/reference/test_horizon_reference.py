@@ -78,7 +78,7 @@ def test_no_seam_between_near_and_far():
         border = np.ones(error.shape, bool)
         border[10:-10, 10:-10] = False
         # What is left is the far field's coarser relief, which matters most next to the border.
-        assert np.sqrt(np.mean(error**2)) < 0.05
-        assert abs(error.mean()) < 0.005
-        assert np.sqrt(np.mean(error[border] ** 2)) < 0.4
-        assert abs(np.median(error[border])) < 0.01
+        assert np.sqrt(np.mean(error**2)) < 0.08
+        assert abs(error.mean()) < 0.01
+        assert np.sqrt(np.mean(error[border] ** 2)) < 0.3
+        assert abs(np.median(error[border])) < 0.001
