@@ -120,7 +120,7 @@ def opened(path: Path, spec: RasterSpec, grid: Grid | None = None) -> Iterator[R
     if not path.exists():
         raise ArtefactError(f"{path}: does not exist; run the stage that writes '{spec.name}' first")
     try:
-        dataset = rasterio.open(path)
+        dataset = rasterio.open(path, num_threads="all_cpus")
     except RasterioError as error:
         raise ArtefactError(f"{path}: is no readable GeoTIFF ({error}); rerun the stage that writes it") from error
     with dataset:

@@ -40,7 +40,7 @@ rule site_scores:
         cells=f"{RESULTS}/site/cells.parquet",
     output:
         scores=f"{RESULTS}/site/scores.parquet",
-        scorer=f"{RESULTS}/site/scorer.ubj",
+        model=f"{RESULTS}/site/scorer.ubj",
         record=f"{RESULTS}/site/scorer.json",
     log:
         f"{RESULTS}/log/site-scores.log",
