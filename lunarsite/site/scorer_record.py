@@ -1,0 +1,77 @@
+"""The record of the scorer: what it reaches beside the plain rule and chance, and what that means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import JsonValue
+
+from lunarsite.artefact.record import Metric, Record, Verdict
+from lunarsite.settings import ScorerSettings
+from lunarsite.site.agreement import Agreement
+
+_WHAT = {
+    "in_sample": "on the cells that the scorer was trained on",
+    "blocked": "pooled over folds of blocks of the map that were held out",
+    "context_blocked": "held out as well, without the families of the rule's inputs (slope, light, shadow, Earth view)",
+    "plain_rule": "the rule's smallest margin as a score: perfect by construction",
+}
+_SHAP_TOLERANCE = 1e-3
+
+
+def scorer_record(
+    counts: Mapping[str, int],
+    agreements: Mapping[str, Agreement],
+    importance: Mapping[str, float],
+    shared: Mapping[int, float],
+    shap_gap: float,
+    notes: Sequence[str],
+    settings: ScorerSettings,
+) -> Record:
+    """Return the record.
+
+    Args:
+        counts: Cells by name: 'suitable' and 'unsuitable' (both with all inputs known) and 'unranked'.
+        agreements: By name, see `_WHAT`.
+        importance: Mean absolute SHAP value by feature, log-odds.
+        shared: By number of best cells, the share of them that the plain rule puts among its best as well.
+        shap_gap: Largest difference of a score and the sum of its SHAP values and bias.
+        notes: What else a reader must know.
+        settings: The scorer's settings.
+    """
+    known = counts["suitable"] + counts["unsuitable"]
+    metrics = [Metric(name=f"cells_{name}", value=float(count), unit="1") for name, count in counts.items()]
+    base_rate = counts["suitable"] / known
+    metrics.append(Metric(name="base_rate", value=base_rate, unit="1", why="average precision of a random order"))
+    for name, found in agreements.items():
+        why = _WHAT[name] + (f"; unknown: {found.why}" if found.why else f"; {found.cells} cells")
+        metrics.append(Metric(name=f"auc_{name}", value=found.auc, unit="1", why=why))
+        metrics.append(Metric(name=f"average_precision_{name}", value=found.average_precision, unit="1", why=why))
+    metrics += [
+        Metric(name=f"best_{most}_shared_with_plain_rule", value=share, unit="1") for most, share in shared.items()
+    ]
+    verdict = Verdict(
+        name="SHAP values and bias add up to the score",
+        value=shap_gap,
+        unit="log-odds",
+        bound=f"<= {_SHAP_TOLERANCE:g}",
+        holds=shap_gap <= _SHAP_TOLERANCE,
+        why="largest difference over all ranked cells; single precision leaves about 1e-5",
+    )
+    rows: list[dict[str, JsonValue]] = [
+        {"feature": name, "mean_abs_shap": value} for name, value in sorted(importance.items(), key=lambda kv: -kv[1])
+    ]
+    always = (
+        f"The label is the hard rule '{settings.target}', a function of columns that are features too. An AUC near 1 is"
+        " therefore expected and says nothing about how good the ground is to land on.",
+        "The score is the model's log-odds; it is no calibrated chance of a safe landing, and neither is the probability.",
+        f"Held-out blocks are {settings.block_km:g} km wide, dealt to {settings.folds} folds.",
+        "Cells that lack an input of the rule are neither learned from nor ranked.",
+    )
+    return Record(
+        title="Scorer",
+        metrics=tuple(metrics),
+        verdicts=(verdict,),
+        tables={"importance": rows},
+        notes=(*always, *notes),
+    )

@@ -1,0 +1,121 @@
+"""Stages of the site room: from rasters and craters to cells, from cells to scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from lunarsite.artefact.contracts import (
+    CELLS,
+    CRATERS,
+    DEM,
+    EARTH_ANY,
+    ELEVATION_ERROR,
+    PSR,
+    ROUGHNESS,
+    SCORER,
+    SCORER_RECORD,
+    SCORES,
+    SLOPE,
+    SUN_ANY,
+    SUN_MEAN,
+)
+from lunarsite.settings import GridSettings, RulesSettings, ScorerSettings
+from lunarsite.stage import Input, Job, Output, stage
+
+
+@stage
+def cells(
+    job: Job,
+    grid: GridSettings,
+    rules: RulesSettings,
+    dem: Annotated[Path, Input(DEM)],
+    slope: Annotated[Path, Input(SLOPE)],
+    roughness: Annotated[Path, Input(ROUGHNESS)],
+    elevation_error: Annotated[Path, Input(ELEVATION_ERROR)],
+    sun_mean: Annotated[Path, Input(SUN_MEAN)],
+    sun_any: Annotated[Path, Input(SUN_ANY)],
+    earth_any: Annotated[Path, Input(EARTH_ANY)],
+    psr: Annotated[Path, Input(PSR)],
+    craters: Annotated[Path | None, Input(CRATERS)],
+    cells: Annotated[Path, Output(CELLS)],
+) -> None:
+    """Build the table of cells with their features and both rules' labels."""
+    import contextlib
+
+    from lunarsite.artefact import table
+    from lunarsite.grid import Cells, Grid
+    from lunarsite.site.cells import build_cells, check_rules, layer_statistics
+    from lunarsite.site.layers import THREADS, opened_layer
+
+    check_rules(rules)
+    area = Grid.centred(grid.half_width_m, grid.pixel_m, grid.cell_m, grid.pole)
+    places = Cells(area, grid.cell_m, grid.latitude_limit_deg)
+    buffer_m = rules.hls.slope_buffer_m
+    if 0.0 < buffer_m < area.pixel_m:
+        job.log.warning(
+            "pixels of %g m do not resolve the buffer of %g m to steep ground; buffered_slope_deg is the mean slope",
+            area.pixel_m,
+            buffer_m,
+        )
+    sun = (sun_mean, SUN_MEAN) if rules.illumination == "mean" else (sun_any, SUN_ANY)
+    files = {
+        "elevation": (dem, DEM),
+        "slope": (slope, SLOPE),
+        "roughness": (roughness, ROUGHNESS),
+        "elevation_error": (elevation_error, ELEVATION_ERROR),
+        "sun": sun,
+        "earth": (earth_any, EARTH_ANY),
+        "psr": (psr, PSR),
+    }
+    with contextlib.ExitStack() as stack:
+        layers = {name: stack.enter_context(opened_layer(path, spec, area)) for name, (path, spec) in files.items()}
+        statistics = layer_statistics(layers, places, buffer_m, THREADS)
+    catalogue = None if craters is None else table.read(craters, CRATERS, ["x_m", "y_m", "diameter_m"])[0]
+    if catalogue is None:
+        job.log.warning("there is no crater catalogue: the crater columns are unknown")
+    frame = build_cells(statistics, catalogue, places, rules)
+    for rule in ("cassa", "hls"):
+        counts = frame[f"label_{rule}"].value_counts()
+        job.log.info("%s: %s", rule, ", ".join(f"{count} {label}" for label, count in counts.items()))
+    table.write(cells, CELLS, frame, job.stamp(CELLS), grid.pole)
+
+
+@stage
+def scores(
+    job: Job,
+    grid: GridSettings,
+    rules: RulesSettings,
+    scorer: ScorerSettings,
+    cells: Annotated[Path, Input(CELLS)],
+    scores: Annotated[Path, Output(SCORES)],
+    model: Annotated[Path, Output(SCORER)],
+    record: Annotated[Path, Output(SCORER_RECORD)],
+) -> None:
+    """Train the scorer on a rule's label, score, explain and rank the cells."""
+    from lunarsite.artefact import ArtefactError, table
+    from lunarsite.artefact import model as models
+    from lunarsite.artefact import record as records
+    from lunarsite.site.scorer import ScorerError
+    from lunarsite.site.scoring import score_cells
+
+    rule = rules.cassa if scorer.target == "cassa" else rules.hls
+    notes = ()
+    if 0.0 < rule.slope_buffer_m < grid.pixel_m:
+        notes = (
+            f"Pixels of {grid.pixel_m:g} m do not resolve the rule's buffer of {rule.slope_buffer_m:g} m to steeper"
+            " ground; it reads the mean slope of the cell instead.",
+        )
+    frame, _ = table.read(cells, CELLS)
+    job.seed = scorer.seed
+    try:
+        found = score_cells(frame, rule, scorer, notes, lambda done, total: job.progress(done, total, "training"))
+    except ScorerError as error:
+        raise ArtefactError(f"{cells}: {error}") from error
+    for metric in found.record.metrics:
+        job.log.info("%s: %s", metric.name, "unknown" if metric.value is None else f"{metric.value:.6g}")
+    for note in found.record.notes:
+        job.log.info("%s", note)
+    table.write(scores, SCORES, found.scores, job.stamp(SCORES), grid.pole)
+    models.write_trees(model, SCORER, found.booster, found.card, job.stamp(SCORER))
+    records.write(record, SCORER_RECORD, found.record, job.stamp(SCORER_RECORD))
