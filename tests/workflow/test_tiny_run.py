@@ -22,6 +22,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("tiny")]
 PUBLISHED = {"publish_figures", "publish_report", "publish_catalogue"}
 AFTER_SCORES = {"validate_artemis", *PUBLISHED}
 AFTER_CELLS = {"site_scores", *AFTER_SCORES}
+AFTER_LIGHT = {
+    *("illumination_profiles", "illumination_darkness", "validate_illumination"),
+    *("site_cells", *AFTER_CELLS),
+}
 
 
 @contextmanager
@@ -59,11 +63,14 @@ def test_run_leaves_what_it_promises(tiny: Checkout) -> None:
         "terrain/roughness.tif",
         "illumination/sun_mean.tif",
         "illumination/psr.tif",
+        "illumination/night.parquet",
         "source/craters.parquet",
         "site/cells.parquet",
         "site/scores.parquet",
         "site/scorer.ubj",
         "validate/artemis.json",
+        "validate/illumination.json",
+        "publish/figures/score_map.pdf",
         "publish/report.html",
         "publish/catalog.json",
     ):
@@ -84,8 +91,8 @@ def test_second_run_does_nothing(tiny: Checkout) -> None:
 
 
 def test_partials_are_not_missed(tiny: Checkout) -> None:
-    partials = list((tiny.results / "illumination").glob("partial_*.h5"))
-    assert len(partials) == 2
+    partials = list((tiny.results / "illumination").glob("*.h5"))
+    assert len(partials) == 4
     kept = [(path, path.rename(path.with_suffix(".away"))) for path in partials]
     try:
         assert tiny.planned() == set()
@@ -107,7 +114,7 @@ def test_partials_are_not_missed(tiny: Checkout) -> None:
         ({"publish": {"title": "Another title"}}, PUBLISHED),
         (
             {"illumination": {"azimuths": 17}},
-            {"illumination_sweep", "illumination_gather", "site_cells", *AFTER_CELLS},
+            {"illumination_sweep", "illumination_gather", *AFTER_LIGHT},
         ),
     ],
     ids=["scorer", "terrain", "validation", "publish", "illumination"],
@@ -120,7 +127,7 @@ def test_changed_setting_reruns_its_descendants_only(
 
 def test_changed_code_reruns_its_stage(tiny: Checkout) -> None:
     with edited(tiny.root / "lunarsite/illumination/stages.py", "_BLOCK_ROWS = 512", "_BLOCK_ROWS = 256"):
-        assert tiny.planned() == {"illumination_gather", "site_cells", *AFTER_CELLS}
+        assert tiny.planned() == {"illumination_gather", *AFTER_LIGHT}
 
 
 def test_comments_and_docstrings_rerun_nothing(tiny: Checkout) -> None:
@@ -147,7 +154,7 @@ def test_failed_job_leaves_nothing_and_the_next_run_finishes(tiny: Checkout) -> 
     before = digests(tiny)
     done = tiny.snakemake(changes={"site": {"rules": {"cassa": {"max_slope_deg": 1e-6}}}}, check=False)
     assert done.returncode != 0
-    assert re.search(r"ERROR lunarsite\.site-scores: .*suitable", done.stdout), done.stdout
+    assert re.search(r"ERROR lunarsite\.site-scores: .*no cell passes", done.stdout), done.stdout
     assert not (tiny.results / "site" / "scores.parquet").exists()
     assert not leftovers(tiny)
     tiny.snakemake("--notemp", "--rerun-incomplete")
