@@ -32,6 +32,8 @@ from lunarsite.settings import GridSettings, SpanSettings
 
 SOLAR_SYSTEM_EXTENSION = "https://stac-extensions.github.io/ssys/v1.1.1/schema.json"
 _YEAR = dt.timedelta(days=365.25)
+_BORDER_STEPS = 24
+"""Places along each side of a grid by which its footprint is drawn."""
 _SHA256_MULTIHASH = "1220"
 """Multihash prefix: function 0x12 (SHA-256), length 0x20."""
 _MEDIA = {
@@ -121,22 +123,25 @@ def footprint(grid: Grid) -> tuple[dict[str, Any], list[float]]:
     left, bottom, right, top = grid.bounds_m
     x, y = _border(left, right, bottom, top)
     lon, lat = xy_to_lonlat(x, y, grid.pole)
-    if left < 0.0 < right and bottom < 0.0 < top:
+    # A border that passes the pole within a step jumps in longitude, so such a grid counts as holding the pole.
+    step = max(right - left, top - bottom) / _BORDER_STEPS
+    if left - step <= 0.0 <= right + step and bottom - step <= 0.0 <= top + step:
         limits = (-90.0, float(lat.max())) if grid.pole == "south" else (float(lat.min()), 90.0)
         box = [-180.0, round(limits[0], 6), 180.0, round(limits[1], 6)]
         return _box_polygon(box), box
     lon = np.degrees(np.unwrap(np.radians(lon)))
+    lon -= 360.0 * np.round(lon.mean() / 360.0)
     ring = [[round(float(a), 6), round(float(b), 6)] for a, b in zip(lon, lat, strict=True)]
     box = [round(float(v), 6) for v in (lon.min(), lat.min(), lon.max(), lat.max())]
     return {"type": "Polygon", "coordinates": [ring]}, box
 
 
 def _border(left: float, right: float, bottom: float, top: float) -> tuple[Any, Any]:
-    share = np.linspace(0.0, 1.0, 25)
-    x = np.concatenate([left + share * (right - left), np.full(24, right), right - share[1:] * (right - left)])
-    x = np.concatenate([x, np.full(24, left)])
-    y = np.concatenate([np.full(25, bottom), bottom + share[1:] * (top - bottom), np.full(24, top)])
-    y = np.concatenate([y, top - share[1:] * (top - bottom)])
+    """Return a closed ring of places on a rectangle's border, anticlockwise from the lower left."""
+    share = np.arange(_BORDER_STEPS) / _BORDER_STEPS
+    full, none = np.ones(_BORDER_STEPS), np.zeros(_BORDER_STEPS)
+    x = left + (right - left) * np.concatenate([share, full, 1.0 - share, none, [0.0]])
+    y = bottom + (top - bottom) * np.concatenate([none, share, full, 1.0 - share, [0.0]])
     return x, y
 
 

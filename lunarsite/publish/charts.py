@@ -59,7 +59,7 @@ def draw_shap(scores: pd.DataFrame, cells: pd.DataFrame, stamp: Stamp) -> Figure
         height = 1.45 + 0.27 * max(len(sizes), 4)
         figure = new_figure(WIDE_IN, height)
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.0, 1.7))
-        figure.subplots_adjust(left=0.255, right=0.9, top=1.0 - 0.55 / height, bottom=0.7 / height, wspace=0.07)
+        figure.subplots_adjust(left=0.28, right=0.9, top=1.0 - 0.55 / height, bottom=0.7 / height, wspace=0.07)
         position = np.arange(len(sizes))
         left.barh(position, sizes.to_numpy(), color=BLUE, height=0.62)
         for at, size in zip(position, sizes, strict=True):

@@ -10,11 +10,12 @@ from lunarsite.artefact import record, table
 from lunarsite.artefact.contracts import ARTEMIS_RECORD, CELLS, ILLUMINATION_RECORD, SCORER_RECORD, SCORES
 from lunarsite.publish import report as page
 from lunarsite.publish import story
-from lunarsite.publish.charts import MOST_FEATURES, mean_absolute_shap
+from lunarsite.publish.charts import MOST_FEATURES
 from lunarsite.publish.polar_map import read_named_features
 from lunarsite.settings import GridSettings, PublishSettings, RulesSettings
 from lunarsite.stage import Job
 
+_IMPORTANCE = "importance"
 Chosen = tuple[PublishSettings, GridSettings, RulesSettings, str]
 """Settings of the publication, the grid and the rules, and which rule the scorer learned."""
 
@@ -46,7 +47,9 @@ def compose(
         records.append(record.read(illumination, ILLUMINATION_RECORD)[0])
     # The agreement's numbers all stand in its tables already.
     sections = [
-        page.section(found, story.TABLE_WORDS, story.TABLE_CAPTIONS, metrics=found is not agreement)
+        page.section(
+            found, story.TABLE_WORDS, story.TABLE_CAPTIONS, metrics=found is not agreement, without=[_IMPORTANCE]
+        )
         for found in records
     ]
     # The command line reads one stamp for each input under a contract, in the order of their digests.
@@ -71,7 +74,7 @@ def compose(
         "best": page.top_cells(score_table, cell_table, features, publish.top_cells),
         "labels": page.label_counts(cell_table, {"label_cassa": "CASSA", "label_hls": "HLS"}),
         "causes": page.unknown_causes(cell_table, f"label_{target}"),
-        "drivers": page.feature_table(mean_absolute_shap(score_table), MOST_FEATURES),
+        "drivers": page.importance(scorer.tables.get(_IMPORTANCE, []), MOST_FEATURES),
         "limits": story.LIMITS,
         "provenance": page.provenance(stamps, job.inputs),
         "sources": story.SOURCES,

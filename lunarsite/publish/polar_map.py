@@ -95,7 +95,7 @@ def _label_place(view: View, rho_m: float) -> tuple[float, float] | None:
     places = np.column_stack([rho_m * np.cos(angles), rho_m * np.sin(angles)])
     bar = view.x_min_m + 0.33 * view.width_m, view.y_min_m + 0.15 * view.height_m
     inside = [
-        i for i, (x, y) in enumerate(places) if view.holds(float(x), float(y), 0.05) and not (x < bar[0] and y < bar[1])
+        i for i, (x, y) in enumerate(places) if view.holds(float(x), float(y), 0.09) and not (x < bar[0] and y < bar[1])
     ]
     if not inside:
         return None

@@ -178,7 +178,14 @@ def unknown_causes(cells: pd.DataFrame, label: str) -> Table:
     return Table("Unknown cells by what is missing.", ("Missing", "Cells"), rows or (("nothing", "0"),), (False, True))
 
 
-def section(record: Record, words: Mapping[str, str], captions: Mapping[str, str], *, metrics: bool = True) -> Section:
+def section(
+    record: Record,
+    words: Mapping[str, str],
+    captions: Mapping[str, str],
+    *,
+    metrics: bool = True,
+    without: Sequence[str] = (),
+) -> Section:
     """Return a record for the report.
 
     Args:
@@ -186,11 +193,16 @@ def section(record: Record, words: Mapping[str, str], captions: Mapping[str, str
         words: Column names of its tables in words.
         captions: Captions of its tables; a table without one is captioned by its name.
         metrics: Whether its metrics are listed.
+        without: Tables that are left out.
     """
     tables = []
     if metrics and record.metrics:
         tables.append(_metric_table(record))
-    tables += [_record_table(rows, captions.get(name, _plain(name)), words) for name, rows in record.tables.items()]
+    tables += [
+        _record_table(rows, captions.get(name, _plain(name)), words)
+        for name, rows in record.tables.items()
+        if rows and name not in without
+    ]
     return Section(record.title, _verdict_table(record), tuple(tables), record.notes)
 
 
@@ -213,7 +225,7 @@ def _verdict_table(record: Record) -> Table | None:
         f"{record.title}: claims that could fail, with bounds set beforehand.",
         ("Verdict", "Claim", "Value", "Bound", "Unit", "Why"),
         rows,
-        (False, False, True, True, False, False),
+        (False, False, True, False, False, False),
     )
 
 
@@ -326,12 +338,12 @@ def render(path: Path, context: Mapping[str, Any]) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
-def feature_table(means: pd.Series[float], most: int) -> Table:
-    """Return the features by mean absolute SHAP value."""
-    rows = tuple((feature_words(str(name)), f"{value:.3f}") for name, value in means[:most].items())
+def importance(rows: Sequence[Mapping[str, Any]], most: int) -> Table:
+    """Return the features that count most, from the scorer's record (feature, mean_abs_shap; largest first)."""
+    listed = tuple((feature_words(str(row["feature"])), number_words(row["mean_abs_shap"])) for row in rows[:most])
     return Table(
-        "Features by their mean absolute SHAP value over the known cells (log-odds).",
+        f"The {len(listed)} features with the largest mean absolute SHAP value over the ranked cells (log-odds).",
         ("Feature", "Mean |SHAP|"),
-        rows,
+        listed,
         (False, True),
     )

@@ -48,6 +48,8 @@ def number_words(value: float | None, digits: int = 3) -> str:
         return f"{int(value):,}".replace(",", "\u202f")
     if abs(value) >= 1000:
         return f"{value:,.0f}".replace(",", "\u202f")
+    while digits < 7 and float(f"{value:.{digits}g}") == round(value):
+        digits += 1  # 0.99998 is not 1
     return f"{value:.{digits}g}"
 
 

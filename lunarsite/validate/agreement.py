@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon
 
-from lunarsite.grid import Pole, xy_to_lonlat
+from lunarsite.grid import Pole, scale_factor, xy_to_lonlat
 from lunarsite.settings import ArtemisSettings
 from lunarsite.validate import nulls
 from lunarsite.validate.nulls import Null
@@ -23,6 +23,8 @@ from lunarsite.validate.regions import Region, inside, union
 
 Floats = NDArray[np.float64]
 
+KNOWN_SHARE = 0.5
+"""With less of the regions' area known than this, agreement with them is unknown."""
 COMPARABLE_SHARE = 0.5
 """A turn counts only if the turned regions hold at least this share of the known area that they hold unturned."""
 MIN_DRAWS = 100
@@ -73,10 +75,26 @@ class Reference:
         return inside(self.ground, self.population.x_m, self.population.y_m)
 
     @cached_property
-    def base(self) -> float:
-        """Share of the population's area inside."""
+    def known_share(self) -> float:
+        """Share of the regions' area that cells of the population cover, at most 1."""
+        population, held = self.population, self.cell_inside
+        scale = scale_factor(population.x_m[held], population.y_m[held])
+        on_map_m2 = float((population.area_m2[held] * scale**2).sum())
+        return min(1.0, on_map_m2 / self.ground.area) if self.ground.area else 0.0
+
+    @cached_property
+    def base(self) -> float | None:
+        """Share of the population's area inside; None if too little of the regions is known."""
         area = self.population.area_m2
-        return float(area[self.cell_inside].sum() / area.sum()) if area.size else 0.0
+        if self.known_share < KNOWN_SHARE:
+            return None
+        return float(area[self.cell_inside].sum() / area.sum())
+
+    @property
+    def why(self) -> str:
+        """Why the regions cannot be compared with, or nothing."""
+        known = f"only {100 * self.known_share:.2g} % of these regions' area is known"
+        return "" if self.base else f"{known}, {100 * KNOWN_SHARE:g} % are needed"
 
     @cached_property
     def turned_base(self) -> Floats:
@@ -88,7 +106,7 @@ class Reference:
     @cached_property
     def comparable(self) -> NDArray[np.bool_]:
         """Which turns leave enough known area inside the regions to compare with."""
-        return np.asarray(self.turned_base >= COMPARABLE_SHARE * self.base)
+        return np.asarray(self.turned_base >= COMPARABLE_SHARE * (self.base or 0.0))
 
 
 def select(population: Population, sizes: Sequence[int]) -> list[Selection]:
@@ -113,9 +131,9 @@ def agree(reference: Reference, selection: Selection, settings: ArtemisSettings)
     """Return how much of a selection's area lies in the regions, and how much chance would put there."""
     population = reference.population
     if selection.chosen is None:
-        return Agreement(selection, None, reference.base or None, None, None, None, selection.why)
+        return Agreement(selection, None, reference.base, None, None, None, selection.why)
     if not reference.base:
-        return Agreement(selection, None, None, None, None, None, "no cell with known inputs lies in these regions")
+        return Agreement(selection, None, None, None, None, None, reference.why)
     area, held = population.area_m2[selection.chosen], reference.cell_inside[selection.chosen]
     share = float(area[held].sum() / area.sum())
     places = population.x_m[selection.chosen], population.y_m[selection.chosen]
@@ -160,8 +178,11 @@ def match(
     centres_deg = np.column_stack(xy_to_lonlat(centres[:, 0], centres[:, 1], pole))
     reach_m = 1000.0 * settings.match_km
     near = nulls.near_any(centres_deg, population.lon_deg, population.lat_deg, reach_m)
-    if not near.any():
-        return Match(selection, None, len(regions), None, None, "no cell with known inputs lies near a region")
+    # A centre beside the known ground can be matched by nothing, chance included, and is left out.
+    reachable = near.any(axis=0)
+    if not reachable.any():
+        return Match(selection, None, 0, None, None, "no cell with known inputs lies near a region's centre")
+    near, centres_deg = near[:, reachable], centres_deg[reachable]
     chosen = selection.chosen
     turned = nulls.matched_by_rotation(
         centres_deg, population.lon_deg[chosen], population.lat_deg[chosen], reach_m, angles
@@ -170,7 +191,7 @@ def match(
     return Match(
         selection,
         matched,
-        len(regions),
+        int(reachable.sum()),
         nulls.compare(matched, nulls.random_matches(near, chosen.size, settings.draws, settings.seed)),
         nulls.compare(matched, turned),
     )

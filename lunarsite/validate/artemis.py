@@ -78,8 +78,8 @@ def _metrics(
 ) -> list[Metric]:
     metrics = []
     for reference in references:
-        why = "" if reference.base else "no cell with known inputs lies in these regions"
-        metrics.append(Metric(name=f"base_rate_{reference.key}", value=reference.base or None, unit="1", why=why))
+        metrics.append(Metric(name=f"known_share_{reference.key}", value=reference.known_share, unit="1"))
+        metrics.append(Metric(name=f"base_rate_{reference.key}", value=reference.base, unit="1", why=reference.why))
         for found in agreements[reference.key]:
             name = f"{found.selection.key}_{reference.key}"
             for quantity, value in (("share", found.share), ("enrichment", found.enrichment)):

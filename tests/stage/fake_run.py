@@ -41,8 +41,8 @@ class FakeRun:
     def path(self, name: str) -> Path:
         """Path of an artefact or output by its name."""
         suffix = {"cells": "parquet", "scores": "parquet", "scorer": "ubj", "report": "html"}
-        if name in ("named_features", "regions"):
-            return RESOURCES / ("named_features.csv" if name == "named_features" else "artemis_regions.csv")
+        if name == "named_features":
+            return RESOURCES / "named_features.csv"
         if name.endswith(("_png", "_pdf")):
             return self.folder / "figures" / f"{name[:-4]}.{name[-3:]}"
         if name in ("scorer_record", "artemis"):
@@ -151,6 +151,11 @@ class FakeRun:
         table.write(self.path(name), spec, geo, self.stamp(spec.name, f"site-{name}"))
 
     def _others(self) -> None:
+        rows = ["region,code,corner_index,lon_deg,lat_deg,area_km2,source"]
+        for code, lon in (("NR", 10.0), ("MM", 120.0), ("MP", -130.0)):
+            corners = [(lon, -88.2), (lon, -87.6), (lon + 12.0, -87.6), (lon + 12.0, -88.2)]
+            rows += [f"Region {code},{code},{i},{x},{y},100.0,made up" for i, (x, y) in enumerate(corners)]
+        self.path("regions").write_text("\n".join(rows) + "\n", encoding="utf-8")
         note = "The label is a hard function of its inputs <script>alert('&')</script>."
         scorer = Record(title="Scorer", metrics=(Metric(name="auc_blocked", value=0.9, unit="1"),), notes=(note,))
         record.write(

@@ -49,7 +49,7 @@ def test_regions_of_the_other_pole_are_unknown(tmp_path: Path) -> None:
     north = tmp_path / "north.csv"
     rows = run.path("regions").read_text(encoding="utf-8").replace(",-8", ",8")
     north.write_text(rows, encoding="utf-8")
-    assert "-8" not in rows.split("\n")[1].split(",")[4]
+    assert ",-8" not in rows
     run.path = lambda name, own=run.path: north if name == "regions" else own(name)  # type: ignore[method-assign,misc]
     assert run.call("validate-artemis", INPUTS, {"artemis": path}, SETTINGS) == 0
     found, _ = record.read(path, ARTEMIS_RECORD)

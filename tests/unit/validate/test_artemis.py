@@ -135,3 +135,20 @@ def test_a_score_that_is_the_rule_gains_nothing() -> None:
 def test_the_same_seed_gives_the_same_record() -> None:
     first, second = (judge(population(ranked_at_random(1)), REGIONS, SETTINGS, synthetic=True) for _ in range(2))
     assert first == second
+
+
+def test_regions_mostly_off_the_known_ground_are_unknown() -> None:
+    # The cap ends 91 km from the pole: a region around its border is known by half, one a little further out by less.
+    for x_km, known in ((86.0, True), (95.0, False)):
+        record = judge(population(ranked_at_random(1)), (square("A", x_km, 0.0, 16.0),), SETTINGS, synthetic=False)
+        assert (record.metric("base_rate_all") is not None) == known
+        share = record.metric("known_share_all")
+        assert share is not None
+        assert (share >= 0.5) == known
+
+
+def test_centres_beside_the_known_ground_are_not_counted() -> None:
+    regions = (square("A", 45.0, 0.0, 16.0), square("B", 300.0, 0.0, 16.0))
+    record = judge(population(ranked_towards(45.0, 0.0)), regions, SETTINGS, synthetic=False)
+    assert {row["regions"] for row in record.tables["matched_regions"]} == {1}
+    assert record.metric("matched_top_50") == 1.0
