@@ -26,10 +26,11 @@ RUN = SETTINGS.run
 RESULTS = f"results/{RUN}"
 RESOURCES = os.path.relpath(f"{workflow.basedir}/resources")
 
-# --use-conda drops PYTHONPATH, so every job sets it; numba has no other way to learn of a job's threads.
+# --use-conda drops PYTHONPATH; numba must be told of a job's threads; waiting threads must sleep, not spin.
 shell.executable("bash")
 shell.prefix(
-    f"set -euo pipefail; export PYTHONPATH={shlex.quote(workflow.basedir)} NUMBA_NUM_THREADS=$OMP_NUM_THREADS; "
+    f"set -euo pipefail; export PYTHONPATH={shlex.quote(workflow.basedir)} NUMBA_NUM_THREADS=$OMP_NUM_THREADS"
+    " OMP_WAIT_POLICY=PASSIVE; "
 )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import signal
 import sys
 import time
@@ -157,6 +158,7 @@ def _run(ref: StageRef, arguments: Sequence[str]) -> int:
 
 def _execute(ref: StageRef, call: dict[str, Any], options: argparse.Namespace, log: logging.Logger) -> None:
     start = time.monotonic()
+    _key_compiled_kernels(ref.root)
     parameters = ref.parameters()
     job = _job(ref, call, options)
     log.info("starts: run '%s', code %s", job.run, job.code)
@@ -167,6 +169,21 @@ def _execute(ref: StageRef, call: dict[str, Any], options: argparse.Namespace, l
         if parameter.spec is not None:
             _kind(parameter.spec).validate(path, parameter.spec)
     log.info("done in %.1f s, peak memory %.0f MiB", time.monotonic() - start, _peak_memory_mib())
+
+
+def _key_compiled_kernels(package: Path) -> None:
+    """Keep numba's compiled kernels in a folder of their own for each state of the code.
+
+    Numba compiles a kernel again when its own module changes, but not when a module changes whose kernels it calls, and
+    would go on running what was compiled from the old one. A user's own NUMBA_CACHE_DIR is left alone.
+    """
+    import hashlib
+
+    sha = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        sha.update(path.read_bytes())
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(home / "lunarsite" / "numba" / sha.hexdigest()[:16]))
 
 
 def _job(ref: StageRef, call: dict[str, Any], options: argparse.Namespace) -> Job:

@@ -1,7 +1,7 @@
 """Hard rules for landing ground: which cells pass, fail or are unknown, and by how much.
 
-A rule is the conjunction of three limits. A cell that fails one known limit is unsuitable whatever the others would
-say; a cell whose known limits all hold while an input is missing is unknown, never unsuitable.
+A rule is the conjunction of three limits. A cell with a missing input is unknown, never unsuitable, even where a known
+limit fails already: counts of unsuitable cells would otherwise depend on which data a run happens to have.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def rule_inputs(target: Target) -> tuple[str, str, str]:
 def limit_margins(columns: Mapping[str, NDArray[Any]], rule: RuleSettings, target: Target) -> Floats:
     """Return how far each cell is on the good side of each limit, (3, cells); NaN where the input is missing.
 
-    Slope counts as a share of its limit, light and Earth view as a share of all time. 0 is the rule's border and passes.
+    Slope counts as a share of its limit, light and Earth view as a share of all time. 0, the rule's border, passes.
     """
     slope_deg, light_pct, earth_pct = (np.asarray(columns[name], dtype=np.float64) for name in rule_inputs(target))
     return np.stack(
@@ -45,8 +45,8 @@ def labels(columns: Mapping[str, NDArray[Any]], rule: RuleSettings, target: Targ
     """Return 'suitable', 'unsuitable' or 'unknown' for each cell."""
     margins = limit_margins(columns, rule, target)
     found = np.full(margins.shape[1], "suitable", dtype=object)
-    found[np.isnan(margins).any(axis=0)] = "unknown"
     found[(margins < 0.0).any(axis=0)] = "unsuitable"
+    found[np.isnan(margins).any(axis=0)] = "unknown"
     return found
 
 
