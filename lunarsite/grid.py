@@ -291,6 +291,8 @@ class Cells:
 
     def __post_init__(self) -> None:
         whole_ratio(self.cell_m, self.grid.pixel_m, "cell", "pixel")
+        if not 0.0 < self.latitude_limit_deg < 90.0:
+            raise GridError(f"the cells' limit is an absolute latitude within 0..90 deg, got {self.latitude_limit_deg}")
         if not self.kept.any():
             raise GridError(
                 f"no cell of the grid {self.grid} lies poleward of {self.latitude_limit_deg:g} deg {self.grid.pole}"

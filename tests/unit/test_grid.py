@@ -159,6 +159,8 @@ def test_bad_grids_are_refused() -> None:
         Grid.centred(304_000, 250, 960)
     with pytest.raises(GridError, match="no cell"):
         Cells(Grid(300_000, 300_000, 240, 8, 8))
+    with pytest.raises(GridError, match="absolute latitude"):
+        Cells(Grid.centred(4_800, 240, 960), latitude_limit_deg=-80.0)
     with pytest.raises(GridError, match="no shard"):
         shard(10, 3, 3)
     with pytest.raises(GridError, match="tile"):
