@@ -51,9 +51,9 @@ include: "workflow/rules/publish.smk"
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/publish/report.html",
-        f"{RESULTS}/publish/catalog.json",
-        f"{RESULTS}/validate/illumination.json",
+        # All that the catalogue lists: what an interrupted job took away is made again, though its followers are there.
+        rules.publish_catalogue.input,
+        rules.publish_catalogue.output,
         [f"{RESULTS}/illumination/sun_mean{height}.tif" for height in HEIGHTS],
         [f"{RESULTS}/illumination/night.parquet"] if SETTINGS.darkness.enabled else [],
         [f"{RESULTS}/illumination/place_series.parquet"] if SETTINGS.places.table else [],

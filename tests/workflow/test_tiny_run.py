@@ -43,8 +43,8 @@ def edited(path: Path, old: str, new: str) -> Iterator[None]:
 
 
 def leftovers(checkout: Checkout) -> list[Path]:
-    """Temporary files of writers."""
-    return [path for path in checkout.results.rglob(".*") if path.is_file()]
+    """Temporary files of writers; snakemake's own mark of a folder is none."""
+    return [path for path in checkout.results.rglob(".*") if path.name != ".snakemake_timestamp"]
 
 
 def digests(checkout: Checkout) -> dict[str, str]:
