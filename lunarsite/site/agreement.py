@@ -7,6 +7,7 @@ are held out instead (Roberts et al. 2017, doi 10.1111/ecog.02881).
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,21 +68,30 @@ def cross_validated(
     suitable: Bools,
     fold: NDArray[np.int64],
     settings: ScorerSettings,
+    threads: int = 1,
     progress: Callable[[], None] = lambda: None,
 ) -> Agreement:
     """Return the agreement of scores that were given to each fold by trees trained on all others, pooled.
 
     A fold whose training part lacks a class makes the whole undefined rather than easier.
     """
-    score = np.full(suitable.size, np.nan, dtype=np.float32)
     for index in range(settings.folds):
         held = fold == index
         if not held.any():
-            return Agreement(None, None, 0, f"only {index} folds of {settings.folds} hold a block; make them smaller")
+            return Agreement(None, None, 0, f"the map has fewer blocks of {settings.block_km:g} km than folds")
         if suitable[~held].all() or not suitable[~held].any():
-            return Agreement(None, None, 0, f"all suitable cells lie in blocks of one fold ({settings.block_km:g} km)")
-        score[held] = margins(train(features[~held], suitable[~held], settings), features[held])
-        progress()
+            why = f"without fold {index} all cells carry one label; blocks of {settings.block_km:g} km are too large"
+            return Agreement(None, None, 0, why)
+
+    def held_out(index: int) -> NDArray[np.float32]:
+        held = fold == index
+        return margins(train(features[~held], suitable[~held], settings), features[held])
+
+    score = np.full(suitable.size, np.nan, dtype=np.float32)
+    with ThreadPoolExecutor(threads) as pool:
+        for index, found in enumerate(pool.map(held_out, range(settings.folds))):
+            score[fold == index] = found
+            progress()
     return agreement(score, suitable)
 
 

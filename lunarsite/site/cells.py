@@ -23,7 +23,7 @@ from lunarsite.site.rules import labels
 
 TERRAIN = ("elevation", "slope", "roughness", "elevation_error")
 LAYERS = (*TERRAIN, "sun", "earth", "psr")
-"""Layers of which cells are made. Sun, Earth and permanent shadow are shares (0..1), slope is in degrees, rest metres."""
+"""Layers of which cells are made: the terrain in metres and degrees, the others as shares (0..1)."""
 
 
 def check_rules(rules: RulesSettings) -> None:

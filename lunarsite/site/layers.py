@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +13,6 @@ from lunarsite.artefact import raster
 from lunarsite.artefact.raster import RasterSpec
 from lunarsite.grid import Grid
 from lunarsite.site.reduction import Floats, Read, Slices
-
-THREADS = min(4, os.cpu_count() or 1)
-"""Threads that read layers side by side; the tables do not depend on their number."""
 
 # Windows with a halo share blocks of the file with their neighbours; GDAL would otherwise keep 5 % of the memory.
 _CACHE_MB = 256

@@ -141,7 +141,8 @@ def reduce_layer(read: Read, cells: Cells, buffer_m: float | None = None) -> Lay
             cell_statistics(greatest_within(pixels, half_widths)[inner], per_cell, part)
             found[5, *block] = part[0]
     kept = found[:, cells.kept]
-    return LayerStatistics(*kept[:5], buffered=None if half_widths is None else kept[5])
+    mean, std, least, most, valid, buffered = kept
+    return LayerStatistics(mean, std, least, most, valid, None if half_widths is None else buffered)
 
 
 def _blocks(cells: Cells) -> Iterator[Slices]:

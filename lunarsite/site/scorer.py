@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from lunarsite.artefact.contracts import REFERENCE_COLUMNS
 from lunarsite.settings import ScorerSettings
 from lunarsite.site.rules import Target, rule_inputs
+from lunarsite.site.tree_shap import MAX_DEPTH, forest_shap
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -51,6 +52,11 @@ class Population:
     suitable: Bools
     features: pd.DataFrame
     left_out: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the features, in order."""
+        return [str(name) for name in self.features.columns]
 
 
 def population(cells: pd.DataFrame, target: Target) -> Population:
@@ -93,23 +99,34 @@ def train(features: pd.DataFrame, suitable: Bools, settings: ScorerSettings) -> 
         "subsample": settings.subsample,
         "colsample_bytree": settings.colsample,
         "seed": settings.seed,
+        # Threads of one training wait for one another at every node; the trees are the same with any number of them.
+        "nthread": 1,
     }
-    return xgboost.train(parameters, xgboost.DMatrix(features, suitable.astype(np.float32)), settings.trees)
+    matrix = xgboost.DMatrix(features, suitable.astype(np.float32), nthread=1)
+    return xgboost.train(parameters, matrix, settings.trees)
 
 
 def margins(booster: xgboost.Booster, features: pd.DataFrame) -> Floats:
     """Return the log-odds of cells, (cells,)."""
-    return np.asarray(booster.predict(xgboost.DMatrix(features), output_margin=True), dtype=np.float32)
+    return np.asarray(booster.predict(xgboost.DMatrix(features, nthread=1), output_margin=True), dtype=np.float32)
 
 
-def shap_values(booster: xgboost.Booster, features: pd.DataFrame) -> tuple[Floats, float]:
-    """Return exact tree-SHAP values (cells, features) in log-odds and the model's bias."""
+def shap_values(booster: xgboost.Booster, features: pd.DataFrame, max_depth: int) -> tuple[Floats, float]:
+    """Return exact tree-SHAP values (cells, features) in log-odds and the model's bias.
+
+    Args:
+        booster: The trees.
+        features: Features of the cells.
+        max_depth: Greatest depth of a tree; deep ones are left to XGBoost's own algorithm, which gives the same values.
+    """
+    bias = float(booster.predict(xgboost.DMatrix(features.iloc[:1]), pred_contribs=True)[0, -1])
+    if max_depth <= MAX_DEPTH:
+        return forest_shap(booster, features.to_numpy(dtype=np.float32)), bias
     parts = [
-        booster.predict(xgboost.DMatrix(features.iloc[start : start + _CHUNK]), pred_contribs=True)
+        booster.predict(xgboost.DMatrix(features.iloc[start : start + _CHUNK]), pred_contribs=True)[:, :-1]
         for start in range(0, len(features), _CHUNK)
     ]
-    contributions = np.concatenate(parts).astype(np.float32)
-    return contributions[:, :-1], float(contributions[0, -1])
+    return np.concatenate(parts).astype(np.float32), bias
 
 
 def probabilities(score: Floats) -> Floats:

@@ -64,7 +64,7 @@ def scorer_record(
     always = (
         f"The label is the hard rule '{settings.target}', a function of columns that are features too. An AUC near 1 is"
         " therefore expected and says nothing about how good the ground is to land on.",
-        "The score is the model's log-odds; it is no calibrated chance of a safe landing, and neither is the probability.",
+        "The score is the model's log-odds. Neither it nor the probability is a calibrated chance of a safe landing.",
         f"Held-out blocks are {settings.block_km:g} km wide, dealt to {settings.folds} folds.",
         "Cells that lack an input of the rule are neither learned from nor ranked.",
     )

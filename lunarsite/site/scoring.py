@@ -48,6 +48,7 @@ def score_cells(
     rule: RuleSettings,
     settings: ScorerSettings,
     notes: tuple[str, ...] = (),
+    threads: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Scoring:
     """Train the scorer on the cells' labels, score and rank them, and measure what that is worth.
@@ -57,6 +58,7 @@ def score_cells(
         rule: The target's rule, as the labels were made with.
         settings: The scorer's settings.
         notes: What the record must say beside its own notes.
+        threads: Trainings that run side by side.
         progress: Called with trainings done and in all.
 
     Raises:
@@ -73,7 +75,7 @@ def score_cells(
     booster = train(people.features, people.suitable, settings)
     step()
     score = margins(booster, people.features)
-    shap, bias = shap_values(booster, people.features)
+    shap, bias = shap_values(booster, people.features, settings.max_depth)
     frame = _frame(cells, people, score, shap, settings)
     plain = rule_margin(cells[people.known], rule, settings.target)
     known_cells = cells[people.known]
@@ -85,7 +87,7 @@ def score_cells(
         settings.folds,
         settings.seed,
     )
-    context = people.features[context_features(list(people.features))]
+    context = people.features[context_features(people.names)]
     record = scorer_record(
         counts={
             "suitable": int(people.suitable.sum()),
@@ -94,11 +96,11 @@ def score_cells(
         },
         agreements={
             "in_sample": agreement(score, people.suitable),
-            "blocked": cross_validated(people.features, people.suitable, fold, settings, step),
-            "context_blocked": cross_validated(context, people.suitable, fold, settings, step),
+            "blocked": cross_validated(people.features, people.suitable, fold, settings, threads, step),
+            "context_blocked": cross_validated(context, people.suitable, fold, settings, threads, step),
             "plain_rule": agreement(plain, people.suitable),
         },
-        importance=dict(zip(people.features, np.abs(shap).mean(axis=0, dtype=np.float64).tolist(), strict=True)),
+        importance=dict(zip(people.names, np.abs(shap).mean(axis=0, dtype=np.float64).tolist(), strict=True)),
         shared={most: shared_share(score, plain, most) for most in _SHARED_BEST if most < score.size},
         shap_gap=float(np.abs(shap.sum(axis=1, dtype=np.float64) + bias - score).max()),
         notes=(*_left_out(people), *notes),
@@ -127,7 +129,7 @@ def _frame(
         "score": spread(score),
         "probability": spread(probabilities(score)),
         "rank": ranks(score, people.known),
-        **{f"shap_{name}": spread(shap[:, index]) for index, name in enumerate(people.features)},
+        **{f"shap_{name}": spread(shap[:, index]) for index, name in enumerate(people.names)},
     }
     return gpd.GeoDataFrame(pd.DataFrame(columns), geometry=cells.geometry.to_numpy())
 
@@ -141,7 +143,7 @@ def _left_out(people: Population) -> tuple[str, ...]:
 def _card(people: Population, record: Record, settings: ScorerSettings) -> Card:
     return Card(
         spec={"library": "xgboost", "objective": "binary:logistic", **settings.model_dump(mode="json")},
-        inputs=tuple(f"{name} ({_UNITS[name]})" for name in people.features),
+        inputs=tuple(f"{name} ({_UNITS[name]})" for name in people.names),
         normalisation={"missing": "NaN"},
         classes=("unsuitable", "suitable"),
         training={

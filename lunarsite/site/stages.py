@@ -23,6 +23,9 @@ from lunarsite.artefact.contracts import (
 from lunarsite.settings import GridSettings, RulesSettings, ScorerSettings
 from lunarsite.stage import Input, Job, Output, stage
 
+_THREADS = 2
+"""As many as the stages' rules ask for."""
+
 
 @stage
 def cells(
@@ -46,7 +49,7 @@ def cells(
     from lunarsite.artefact import table
     from lunarsite.grid import Cells, Grid
     from lunarsite.site.cells import build_cells, check_rules, layer_statistics
-    from lunarsite.site.layers import THREADS, opened_layer
+    from lunarsite.site.layers import opened_layer
 
     check_rules(rules)
     area = Grid.centred(grid.half_width_m, grid.pixel_m, grid.cell_m, grid.pole)
@@ -70,7 +73,7 @@ def cells(
     }
     with contextlib.ExitStack() as stack:
         layers = {name: stack.enter_context(opened_layer(path, spec, area)) for name, (path, spec) in files.items()}
-        statistics = layer_statistics(layers, places, buffer_m, THREADS)
+        statistics = layer_statistics(layers, places, buffer_m, _THREADS)
     catalogue = None if craters is None else table.read(craters, CRATERS, ["x_m", "y_m", "diameter_m"])[0]
     if catalogue is None:
         job.log.warning("there is no crater catalogue: the crater columns are unknown")
@@ -100,7 +103,7 @@ def scores(
     from lunarsite.site.scoring import score_cells
 
     rule = rules.cassa if scorer.target == "cassa" else rules.hls
-    notes = ()
+    notes: tuple[str, ...] = ()
     if 0.0 < rule.slope_buffer_m < grid.pixel_m:
         notes = (
             f"Pixels of {grid.pixel_m:g} m do not resolve the rule's buffer of {rule.slope_buffer_m:g} m to steeper"
@@ -109,7 +112,9 @@ def scores(
     frame, _ = table.read(cells, CELLS)
     job.seed = scorer.seed
     try:
-        found = score_cells(frame, rule, scorer, notes, lambda done, total: job.progress(done, total, "training"))
+        found = score_cells(
+            frame, rule, scorer, notes, _THREADS, lambda done, total: job.progress(done, total, "training")
+        )
     except ScorerError as error:
         raise ArtefactError(f"{cells}: {error}") from error
     for metric in found.record.metrics:
