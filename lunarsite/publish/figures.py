@@ -42,6 +42,9 @@ from lunarsite.validate.regions import Region
 CLASS_LIMITS_PCT = (0.0, 0.1, 0.5, 1.0, 5.0, 10.0)
 """Limits of the classes of the score map: a cell is among the best so many percent of the known cells."""
 
+DOTTED_SHARE, DOTTED_VIEW_M = 0.01, 300_000.0
+"""Cells that pass the rule are dotted if they are few, or if the view is small enough that dots hide no colours."""
+
 RGB = NDArray[np.float64]
 
 
@@ -196,14 +199,17 @@ def draw_scores(
         axes.imshow(rgb, extent=dem.view.extent, interpolation="nearest", zorder=0.5)
         frame(axes, view)
         labels = Labels(axes, view)
-        _best_cells(axes, scores, view, labels, numbered)
+        passing = scores[scores["label"] == "suitable"]
+        dotted = len(passing) <= DOTTED_SHARE * len(scores) or view.width_m <= DOTTED_VIEW_M
+        _best_cells(axes, scores, view, labels, numbered, passing if dotted else passing[:0])
         draw_regions(axes, view, places.regions, labels)
         draw_features(axes, view, places.features, labels, 26, [region.name for region in places.regions])
         bar = figure.add_axes((0.06, 0.92 / total, 0.46, 0.13 / total))
         figure.colorbar(ScalarMappable(norm, colours), cax=bar, orientation="horizontal", ticks=CLASS_LIMITS_PCT)
         bar.set_xticklabels([f"{limit:g}" for limit in CLASS_LIMITS_PCT])
         bar.set_xlabel("Score, as rank: the cell is among the best ... % of known cells", fontsize=SMALL_PT)
-        handles = _score_handles(scores, numbered, unknown=bool(np.isnan(share).any()), regions=bool(places.regions))
+        known = bool(np.isfinite(share).all())
+        handles = _score_handles(len(passing) if dotted else 0, numbered, known=known, regions=bool(places.regions))
         figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.56, 1.15 / total), borderaxespad=0.0)
         line = "Cells of 960 m." if cells.cell_m == 960.0 else f"Cells of {cells.cell_m:g} m."
         sources = [f"{line} Names: IAU Gazetteer and literature. Regions: USGS, doi 10.5066/P1MEQ6UK."]
@@ -285,8 +291,9 @@ def _on_picture(lattice: NDArray[np.float64], cells: Cells, shown: Picture) -> N
     return lattice[np.ix_(np.clip(row, 0, cells.rows - 1), np.clip(col, 0, cells.cols - 1))]
 
 
-def _best_cells(axes: Axes, scores: pd.DataFrame, view: View, labels: Labels, numbered: int) -> None:
-    passing = scores[scores["label"] == "suitable"]
+def _best_cells(
+    axes: Axes, scores: pd.DataFrame, view: View, labels: Labels, numbered: int, passing: pd.DataFrame
+) -> None:
     size = 1.2 if view.width_m > 300_000.0 else 4.0
     axes.scatter(passing.geometry.x, passing.geometry.y, s=size, c=VERMILION, marker="o", linewidths=0.0, zorder=2.5)
     top = scores[(scores["rank"] > 0) & (scores["rank"] <= numbered)].sort_values("rank")
@@ -297,13 +304,11 @@ def _best_cells(axes: Axes, scores: pd.DataFrame, view: View, labels: Labels, nu
         )
 
 
-def _score_handles(scores: pd.DataFrame, numbered: int, *, unknown: bool, regions: bool) -> list[Patch | Line2D]:
-    passing = int((scores["label"] == "suitable").sum())
-    handles: list[Patch | Line2D] = [
-        Line2D(
-            [], [], marker="o", ls="", ms=3.0, color=VERMILION, mec="none", label=f"passes the rule ({passing} cells)"
-        )
-    ]
+def _score_handles(passing: int, numbered: int, *, known: bool, regions: bool) -> list[Patch | Line2D]:
+    handles: list[Patch | Line2D] = []
+    if passing:
+        words = f"passes the rule ({passing} in all)"
+        handles.append(Line2D([], [], marker="o", ls="", ms=3.0, color=VERMILION, mec="none", label=words))
     if numbered:
         handles.append(
             Line2D(
@@ -312,6 +317,6 @@ def _score_handles(scores: pd.DataFrame, numbered: int, *, unknown: bool, region
         )
     if regions:
         handles.append(Line2D([], [], color=VERMILION, lw=1.2, label="Artemis III candidate region (2024)"))
-    if unknown:
+    if not known:
         handles.append(Patch(fc=UNKNOWN, hatch="////", ec="white", label="unknown: an input is missing"))
     return handles

@@ -87,8 +87,8 @@ class Run:
 
     def close_up(self) -> Figure:
         """Draw the score around the best cells, for two columns."""
-        view = close_up_view(self.scores, whole_view(self.lattice.grid), 10 * NUMBERED, CLOSE_UP_M)
-        return self._scores(view, f"Close-up: where most of the best cells lie ({view.width_m / 1000:.0f} km wide)")
+        view = close_up_view(self.scores, whole_view(self.lattice.grid), NUMBERED, CLOSE_UP_M)
+        return self._scores(view, f"Close-up: where most of the ten best cells lie ({view.width_m / 1000:.0f} km wide)")
 
     def _scores(self, view: View, title: str) -> Figure:
         dem = picture(self.dem, DEM, WIDE_PX, view)

@@ -134,12 +134,12 @@ def pictures(paths: Mapping[str, Path], scores: pd.DataFrame, rules: RulesSettin
     words = {
         "score_map": (
             f"Map of the pole in stereographic projection: {known} ranked cells coloured by rank over shaded relief,"
-            f" {passing} cells that pass the rule as dots, the ten best numbered, the Artemis regions outlined.",
+            f" {passing} cells pass the rule, the ten best are numbered, the Artemis regions outlined.",
             "Score of the cells as rank among all known cells, over shaded relief. The table below lists the best.",
         ),
         "close_up": (
-            "The same map, enlarged where most of the hundred best cells lie.",
-            "Close-up of the square that holds most of the hundred best cells.",
+            "The same map, enlarged where most of the ten best cells lie.",
+            "Close-up of the square that holds most of the ten best cells.",
         ),
         "elevation": ("Map of elevation with shaded relief.", "Elevation above the sphere of 1737.4 km."),
         "slope": ("Map of slope, flat floors dark, crater walls bright.", "Slope over the pixels' true lengths."),
