@@ -7,7 +7,6 @@ from hypothesis import settings
 
 from .workflow.checkout import Checkout
 
-
 # The same examples everywhere, and no example fails because the machine is busy.
 settings.register_profile("lunarsite", deadline=None, derandomize=True)
 settings.load_profile("lunarsite")
