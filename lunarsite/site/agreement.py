@@ -75,10 +75,10 @@ def cross_validated(
 
     A fold whose training part lacks a class makes the whole undefined rather than easier.
     """
+    if (np.bincount(fold, minlength=settings.folds) == 0).any():
+        return Agreement(None, None, 0, f"the map has fewer blocks of {settings.block_km:g} km than folds")
     for index in range(settings.folds):
         held = fold == index
-        if not held.any():
-            return Agreement(None, None, 0, f"the map has fewer blocks of {settings.block_km:g} km than folds")
         if suitable[~held].all() or not suitable[~held].any():
             why = f"without fold {index} all cells carry one label; blocks of {settings.block_km:g} km are too large"
             return Agreement(None, None, 0, why)

@@ -1,0 +1,194 @@
+"""Site stages from rasters to scores: contracts, unknown ground, bytes, and clear refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+
+from lunarsite.artefact import ArtefactError, raster, table
+from lunarsite.artefact import model as models
+from lunarsite.artefact import record as records
+from lunarsite.artefact.contracts import (
+    CELLS,
+    CRATERS,
+    DEM,
+    EARTH_ANY,
+    ELEVATION_ERROR,
+    PSR,
+    REFERENCE_COLUMNS,
+    ROUGHNESS,
+    SCORER,
+    SCORER_RECORD,
+    SCORES,
+    SLOPE,
+    SUN_ANY,
+    SUN_MEAN,
+)
+from lunarsite.grid import Cells, Grid, xy_to_lonlat
+from lunarsite.settings import GridSettings, RulesSettings, ScorerSettings
+from lunarsite.site import stages
+from lunarsite.stage import Job
+
+GRID = GridSettings(pixel_m=80.0, half_width_m=24_000.0, latitude_limit_deg=89.3, far_half_width_m=48_000.0)
+AREA = Grid.centred(24_000.0, 80.0, 960.0)
+RULES = RulesSettings()
+SCORER_SETTINGS = ScorerSettings(trees=15, max_depth=3, folds=2, block_km=8.0)
+DARK = (slice(240, 288), slice(240, 300))
+"""Pixels whose light is unknown: four by five cells."""
+
+
+@pytest.fixture
+def job() -> Job:
+    job = Job("site-test", "default", "0" * 16, "0" * 64)
+    job.origin = "synthetic"
+    return job
+
+
+@pytest.fixture
+def files(tmp_path: Path, job: Job) -> dict[str, Path]:
+    x, y = np.meshgrid(AREA.x_m() / 4_000.0, AREA.y_m() / 4_000.0)
+    draws = np.random.default_rng(0)
+
+    def noise(scale: float) -> Any:
+        return draws.normal(0.0, scale, AREA.shape)
+
+    light = np.clip(0.4 + 0.3 * np.sin(x) + noise(0.05), 0.0, 1.0)
+    light[DARK] = np.nan
+    layers: dict[str, tuple[raster.RasterSpec, Any]] = {
+        "dem": (DEM, 500.0 * np.sin(0.7 * x) * np.cos(y) + noise(5.0)),
+        "slope": (SLOPE, np.abs(4.0 + 4.0 * np.sin(y) + noise(1.0))),
+        "roughness": (ROUGHNESS, np.abs(2.0 + noise(0.5))),
+        "elevation_error": (ELEVATION_ERROR, np.full(AREA.shape, 6.2)),
+        "sun_any": (SUN_ANY, light),
+        "sun_mean": (SUN_MEAN, 0.9 * light),
+        "earth_any": (EARTH_ANY, np.clip(0.55 + 0.3 * np.cos(x + y) + noise(0.05), 0.0, 1.0)),
+        "psr": (PSR, np.where(np.isnan(light), 255, light < 0.1)),
+    }
+    paths = {name: tmp_path / f"{name}.tif" for name in layers}
+    for name, (spec, values) in layers.items():
+        raster.write(paths[name], spec, AREA, {spec.bands[0].name: values.astype(spec.dtype)}, job.stamp(spec))
+    paths["craters"] = tmp_path / "craters.parquet"
+    x_m, y_m = draws.uniform(-20_000, 20_000, (2, 200))
+    lon_deg, lat_deg = xy_to_lonlat(x_m, y_m)
+    frame = gpd.GeoDataFrame(
+        {
+            "id": np.arange(200),
+            "name": None,
+            "lon_deg": lon_deg,
+            "lat_deg": lat_deg,
+            "x_m": x_m,
+            "y_m": y_m,
+            "diameter_m": draws.uniform(700, 6_000, 200),
+            "depth_m": np.nan,
+            "score": np.nan,
+        },
+        geometry=gpd.points_from_xy(x_m, y_m),
+    )
+    table.write(paths["craters"], CRATERS, frame, job.stamp(CRATERS))
+    return paths
+
+
+def cells_of(
+    job: Job, files: dict[str, Path], target: Path, rules: RulesSettings = RULES, **changed: Path | None
+) -> gpd.GeoDataFrame:
+    stages.cells(job, GRID, rules, **{**files, **changed}, cells=target)
+    frame, _ = table.read(target, CELLS)
+    return frame
+
+
+def score(job: Job, folder: Path, cells: Path, rules: RulesSettings = RULES) -> tuple[Path, Path, Path]:
+    folder.mkdir(exist_ok=True)
+    found = folder / "scores.parquet", folder / "scorer.ubj", folder / "scorer.json"
+    stages.scores(job, GRID, rules, SCORER_SETTINGS, cells, *found)
+    return found
+
+
+def test_cells(tmp_path: Path, job: Job, files: dict[str, Path]) -> None:
+    frame = cells_of(job, files, tmp_path / "cells.parquet")
+    assert tuple(frame.columns[:29]) == REFERENCE_COLUMNS
+    places = Cells(AREA, 960.0, 89.3)
+    assert len(frame) == places.count
+    dark = places.ids[20:24, 20:25].ravel()
+    assert frame.loc[dark, ["avg_illumination_pct", "illumination_min_pct", "psr_fraction"]].isna().all().all()
+    assert (frame.loc[dark, ["label_cassa", "label_hls"]] == "unknown").all().all()
+    assert (frame.loc[dark, "valid_fraction"] == 0.0).all()
+    lit = frame.drop(index=dark)
+    assert lit["valid_fraction"].eq(1.0).all()
+    assert {"suitable", "unsuitable"} == set(lit["label_cassa"])
+    passes = (lit["slope_mean"] <= 5.0) & (lit["avg_illumination_pct"] >= 33.0) & (lit["earth_visibility_pct"] >= 50.0)
+    assert (passes == (lit["label_cassa"] == "suitable")).all()
+    assert (frame["buffered_slope_deg"] > frame["slope_mean"]).all()
+    slope = raster.read(files["slope"], SLOPE)["slope_deg"].astype(np.float64)
+    row, col = (int(index[5]) for index in np.nonzero(places.kept))
+    pixels = slope[12 * row : 12 * row + 12, 12 * col : 12 * col + 12]
+    assert frame["slope_std"][5] == pytest.approx(pixels.std(), rel=1e-6)
+
+
+def test_light_is_the_average_that_the_rules_name(tmp_path: Path, job: Job, files: dict[str, Path]) -> None:
+    any_part = cells_of(job, files, tmp_path / "any.parquet")["avg_illumination_pct"]
+    rules = RULES.model_copy(update={"illumination": "mean"})
+    mean_part = cells_of(job, files, tmp_path / "mean.parquet", rules)["avg_illumination_pct"]
+    np.testing.assert_allclose(mean_part, 0.9 * any_part, rtol=1e-5)
+
+
+def test_no_catalogue_leaves_craters_unknown(tmp_path: Path, job: Job, files: dict[str, Path]) -> None:
+    frame = cells_of(job, files, tmp_path / "cells.parquet", craters=None)
+    assert frame.filter(like="crater_").isna().all().all()
+    scores, _, record = score(job, tmp_path / "scores", tmp_path / "cells.parquet")
+    assert not [name for name in table.read(scores, SCORES)[0].columns if "crater" in name]
+    assert any("no crater is known" in note for note in records.read(record, SCORER_RECORD)[0].notes)
+
+
+def test_pixels_larger_than_the_buffer_are_said(
+    tmp_path: Path, job: Job, files: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    near = RULES.model_copy(update={"hls": RULES.hls.model_copy(update={"slope_buffer_m": 50.0})})
+    frame = cells_of(job, files, tmp_path / "cells.parquet", near)
+    assert "do not resolve the buffer of 50 m" in caplog.text
+    assert frame["buffered_slope_deg"].equals(frame["slope_mean"].rename("buffered_slope_deg"))
+
+
+def test_a_layer_on_another_grid_is_refused(tmp_path: Path, job: Job, files: dict[str, Path]) -> None:
+    other = Grid.centred(24_000.0, 240.0, 960.0)
+    path = tmp_path / "other.tif"
+    raster.write(path, SLOPE, other, {"slope_deg": np.ones(other.shape, np.float32)}, job.stamp(SLOPE))
+    with pytest.raises(ArtefactError, match="one run has one grid"):
+        cells_of(job, files, tmp_path / "cells.parquet", slope=path)
+
+
+def test_scores(tmp_path: Path, job: Job, files: dict[str, Path]) -> None:
+    frame = cells_of(job, files, tmp_path / "cells.parquet")
+    scores, model, record = score(job, tmp_path / "scores", tmp_path / "cells.parquet")
+    found, stamp = table.read(scores, SCORES)
+    assert stamp.seed == SCORER_SETTINGS.seed
+    unknown = frame["label_cassa"] == "unknown"
+    assert unknown.sum() == 20
+    assert (found["label"] == frame["label_cassa"]).all()
+    assert (found["rank"] == 0).equals(unknown.rename("rank"))
+    assert found["score"].isna().equals(unknown.rename("score"))
+    # The record's metrics and the model that is kept are those of these scores.
+    booster, card, _ = models.read_trees(model, SCORER)
+    assert [name.split(" ")[0] for name in card.inputs] == booster.feature_names
+    assert f"shap_{booster.feature_names[0]}" in found
+    assert records.read(record, SCORER_RECORD)[0].metric("cells_unranked") == 20.0
+
+
+def test_two_runs_leave_the_same_bytes(tmp_path: Path, job: Job, files: dict[str, Path]) -> None:
+    once, again = tmp_path / "once.parquet", tmp_path / "again.parquet"
+    cells_of(job, files, once)
+    cells_of(job, files, again)
+    assert once.read_bytes() == again.read_bytes()
+    first, second = score(job, tmp_path / "a", once), score(job, tmp_path / "b", once)
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_rule_that_no_cell_passes_is_refused_by_name(tmp_path: Path, job: Job, files: dict[str, Path]) -> None:
+    hard = RULES.model_copy(update={"cassa": RULES.cassa.model_copy(update={"max_slope_deg": 1e-6})})
+    cells_of(job, files, tmp_path / "cells.parquet", hard)
+    with pytest.raises(ArtefactError, match=r"cells\.parquet: no cell passes the rule 'cassa' .*site\.rules\.cassa"):
+        score(job, tmp_path / "scores", tmp_path / "cells.parquet", hard)
