@@ -67,7 +67,7 @@ class Checkout:
             text=True,
             check=False,
         )
-        assert done.returncode == 0 or not check, done.stdout
+        assert done.returncode == 0 or not check, done.stdout[-4000:]
         return done
 
     def planned(self, *arguments: str, changes: dict[str, object] | None = None) -> set[str]:
