@@ -11,6 +11,7 @@ model's bias add up to its score (Lundberg et al. 2020, doi 10.1038/s42256-019-0
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,6 @@ from numpy.typing import NDArray
 from lunarsite.artefact.contracts import REFERENCE_COLUMNS
 from lunarsite.settings import ScorerSettings
 from lunarsite.site.rules import Target, rule_inputs
-from lunarsite.site.tree_shap import MAX_DEPTH, forest_shap
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -30,7 +30,7 @@ CRATER_FEATURES = ("crater_count", "crater_coverage_pct", "crater_mean_diameter_
 FEATURES = REFERENCE_COLUMNS[5:]
 """The 24 features of the reference system: all of its columns but the cell's id and place."""
 _FAMILIES_OF_THE_RULES = ("slope_", "buffered_slope", "avg_illumination", "illumination_min", "psr_", "earth_")
-_CHUNK = 65_536
+_CHUNK = 16_384
 
 
 class ScorerError(ValueError):
@@ -111,22 +111,23 @@ def margins(booster: xgboost.Booster, features: pd.DataFrame) -> Floats:
     return np.asarray(booster.predict(xgboost.DMatrix(features, nthread=1), output_margin=True), dtype=np.float32)
 
 
-def shap_values(booster: xgboost.Booster, features: pd.DataFrame, max_depth: int) -> tuple[Floats, float]:
+def shap_values(booster: xgboost.Booster, features: pd.DataFrame, threads: int = 1) -> tuple[Floats, float]:
     """Return exact tree-SHAP values (cells, features) in log-odds and the model's bias.
 
     Args:
         booster: The trees.
         features: Features of the cells.
-        max_depth: Greatest depth of a tree; deep ones are left to XGBoost's own algorithm, which gives the same values.
+        threads: Blocks of cells that are explained side by side; the values do not depend on it.
     """
-    bias = float(booster.predict(xgboost.DMatrix(features.iloc[:1]), pred_contribs=True)[0, -1])
-    if max_depth <= MAX_DEPTH:
-        return forest_shap(booster, features.to_numpy(dtype=np.float32)), bias
-    parts = [
-        booster.predict(xgboost.DMatrix(features.iloc[start : start + _CHUNK]), pred_contribs=True)[:, :-1]
-        for start in range(0, len(features), _CHUNK)
-    ]
-    return np.concatenate(parts).astype(np.float32), bias
+    starts = range(0, len(features), _CHUNK)
+
+    def explained(start: int) -> Floats:
+        matrix = xgboost.DMatrix(features.iloc[start : start + _CHUNK], nthread=1)
+        return np.asarray(booster.predict(matrix, pred_contribs=True), dtype=np.float32)
+
+    with ThreadPoolExecutor(threads) as pool:
+        contributions = np.concatenate(list(pool.map(explained, starts)))
+    return contributions[:, :-1], float(contributions[0, -1])
 
 
 def probabilities(score: Floats) -> Floats:

@@ -58,7 +58,7 @@ def score_cells(
         rule: The target's rule, as the labels were made with.
         settings: The scorer's settings.
         notes: What the record must say beside its own notes.
-        threads: Trainings that run side by side.
+        threads: Trainings, and blocks of cells to explain, that run side by side.
         progress: Called with trainings done and in all.
 
     Raises:
@@ -75,7 +75,7 @@ def score_cells(
     booster = train(people.features, people.suitable, settings)
     step()
     score = margins(booster, people.features)
-    shap, bias = shap_values(booster, people.features, settings.max_depth)
+    shap, bias = shap_values(booster, people.features, threads)
     frame = _frame(cells, people, score, shap, settings)
     plain = rule_margin(cells[people.known], rule, settings.target)
     known_cells = cells[people.known]

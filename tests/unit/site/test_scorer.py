@@ -68,18 +68,9 @@ def test_score_probability_rank_and_shap_hang_together(cells: gpd.GeoDataFrame, 
     assert tied.any()
     assert (np.diff(frame["cell_id"])[tied] > 0).all()
     np.testing.assert_allclose(frame["probability"], 1 / (1 + np.exp(-frame["score"].astype(float))), rtol=1e-6)
-    shap, bias = shap_values(found.booster, people.features, small.max_depth)
+    shap, bias = shap_values(found.booster, people.features)
     np.testing.assert_allclose(shap.sum(axis=1) + bias, margins(found.booster, people.features), atol=1e-4)
     assert found.record.verdicts[0].holds
-
-
-def test_deep_trees_are_explained_by_xgboost(cells: gpd.GeoDataFrame, small: ScorerSettings) -> None:
-    people = population(cells, "cassa")
-    booster = train(people.features, people.suitable, small)
-    tables, bias = shap_values(booster, people.features, 4)
-    own, own_bias = shap_values(booster, people.features, 16)
-    assert bias == own_bias
-    np.testing.assert_allclose(tables, own, atol=2e-5)
 
 
 def test_the_same_cells_give_the_same_bytes(cells: gpd.GeoDataFrame, small: ScorerSettings) -> None:
