@@ -42,7 +42,7 @@ reference: $(VENV)/.dev  ## Run the pipeline on the reference data beside the ch
 	LUNARSITE_REFERENCE_RUN=results/reference $(BIN)/python -m pytest tests/reference
 
 config: $(VENV)/.run  ## Write config.yaml and config.schema.json from lunarsite/settings.py
-	$(BIN)/python -m lunarsite.settings
+	$(BIN)/python -m lunarsite.config
 
 clean:  ## Remove the virtual environment and caches (results stay)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build ./*.egg-info

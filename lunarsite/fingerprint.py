@@ -17,7 +17,7 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parent
 # A stage's settings reach Snakemake as values (params.settings); how they are parsed, how the command line is read and
 # how code is hashed changes no result.
-_PLUMBING = frozenset({"settings", "stage", "command", "fingerprint"})
+_PLUMBING = frozenset({"settings", "config", "stage", "command", "fingerprint"})
 
 Symbol = tuple[str, str | None]
 """A module's dotted name and one of its top-level names; None stands for the module whole."""

@@ -1,21 +1,34 @@
 """What we want: every knob of a run, its unit, its bounds and its only default.
 
 The tree is frozen and refuses unknown keys, so a typo fails before any work is done. `config.yaml` and
-`config.schema.json` are generated from it (`python -m lunarsite.settings`), and a test holds the three together.
+`config.schema.json` are generated from it (`lunarsite.config`), and a test holds the three together.
 A stage receives only the sections that it names in its signature. This module must not know files, stages or science.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
+
+
+def _named(path: Path) -> Path:
+    if path == Path():
+        raise ValueError("an empty path; name a file, or null for none")
+    return path
+
+
+FilePath = Annotated[Path, AfterValidator(_named)]
+EphemerisDay = Annotated[dt.date, Field(ge=dt.date(1972, 1, 1), le=dt.date(2049, 12, 31))]
+"""A day of the ephemeris: DE421's lunar orientation ends with 2049, and UTC has leap seconds since 1972."""
+_LAST_DAY = dt.date(2050, 1, 1)
 Kind = TypeVar("Kind", bound="Section")
 
 
@@ -74,13 +87,13 @@ class SyntheticSettings(Section):
 class LocalSettings(Section):
     """A user's own data. Paths are relative to the folder in which snakemake is started."""
 
-    dem: Path | None = None
+    dem: FilePath | None = None
     """Elevation model: one-band GeoTIFF in metres above the sphere of 1737.4 km, with a lunar CRS."""
-    far_dem: Path | None = None
+    far_dem: FilePath | None = None
     """Coarser elevation model around it, for horizons beyond the near field's border."""
-    elevation_error: Path | None = None
+    elevation_error: FilePath | None = None
     """One-sigma height error of the elevation model, metres; without it terrain.elevation_error_m is used."""
-    craters: Path | None = None
+    craters: FilePath | None = None
     """Crater catalogue, CSV with lon_deg, lat_deg, diameter_m and (optionally) depth_m."""
 
 
@@ -111,20 +124,30 @@ class TerrainSettings(Section):
 class SpanSettings(Section):
     """The time over which light and Earth view are averaged."""
 
-    start_utc: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = "2025-01-01"
+    start_utc: EphemerisDay = dt.date(2025, 1, 1)
     """First day (UTC), YYYY-MM-DD."""
     years: Annotated[float, Field(gt=0.0, le=60.0)] = 18.6
     """Length, Julian years; 18.6 is one cycle of the lunar nodes."""
     step_h: Annotated[float, Field(gt=0.0, le=24.0)] = 1.0
     """Time step, hours."""
 
+    @model_validator(mode="after")
+    def _inside(self) -> Self:
+        _within_ephemeris(self.start_utc, 365.25 * self.years, "years")
+        return self
+
+
+def _within_ephemeris(start: dt.date, days: float, key: str) -> None:
+    if start + dt.timedelta(days=days) > _LAST_DAY:
+        raise ValueError(f"start_utc {start} plus {key} reaches beyond the ephemeris, which ends with 2049")
+
 
 class PlacesSettings(Section):
     """Places whose light is told hour by hour, where a run names any."""
 
-    table: Path | None = None
+    table: FilePath | None = None
     """CSV of places: name, lon_deg, lat_deg."""
-    start_utc: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = "2028-01-01"
+    start_utc: EphemerisDay = dt.date(2028, 1, 1)
     """First day (UTC), YYYY-MM-DD."""
     days: Annotated[float, Field(gt=0.0, le=7_000.0)] = 59.0
     """Length, days; 59 are two lunar days."""
@@ -132,6 +155,11 @@ class PlacesSettings(Section):
     """Time step, hours."""
     height_m: Annotated[float, Field(ge=0.0, le=1_000.0)] = 2.0
     """Height of the observer above the ground, metres."""
+
+    @model_validator(mode="after")
+    def _inside(self) -> Self:
+        _within_ephemeris(self.start_utc, self.days, "days")
+        return self
 
 
 class DarknessSettings(Section):
@@ -159,6 +187,12 @@ class IlluminationSettings(Section):
     """Whether to average by calendar month as well (twelve bands)."""
     shards: Annotated[int, Field(ge=1, le=360)] = 2
     """Jobs among which the azimuths are dealt out."""
+
+    @model_validator(mode="after")
+    def _every_shard_works(self) -> Self:
+        if self.shards > self.azimuths:
+            raise ValueError(f"shards ({self.shards}) must not exceed azimuths ({self.azimuths})")
+        return self
 
 
 class RuleSettings(Section):
@@ -220,7 +254,7 @@ class SiteSettings(Section):
 class ArtemisSettings(Section):
     """Agreement with the Artemis III candidate regions."""
 
-    selected: tuple[Annotated[int, Field(ge=1)], ...] = (100, 500, 1000)
+    selected: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (100, 500, 1000)
     """Numbers of top cells that are compared with the regions."""
     draws: Annotated[int, Field(ge=100, le=1_000_000)] = 2_000
     """Draws of each null."""
@@ -232,7 +266,7 @@ class ArtemisSettings(Section):
 class IlluminationReferenceSettings(Section):
     """Agreement of light, Earth view and permanent shadow with published references, where a run has them."""
 
-    table: Path | None = None
+    table: FilePath | None = None
     """CSV of cell means: x_m, y_m, avg_illumination_pct, earth_visibility_pct (and others, which are left alone)."""
     table_cell_m: Positive = 4_960.0
     """Side of the table's cells, map metres."""
@@ -240,7 +274,7 @@ class IlluminationReferenceSettings(Section):
     """What the table's percentages must be multiplied by to be percent of time."""
     table_rim_m: Annotated[float, Field(ge=0.0)] = 0.0
     """Cells closer than this to the table's border are left out: they may be means over a part of the cell only."""
-    psr_polygons: Path | None = None
+    psr_polygons: FilePath | None = None
     """Vector file of permanently shadowed regions on the polar map."""
     psr_min_area_km2: Annotated[float, Field(ge=0.0)] = 5.0
     """Smallest region that the polygons hold, km2 in the map plane; ours are cut at the same size."""
@@ -357,42 +391,3 @@ def _keys_beside(kind: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
             break
         model = field.annotation
     return list(model.model_fields)
-
-
-def schema_text() -> str:
-    """Return the JSON schema of the settings, as `config.schema.json` holds it."""
-    return json.dumps(Settings.model_json_schema(), indent=2) + "\n"
-
-
-def default_config_text() -> str:
-    """Return the default settings as YAML with their meaning as comments, as `config.yaml` holds it."""
-    head = "# The default run, complete. Generated from lunarsite/settings.py (`make config`).\n"
-    return (
-        head
-        + "# Other runs override keys in an overlay: snakemake --configfile workflow/runs/<run>.yaml\n"
-        + "".join(_yaml_lines(Settings(), 0))
-    )
-
-
-def _yaml_lines(section: Section, depth: int) -> Iterator[str]:
-    pad = "  " * depth
-    for name, field in type(section).model_fields.items():
-        value = getattr(section, name)
-        if isinstance(value, Section):
-            doc = (type(value).__doc__ or "").strip().splitlines()[0]
-            yield f"{pad}{name}:  # {doc}\n"
-            yield from _yaml_lines(value, depth + 1)
-        else:
-            plain = json.dumps(section.model_dump(mode="json")[name])
-            comment = f"  # {field.description}" if field.description else ""
-            yield f"{pad}{name}: {plain}{comment}\n"
-
-
-def main() -> None:
-    """Write config.yaml and config.schema.json into the current folder."""
-    Path("config.yaml").write_text(default_config_text(), encoding="utf-8")
-    Path("config.schema.json").write_text(schema_text(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

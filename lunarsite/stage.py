@@ -183,6 +183,8 @@ class Job:
     """Set by a stage that draws random numbers, before it writes."""
     origin: Origin | None = None
     """Set by the source stages; every other stage inherits it from its inputs."""
+    git: tuple[str | None, bool | None] = field(default_factory=lambda: _git_state())  # noqa: PLW0108 - defined below
+    """Commit and dirty flag of the code, read when the job starts: files may change while it runs."""
     _last_report: float = 0.0
 
     @property
@@ -199,7 +201,7 @@ class Job:
         """Return the stamp of one output, given its contract."""
         from lunarsite.artefact.stamp import Stamp
 
-        commit, dirty = _git_state()
+        commit, dirty = self.git
         return Stamp(
             artefact=spec.name,
             stage=self.stage,

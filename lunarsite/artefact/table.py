@@ -149,14 +149,15 @@ def _check_frame(path: Path, spec: TableSpec, frame: pd.DataFrame) -> None:
     _check_columns(path, spec, list(frame.columns))
     if frame.empty and not spec.allow_empty:
         raise ArtefactError(f"{path}: '{spec.name}' has no rows")
+    for name, kind in frame.dtypes.items():
+        if kind.kind == "f" and np.isinf(frame[name].to_numpy()).any():
+            raise ArtefactError(f"{path}: '{name}' holds infinities")
     for column in spec.columns:
         values = frame[column.name]
         if not column.nullable and values.isna().any():
             raise ArtefactError(
                 f"{path}: '{column.name}' has {int(values.isna().sum())} missing values, none are allowed"
             )
-        if len(frame) and column.nullable and column.dtype.startswith("float") and np.isinf(values.to_numpy()).any():
-            raise ArtefactError(f"{path}: '{column.name}' holds infinities")
         _check_range(path, column, values)
     if spec.key is not None and frame[spec.key].duplicated().any():
         raise ArtefactError(f"{path}: key '{spec.key}' is not unique")

@@ -200,7 +200,7 @@ def places(
     gatherer = ProfileGatherer(lattice, model, *pixels_at(lattice, named["lon_deg"], named["lat_deg"]))
     sweep_plan(horizons, model, [gatherer], None, lambda n, of: job.progress(n, of, "direction"))
     seen = gatherer.result()
-    sky = ephemeris(places.start_utc, places.days / DAYS_PER_YEAR, places.step_h)
+    sky = ephemeris(places.start_utc.isoformat(), places.days / DAYS_PER_YEAR, places.step_h)
     names = named["name"].tolist()
     tables.write(profiles, PLACE_PROFILES, profile_frame(names, seen), job.stamp(PLACE_PROFILES))
     tables.write(series, PLACE_SERIES, series_frame(names, point_series(seen, sky)), job.stamp(PLACE_SERIES))
@@ -264,7 +264,7 @@ def _sky(illumination: IlluminationSettings) -> Ephemeris:
     from lunarsite.illumination.ephemeris import ephemeris
 
     span = illumination.span
-    return ephemeris(span.start_utc, span.years, span.step_h)
+    return ephemeris(span.start_utc.isoformat(), span.years, span.step_h)
 
 
 def _plan(illumination: IlluminationSettings, lattice: Grid) -> dict[str, Any]:

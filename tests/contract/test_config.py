@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 import yaml
 
-from lunarsite.settings import Settings, default_config_text, parse, schema_text
+from lunarsite.config import default_config_text, schema_text
+from lunarsite.settings import Settings, parse
 from tests.workflow.checkout import REPOSITORY, Checkout
 
 OVERLAYS = sorted((REPOSITORY / "workflow" / "runs").glob("*.yaml"))

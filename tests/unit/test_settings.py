@@ -34,6 +34,13 @@ from lunarsite.settings import (
         ({"source": {"kind": "local"}}, r"source: .*local\.dem"),
         ({"site": {"scorer": {"trees": 3.5}}}, r"site\.scorer\.trees: .*integer"),
         ({"run": "../escape"}, r"run: .*pattern"),
+        ({"illumination": {"span": {"start_utc": "2025-13-45"}}}, r"illumination\.span\.start_utc: .*date"),
+        ({"illumination": {"span": {"start_utc": "1700-01-01"}}}, r"illumination\.span\.start_utc: .*1972-01-01"),
+        ({"illumination": {"span": {"years": 30.0}}}, r"illumination\.span: .*beyond the ephemeris"),
+        ({"illumination": {"azimuths": 8, "shards": 9}}, r"illumination: .*must not exceed azimuths"),
+        ({"places": {"start_utc": "2049-12-31"}}, r"places: .*beyond the ephemeris"),
+        ({"validation": {"artemis": {"selected": []}}}, r"validation\.artemis\.selected: .*at least 1 item"),
+        ({"source": {"local": {"far_dem": ""}}}, r"source\.local\.far_dem: .*an empty path"),
         ({"illumination": {"azimuths": 0}}, r"illumination\.azimuths: .*greater than or equal to 8"),
     ],
 )
@@ -55,10 +62,8 @@ def test_frozen() -> None:
 
 
 def test_unquoted_yaml_date_is_a_date() -> None:
-    assert (
-        parse({"illumination": {"span": {"start_utc": dt.date(2030, 1, 2)}}}).illumination.span.start_utc
-        == "2030-01-02"
-    )
+    day = dt.date(2030, 1, 2)
+    assert parse({"illumination": {"span": {"start_utc": day}}}).illumination.span.start_utc == day
 
 
 def test_sections_are_found_by_class() -> None:

@@ -81,6 +81,7 @@ def test_extra_columns_by_prefix(tmp_path: Path) -> None:
         (lambda f: f.assign(slope_deg=[-1, 1, 2]), "least allowed is 0"),
         (lambda f: f.assign(slope_deg=[np.inf, 1, 2]), "infinities"),
         (lambda f: f.assign(label=["a", None, "b"]), "missing values"),
+        (lambda f: f.assign(shap_slope=[np.inf, 1, 2]), "infinities"),
         (lambda f: f.iloc[:0], "no rows"),
     ],
 )

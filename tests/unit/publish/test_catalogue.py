@@ -56,6 +56,6 @@ def test_footprints_are_boxes_in_range(x: float, y: float, rows: int, cols: int)
 
 
 def test_the_span_is_in_whole_seconds_utc() -> None:
-    start, end = interval(SpanSettings(start_utc="2025-01-01", years=1.0))
+    start, end = interval(SpanSettings(start_utc=dt.date(2025, 1, 1), years=1.0))
     assert start == dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
     assert end == dt.datetime(2026, 1, 1, 6, tzinfo=dt.UTC)
