@@ -110,7 +110,7 @@ def write_catalogue(
 
 def interval(span: SpanSettings) -> tuple[dt.datetime, dt.datetime]:
     """Return the first and last moment of the run's time span, whole seconds, UTC."""
-    start = dt.datetime.fromisoformat(span.start_utc).replace(tzinfo=dt.UTC)
+    start = dt.datetime.combine(span.start_utc, dt.time(), dt.UTC)
     return start, (start + span.years * _YEAR).replace(microsecond=0)
 
 
