@@ -55,5 +55,4 @@ rule all:
         rules.publish_catalogue.input,
         rules.publish_catalogue.output,
         [f"{RESULTS}/illumination/sun_mean{height}.tif" for height in HEIGHTS],
-        [f"{RESULTS}/illumination/night.parquet"] if SETTINGS.darkness.enabled else [],
-        [f"{RESULTS}/illumination/place_series.parquet"] if SETTINGS.places.table else [],
+        rules.publish_places.output if PLACES else [],

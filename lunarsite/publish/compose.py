@@ -43,8 +43,9 @@ def compose(
     scorer, _ = record.read(scorer_record, SCORER_RECORD)
     agreement, _ = record.read(artemis, ARTEMIS_RECORD)
     records = [scorer, agreement]
-    if illumination is not None:
-        records.append(record.read(illumination, ILLUMINATION_RECORD)[0])
+    light = None if illumination is None else record.read(illumination, ILLUMINATION_RECORD)[0]
+    if light is not None:
+        records.append(light)
     # The agreement's numbers all stand in its tables already.
     sections = [
         page.section(
@@ -69,6 +70,7 @@ def compose(
         "marks": {"holds": "holds", "does not hold": "fails", "unknown": "unknown"},
         "validations": sections,
         "scorer": sections[0],
+        "light": None if light is None else sections[-1],
         "artemis_title": agreement.title,
         "pictures": story.pictures(figures, score_table, rules),
         "best": page.top_cells(score_table, cell_table, features, publish.top_cells),

@@ -49,12 +49,16 @@ _TITLES: dict[str, tuple[str, str]] = {
     "earth_mean": ("illumination", "Mean visible fraction of the Earth"),
     "earth_any": ("illumination", "Share of time with any part of the Earth"),
     "psr": ("illumination", "Permanent shadow"),
+    "night": ("illumination", "Nights and days of the cells"),
+    "place_profiles": ("illumination", "Horizons of named places"),
+    "place_series": ("illumination", "Sun and Earth over named places"),
     "cells": ("site", "Cells and their features"),
     "scores": ("site", "Scores of the cells"),
     "scorer": ("site", "Scorer"),
     "scorer_record": ("site", "Record of the scorer"),
     "artemis": ("validate", "Agreement with the Artemis regions"),
     "illumination": ("validate", "Agreement of light and shadow with references"),
+    "illumination_cells": ("validate", "Cells compared with published light"),
     "report": ("publish", "Report"),
 }
 

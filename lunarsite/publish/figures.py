@@ -81,20 +81,25 @@ LAYERS: dict[str, Layer] = {
 }
 
 
-def source_line(stamp: Stamp, pixel_m: float) -> str:
-    """Return the words that say where a map's terrain comes from, for the caption line."""
+def terrain_line(stamp: Stamp, pixel_m: float) -> str:
+    """Return the words that say where the terrain comes from."""
     terrain = {
         "synthetic": f"synthetic terrain, seed {stamp.seed}" if stamp.seed is not None else "synthetic terrain",
         "local": "elevation model given by the user",
         "published": "published elevation model",
     }[stamp.origin]
-    return f"{terrain[0].upper()}{terrain[1:]}, {pixel_m:g} m pixels. Polar stereographic, sphere of 1737.4 km."
+    return f"{terrain[0].upper()}{terrain[1:]}, {pixel_m:g} m pixels."
+
+
+def source_line(stamp: Stamp, pixel_m: float) -> str:
+    """Return the words that say where a map's terrain comes from and how it is drawn, for the caption line."""
+    return f"{terrain_line(stamp, pixel_m)} Polar stereographic, sphere of 1737.4 km."
 
 
 def draw_layer(layer: Layer, shown: Picture, dem: Picture, places: Places) -> Figure:
     """Return the map of one raster, for one column."""
     with styled():
-        figure, axes, bar = _column_map(shown.view)
+        figure, axes, bar = column_map(shown.view)
         values = shown.data * layer.scale
         finite = values[np.isfinite(values)]
         low = layer.low if layer.low is not None else float(np.quantile(finite, 0.002))
@@ -103,7 +108,7 @@ def draw_layer(layer: Layer, shown: Picture, dem: Picture, places: Places) -> Fi
         rgb = colours(norm(np.nan_to_num(values, nan=low)))[..., :3]
         if layer.shaded:
             rgb = _lit(rgb, _shade(dem, values.shape))
-        rgb[~np.isfinite(values)] = _unknown(values.shape)[~np.isfinite(values)]
+        rgb[~np.isfinite(values)] = unknown_ground(values.shape)[~np.isfinite(values)]
         axes.imshow(rgb, extent=shown.view.extent, interpolation="nearest", zorder=0.5)
         frame(axes, shown.view)
         labels = Labels(axes, shown.view)
@@ -121,20 +126,20 @@ def draw_layer(layer: Layer, shown: Picture, dem: Picture, places: Places) -> Fi
         if finite.size < values.size:
             handles = [Patch(fc=UNKNOWN, hatch="////", ec="white", label="no data")]
             axes.legend(handles=handles, loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")
-        _finish(figure, layer.title, shown.stamp, dem)
+        finish(figure, layer.title, shown.stamp, dem.stamp, dem.grid.pixel_m)
         return figure
 
 
 def draw_shadow(psr: Picture, dem: Picture, places: Places) -> Figure:
     """Return the map of permanent shadow over shaded relief, for one column."""
     with styled():
-        figure, axes, bar = _column_map(psr.view)
+        figure, axes, bar = column_map(psr.view)
         bar.set_axis_off()
         rgb = _relief(_shade(dem, psr.data.shape))
         shadowed = psr.data == 1
         rgb[shadowed] = _lit(np.broadcast_to(to_rgb(BLUE), (*psr.data.shape, 3)).copy(), rgb[..., 0])[shadowed]
         missing = ~np.isfinite(psr.data)
-        rgb[missing] = _unknown(missing.shape)[missing]
+        rgb[missing] = unknown_ground(missing.shape)[missing]
         axes.imshow(rgb, extent=psr.view.extent, interpolation="nearest", zorder=0.5)
         frame(axes, psr.view)
         draw_features(axes, psr.view, places.features, Labels(axes, psr.view), 9)
@@ -145,7 +150,7 @@ def draw_shadow(psr: Picture, dem: Picture, places: Places) -> Figure:
         if missing.any():
             handles.append(Patch(fc=UNKNOWN, hatch="////", ec="white", label="unknown"))
         bar.legend(handles=handles, loc="upper left", bbox_to_anchor=(-0.05, 1.0), borderaxespad=0.0, labelspacing=0.3)
-        _finish(figure, "Permanent shadow", psr.stamp, dem)
+        finish(figure, "Permanent shadow", psr.stamp, dem.stamp, dem.grid.pixel_m)
         return figure
 
 
@@ -195,7 +200,7 @@ def draw_scores(
         colours, norm = _class_colours()
         good = (share > 0) & (share <= CLASS_LIMITS_PCT[-1])
         rgb[good] = _lit(colours(norm(np.where(good, share, 1.0)))[..., :3], rgb[..., 0], 0.55)[good]
-        rgb[np.isnan(share)] = _unknown(share.shape)[np.isnan(share)]
+        rgb[np.isnan(share)] = unknown_ground(share.shape)[np.isnan(share)]
         axes.imshow(rgb, extent=dem.view.extent, interpolation="nearest", zorder=0.5)
         frame(axes, view)
         labels = Labels(axes, view)
@@ -213,7 +218,7 @@ def draw_scores(
         figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.56, 1.15 / total), borderaxespad=0.0)
         line = "Cells of 960 m." if cells.cell_m == 960.0 else f"Cells of {cells.cell_m:g} m."
         sources = [f"{line} Names: IAU Gazetteer and literature. Regions: USGS, doi 10.5066/P1MEQ6UK."]
-        _finish(figure, title, stamp, dem, sources)
+        finish(figure, title, stamp, dem.stamp, dem.grid.pixel_m, sources)
         return figure
 
 
@@ -232,18 +237,35 @@ def close_up_view(scores: pd.DataFrame, grid_view: View, best: int, width_m: flo
     return View(middle_x - half, middle_x + half, middle_y - half, middle_y + half, grid_view.pole)
 
 
-def _column_map(view: View) -> tuple[Figure, Axes, Axes]:
+def column_map(view: View, sources: int = 2) -> tuple[Figure, Axes, Axes]:
+    """Return an empty figure for one column, the map's axes in it and those of the colour bar.
+
+    Args:
+        view: What the map shows.
+        sources: Lines of sources for which there is room at the foot.
+    """
     width = COLUMN_IN - 0.46
     height = width * view.height_m / view.width_m
-    total = height + 1.5
+    foot = 0.13 * (sources - 2)
+    total = height + 1.5 + foot
     figure = new_figure(COLUMN_IN, total)
-    axes = figure.add_axes((0.23 / COLUMN_IN, 1.02 / total, width / COLUMN_IN, height / total))
-    bar = figure.add_axes((0.35 / COLUMN_IN, 0.74 / total, 1.0 - 0.7 / COLUMN_IN, 0.1 / total))
+    axes = figure.add_axes((0.23 / COLUMN_IN, (1.02 + foot) / total, width / COLUMN_IN, height / total))
+    bar = figure.add_axes((0.35 / COLUMN_IN, (0.74 + foot) / total, 1.0 - 0.7 / COLUMN_IN, 0.1 / total))
     return figure, axes, bar
 
 
-def _finish(figure: Figure, title: str, stamp: Stamp, dem: Picture, sources: Sequence[str] = ()) -> None:
-    line = source_line(dem.stamp, dem.grid.pixel_m)
+def finish(figure: Figure, title: str, stamp: Stamp, dem: Stamp, pixel_m: float, sources: Sequence[str] = ()) -> None:
+    """Write a map's title and sources.
+
+    Args:
+        figure: The map's figure.
+        title: Its title.
+        stamp: Stamp of what it shows.
+        dem: Stamp of the terrain behind it.
+        pixel_m: The terrain's pixel size, metres.
+        sources: Further lines for the foot.
+    """
+    line = source_line(dem, pixel_m)
     if figure.get_figwidth() < WIDE_IN:
         line = line.replace(" Polar", "\nPolar")
     caption(figure, "\n".join([line, *sources]))
@@ -268,7 +290,7 @@ def _lit(rgb: RGB, light: NDArray[np.float64], depth: float = 0.6) -> RGB:
     return np.asarray(np.clip(rgb * (1.0 - depth + depth * light[..., None]) * 1.06, 0.0, 1.0))
 
 
-def _unknown(shape: tuple[int, ...]) -> RGB:
+def unknown_ground(shape: tuple[int, ...]) -> RGB:
     """Return the hatching of unknown ground: grey with light stripes."""
     row, col = np.ogrid[: shape[0], : shape[1]]
     stripes = ((row + col) // 4) % 4 == 0

@@ -27,6 +27,8 @@ from lunarsite.validate.regions import Region
 
 _FURNITURE = 4.0
 """Drawing order from which on nothing may be written over."""
+_LABEL_PT = 16.0
+"""Half the width of a circle's label, points."""
 _NICE = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 
 
@@ -70,11 +72,12 @@ def _latitudes(axes: Axes, view: View) -> None:
     near, far = _colatitudes_deg(view)
     step = next((step for step in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0) if (far - near) / step <= 7.5), 10.0)
     sign = -1.0 if view.pole == "south" else 1.0
+    margin = max(0.09, _LABEL_PT * _point_m(axes, view) / view.width_m)
     for index in range(max(1, math.ceil(near / step)), math.floor(far / step) + 1):
         colatitude_deg = index * step
         rho = 2.0 * MOON_RADIUS_M * math.tan(0.5 * math.radians(colatitude_deg))
         axes.add_patch(Circle((0.0, 0.0), rho, fill=False, lw=0.45, ec=BLACK, alpha=0.55, ls=(0, (4, 2))))
-        place = _label_place(view, rho)
+        place = _label_place(view, rho, margin)
         if place is not None:
             text = f"{90.0 - colatitude_deg:.{0 if step >= 1 else 1}f}° {'N' if sign > 0 else 'S'}"
             axes.text(*place, text, fontsize=SMALL_PT, ha="center", va="center", color=INK, path_effects=halo())
@@ -89,13 +92,15 @@ def _colatitudes_deg(view: View) -> tuple[float, float]:
     return near, far
 
 
-def _label_place(view: View, rho_m: float) -> tuple[float, float] | None:
+def _label_place(view: View, rho_m: float, margin: float) -> tuple[float, float] | None:
     """Return where a circle of latitude is labelled: inside the view, left of the pole, clear of the scale bar."""
     angles = np.radians(np.arange(0.0, 360.0, 1.0))
     places = np.column_stack([rho_m * np.cos(angles), rho_m * np.sin(angles)])
-    bar = view.x_min_m + 0.33 * view.width_m, view.y_min_m + 0.15 * view.height_m
+    bar = view.x_min_m + (0.24 + margin) * view.width_m, view.y_min_m + 0.15 * view.height_m
     inside = [
-        i for i, (x, y) in enumerate(places) if view.holds(float(x), float(y), 0.09) and not (x < bar[0] and y < bar[1])
+        i
+        for i, (x, y) in enumerate(places)
+        if view.holds(float(x), float(y), margin) and not (x < bar[0] and y < bar[1])
     ]
     if not inside:
         return None
@@ -116,7 +121,9 @@ def _meridians(axes: Axes, view: View) -> None:
         start, stop = max(ends[0], 0.02 * view.width_m if holds_pole else 0.0), ends[1]
         line = np.outer([start, stop], direction)
         axes.plot(line[:, 0], line[:, 1], lw=0.45, color=BLACK, alpha=0.55, ls=(0, (4, 2)), zorder=1.5)
-        _edge_label(axes, view, line[1], _longitude(float(lon_deg)))
+        # Where the pole lies at the view's border the rays across it are stubs, whose labels would lie on one another.
+        if stop - start >= 0.06 * max(view.width_m, view.height_m):
+            _edge_label(axes, view, line[1], _longitude(float(lon_deg)))
 
 
 def _meridian_step(view: View) -> float:
@@ -170,11 +177,16 @@ def _edge_label(axes: Axes, view: View, place: Any, text: str) -> None:
     )
 
 
+def _point_m(axes: Axes, view: View) -> float:
+    """Return how many map metres a typographic point spans."""
+    figure: Any = axes.get_figure(root=True)
+    return float(view.width_m / (72.0 * axes.get_position().width * figure.get_figwidth()))
+
+
 def _scale_bar(axes: Axes, view: View) -> None:
     length_km = max((nice for nice in _NICE if 1000.0 * nice <= 0.24 * view.width_m), default=_NICE[0])
     length = 1000.0 * length_km
-    figure: Any = axes.get_figure(root=True)
-    point = view.width_m / (72.0 * axes.get_position().width * figure.get_figwidth())
+    point = _point_m(axes, view)
     left, low, thick = view.x_min_m + 8.0 * point, view.y_min_m + 7.0 * point, 3.0 * point
     back = (left - 4.0 * point, low - 4.0 * point), length + 8.0 * point, thick + 16.0 * point
     axes.add_patch(Rectangle(*back, fc="white", ec="none", alpha=0.8, zorder=_FURNITURE))

@@ -14,7 +14,11 @@ from lunarsite.artefact.contracts import (
     EARTH_MEAN,
     ELEVATION_ERROR,
     FAR_DEM,
+    ILLUMINATION_CELLS,
     ILLUMINATION_RECORD,
+    NIGHT,
+    PLACE_PROFILES,
+    PLACE_SERIES,
     PSR,
     ROUGHNESS,
     SCORER,
@@ -24,10 +28,20 @@ from lunarsite.artefact.contracts import (
     SUN_ANY,
     SUN_MEAN,
 )
-from lunarsite.settings import GridSettings, PublishSettings, RulesSettings, ScorerSettings, SpanSettings
+from lunarsite.settings import (
+    DarknessSettings,
+    GridSettings,
+    IlluminationReferenceSettings,
+    PlacesSettings,
+    PublishSettings,
+    RulesSettings,
+    ScorerSettings,
+    SpanSettings,
+)
 from lunarsite.stage import Input, Job, Output, stage
 
 Plain = Annotated[Path, Input(None)]
+MaybePlain = Annotated[Path | None, Input(None)]
 Figure = Annotated[Path, Output(None)]
 
 
@@ -94,6 +108,82 @@ def figures(
 
 
 @stage
+def light(
+    job: Job,
+    publish: PublishSettings,
+    grid: GridSettings,
+    reference: IlluminationReferenceSettings,
+    dem: Annotated[Path, Input(DEM)],
+    cells: Annotated[Path, Input(ILLUMINATION_CELLS)],
+    illumination: Annotated[Path, Input(ILLUMINATION_RECORD)],
+    light_differences_png: Figure,
+    light_differences_pdf: Figure,
+    light_scatter_png: Figure,
+    light_scatter_pdf: Figure,
+) -> None:
+    """Draw light and Earth view against a published reference: maps of differences, and cell by cell."""
+    from lunarsite.publish.light import Comparison, draw_differences, draw_scatter
+    from lunarsite.publish.style import PRINT_DPI, save
+
+    comparison = Comparison.read(cells, illumination, dem, reference)
+    job.log.info("draws %d compared cells", len(comparison.cells))
+    differences, scatter = draw_differences(comparison, grid.pole), draw_scatter(comparison)
+    save(differences, light_differences_png, publish.figure_dpi)
+    save(differences, light_differences_pdf, PRINT_DPI)
+    save(scatter, light_scatter_png, publish.figure_dpi)
+    save(scatter, light_scatter_pdf, PRINT_DPI)
+
+
+@stage
+def nights(
+    job: Job,
+    publish: PublishSettings,
+    grid: GridSettings,
+    span: SpanSettings,
+    darkness: DarknessSettings,
+    dem: Annotated[Path, Input(DEM)],
+    night: Annotated[Path, Input(NIGHT)],
+    named_features: Plain,
+    night_png: Figure,
+    night_pdf: Figure,
+    sun_and_earth_png: Figure,
+    sun_and_earth_pdf: Figure,
+) -> None:
+    """Draw the longest night of each cell, and its hours per year with Sun and Earth in view."""
+    from lunarsite.publish.light import Nights
+    from lunarsite.publish.style import PRINT_DPI, save
+
+    found = Nights.read(grid, span, darkness, night, dem, named_features)
+    job.log.info("draws %d cells", len(found.values))
+    longest, together = found.draw_longest(), found.draw_together()
+    save(longest, night_png, publish.figure_dpi)
+    save(longest, night_pdf, PRINT_DPI)
+    save(together, sun_and_earth_png, publish.figure_dpi)
+    save(together, sun_and_earth_pdf, PRINT_DPI)
+
+
+@stage
+def places(
+    job: Job,
+    publish: PublishSettings,
+    places: PlacesSettings,
+    dem: Annotated[Path, Input(DEM)],
+    profiles: Annotated[Path, Input(PLACE_PROFILES)],
+    series: Annotated[Path, Input(PLACE_SERIES)],
+    places_png: Figure,
+    places_pdf: Figure,
+) -> None:
+    """Draw the sky over the named places: one page each in the PDF, the first ones together in the PNG."""
+    from lunarsite.publish.places import NamedPlaces
+    from lunarsite.publish.style import PRINT_DPI, save, save_pages
+
+    named = NamedPlaces.read(profiles, series, dem, places)
+    job.log.info("draws %d places", len(named.places))
+    save(named.sheet(), places_png, publish.figure_dpi)
+    save_pages(named.pages(), places_pdf, PRINT_DPI)
+
+
+@stage
 def report(
     job: Job,
     publish: PublishSettings,
@@ -124,6 +214,10 @@ def report(
     psr_png: Plain,
     shap_png: Plain,
     artemis_png: Plain,
+    night_png: MaybePlain,
+    sun_and_earth_png: MaybePlain,
+    light_differences_png: MaybePlain,
+    light_scatter_png: MaybePlain,
     report: Annotated[Path, Output(None)],
 ) -> None:
     """Write the run's report: one HTML file without external parts."""
@@ -140,9 +234,14 @@ def report(
         "psr": psr_png,
         "shap": shap_png,
         "artemis": artemis_png,
+        "night": night_png,
+        "sun_and_earth": sun_and_earth_png,
+        "light_differences": light_differences_png,
+        "light_scatter": light_scatter_png,
     }
+    drawn = {name: path for name, path in figures.items() if path is not None}
     settings = publish, grid, rules, scorer.target
-    context = compose(job, settings, cells, scores, scorer_record, artemis, illumination, named_features, figures)
+    context = compose(job, settings, cells, scores, scorer_record, artemis, illumination, named_features, drawn)
     render(report, context)
     job.log.info("%s", context["tally"])
 
@@ -170,6 +269,10 @@ def catalogue(
     scorer_record: Annotated[Path, Input(SCORER_RECORD)],
     artemis: Annotated[Path, Input(ARTEMIS_RECORD)],
     illumination: Annotated[Path | None, Input(ILLUMINATION_RECORD)],
+    illumination_cells: Annotated[Path | None, Input(ILLUMINATION_CELLS)],
+    night: Annotated[Path | None, Input(NIGHT)],
+    place_profiles: Annotated[Path | None, Input(PLACE_PROFILES)],
+    place_series: Annotated[Path | None, Input(PLACE_SERIES)],
     report: Plain,
     catalogue: Annotated[Path, Output(None)],
     entries: Annotated[Path, Output(None)],
@@ -196,6 +299,10 @@ def catalogue(
         "scorer_record": scorer_record,
         "artemis": artemis,
         "illumination": illumination,
+        "illumination_cells": illumination_cells,
+        "night": night,
+        "place_profiles": place_profiles,
+        "place_series": place_series,
     }
     listed = list_entries(job, {name: path for name, path in files.items() if path is not None}, report)
     write_catalogue(catalogue, entries, publish.title, listed, grid, span)

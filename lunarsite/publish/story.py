@@ -46,6 +46,7 @@ SOURCES = (
     "Names of craters: IAU Gazetteer of Planetary Nomenclature; other places: see the features' table.",
     "Slope: Horn 1981 (Proc. IEEE 69, 14). SHAP: Lundberg and Lee 2017 (NeurIPS 30).",
     "p-values: Davison and Hinkley 1997 (Bootstrap Methods and their Application, p. 141).",
+    "Differences: PuOr of ColorBrewer, Harrower and Brewer 2003 (Cartogr. J. 40, 27).",
     "Colours: Okabe and Ito 2008; cividis, Nuñez et al. 2018 (PLoS ONE 13, e0199239).",
 )
 LIMITS = (
@@ -53,6 +54,29 @@ LIMITS = (
     "Nothing here knows dust, temperature, communication by relay, propellant, or the way to and from a site.",
     "A good rank says that a cell passes simple rules well; it is not a recommendation to land.",
 )
+_LIGHT = {
+    "night": (
+        "Map of the longest night of each cell; short on ridges and rims, long where ground lies low.",
+        "Longest unbroken time without any part of the Sun, at the best-lit pixel of each cell. Cells that are hardly"
+        " ever lit are left out, in grey: their nights last for seasons.",
+    ),
+    "sun_and_earth": (
+        "Map of the hours per year with Sun and Earth in view together; most towards the near side, at the top.",
+        "Hours per year in which both any part of the Sun and any part of the Earth are in view, at the same pixels.",
+    ),
+    "light_differences": (
+        "Four maps of our averages minus the published ones, for Sun and Earth in two definitions each, in one"
+        " diverging colour scale about zero.",
+        "Ours minus published, cell by cell of the reference. 'Mean disc' is the mean visible fraction of the disc,"
+        " 'any part' the share of time with any part of it in view.",
+    ),
+    "light_scatter": (
+        "Four charts of our averages against the published ones, for Sun and Earth in two definitions each, with the"
+        " line on which both are equal.",
+        "Ours against published, one dot for each cell of the reference. The numbers are the record's.",
+    ),
+}
+"""Alternative texts and captions of the figures that only some runs have."""
 _ORIGINS = {
     "synthetic": "elevation from the seeded synthetic south pole of this project",
     "local": "elevation from files given by the user",
@@ -166,5 +190,6 @@ def pictures(paths: Mapping[str, Path], scores: pd.DataFrame, rules: RulesSettin
             "Agreement with the Artemis regions beside chance. A diamond right of the blue bar beats 97.5 %"
             " of turns about the pole.",
         ),
+        **_LIGHT,
     }
-    return {name: embed(name, paths[name], *words[name]) for name in words}
+    return {name: embed(name, paths[name], *words[name]) for name in words if name in paths}

@@ -7,11 +7,13 @@ time and no version, so the same figure gives the same bytes.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
@@ -80,7 +82,8 @@ def header(figure: Figure, title: str, *, synthetic: bool) -> None:
     """Write a figure's title, and beside it that the figure shows the synthetic Moon where it does."""
     width, height = figure.get_size_inches()
     top = 1.0 - 0.14 / height
-    figure.text(0.05 / width, top, title, ha="left", va="center", fontsize=BODY_PT + 1.5, fontweight="bold", color=INK)
+    style: dict[str, Any] = {"fontsize": BODY_PT + 1.5, "fontweight": "bold", "color": INK}
+    figure.text(0.05 / width, top, title, ha="left", va="center", parse_math=False, **style)
     if synthetic:
         figure.text(
             1.0 - 0.07 / width,
@@ -99,7 +102,15 @@ def caption(figure: Figure, text: str) -> None:
     """Write the line of sources at the foot of a figure."""
     width, height = figure.get_size_inches()
     place = 0.05 / width, 0.05 / height
-    figure.text(*place, text, ha="left", va="bottom", fontsize=SMALL_PT, color=FAINT, linespacing=1.25)
+    style: dict[str, Any] = {"fontsize": SMALL_PT, "color": FAINT, "linespacing": 1.25}
+    # Names of files and places may hold a '$', which would begin a formula.
+    figure.text(*place, text, ha="left", va="bottom", parse_math=False, **style)
+
+
+_METADATA: Final[dict[str, dict[str, Any]]] = {
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 
 
 def save(figure: Figure, path: Path, dpi: int) -> None:
@@ -108,13 +119,21 @@ def save(figure: Figure, path: Path, dpi: int) -> None:
     Raises:
         ArtefactError: The suffix is neither .png nor .pdf.
     """
-    metadata: dict[str, dict[str, Any]] = {
-        ".png": {"Software": None},
-        ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    }
-    if path.suffix not in metadata:
+    if path.suffix not in _METADATA:
         raise ArtefactError(f"{path}: figures are saved as .png or .pdf")
+    _quiet()
+    with styled(), replacing(path) as partial:
+        figure.savefig(partial, dpi=dpi, metadata=_METADATA[path.suffix])
+
+
+def save_pages(figures: Iterable[Figure], path: Path, dpi: int) -> None:
+    """Save figures as the pages of one PDF in one step, without times or versions; each is drawn as its turn comes."""
+    _quiet()
+    with styled(), replacing(path) as partial, PdfPages(partial, metadata=_METADATA[".pdf"]) as pages:
+        for figure in figures:
+            pages.savefig(figure, dpi=dpi)
+
+
+def _quiet() -> None:
     # fontTools reports every glyph that a PDF embeds, hundreds of lines, to whoever listens at level INFO.
     logging.getLogger("fontTools").setLevel(logging.WARNING)
-    with styled(), replacing(path) as partial:
-        figure.savefig(partial, dpi=dpi, metadata=metadata[path.suffix])

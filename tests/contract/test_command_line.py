@@ -55,7 +55,8 @@ def test_every_command_of_the_workflow_parses(tiny: Checkout) -> None:
     calls = commands(tiny.snakemake("--dry-run", "--forceall").stdout)
     stages = discover()
     # The next test has those that need a user's files.
-    assert {call[0] for call in calls} == set(stages) - {"source-local", "illumination-places"}
+    others = {"source-local", "illumination-places", "publish-light", "publish-places"}
+    assert {call[0] for call in calls} == set(stages) - others
     for name, *arguments in calls:
         parse_call(stages[name], arguments)
         with pytest.raises(StageError, match="missing"):
@@ -75,7 +76,10 @@ def test_commands_of_a_local_run_parse(tiny: Checkout, tmp_path: Path, optional:
     places = tmp_path / "my places.csv"
     places.touch()
     changes: dict[str, object] = {"run": "local", "source": {"kind": "local", "local": local}}
-    changes |= {"places": {"table": str(places)}} if optional else {}
+    if optional:
+        reference = tmp_path / "my reference.csv"
+        reference.touch()
+        changes |= {"places": {"table": str(places)}, "validation": {"illumination": {"table": str(reference)}}}
     calls = {
         call[0]: parse_call(discover()[call[0]], call[1:])[0]
         for call in commands(tiny.snakemake("--dry-run", changes=changes).stdout)
@@ -87,5 +91,9 @@ def test_commands_of_a_local_run_parse(tiny: Checkout, tmp_path: Path, optional:
         assert (source[name] is not None) is optional
     assert (calls["illumination-sweep"]["far_dem"] is not None) is optional
     assert (calls["site-cells"]["craters"] is not None) is optional
-    assert ("illumination-places" in calls) is optional
+    assert all((name in calls) is optional for name in ("illumination-places", "publish-places", "publish-light"))
+    for name in ("light_differences_png", "light_scatter_png"):
+        assert (calls["publish-report"][name] is not None) is optional
+    for name in ("place_profiles", "place_series"):
+        assert (calls["publish-catalogue"][name] is not None) is optional
     assert not optional or calls["illumination-places"]["table"] == places

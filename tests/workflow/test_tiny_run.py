@@ -23,7 +23,7 @@ PUBLISHED = {"publish_figures", "publish_report", "publish_catalogue"}
 AFTER_SCORES = {"validate_artemis", *PUBLISHED}
 AFTER_CELLS = {"site_scores", *AFTER_SCORES}
 AFTER_LIGHT = {
-    *("illumination_profiles", "illumination_darkness", "validate_illumination"),
+    *("illumination_profiles", "illumination_darkness", "validate_illumination", "publish_nights"),
     *("site_cells", *AFTER_CELLS),
 }
 
@@ -71,6 +71,7 @@ def test_run_leaves_what_it_promises(tiny: Checkout) -> None:
         "validate/artemis.json",
         "validate/illumination.json",
         "publish/figures/score_map.pdf",
+        "publish/figures/night.png",
         "publish/report.html",
         "publish/catalog.json",
     ):
@@ -111,7 +112,7 @@ def test_partials_are_not_missed(tiny: Checkout) -> None:
             {"terrain_roughness", "terrain_elevation_error", "site_cells", *AFTER_CELLS},
         ),
         ({"validation": {"artemis": {"draws": 201}}}, AFTER_SCORES),
-        ({"publish": {"title": "Another title"}}, PUBLISHED),
+        ({"publish": {"title": "Another title"}}, {"publish_nights", *PUBLISHED}),
         (
             {"illumination": {"azimuths": 17}},
             {"illumination_sweep", "illumination_gather", *AFTER_LIGHT},

@@ -11,6 +11,10 @@ FIGURES = [
     "shap",
     "artemis",
 ]
+# What only some runs have: a published reference of light, nights, named places.
+LIGHT = ["light_differences", "light_scatter"] if SETTINGS.validation.illumination.table else []
+NIGHTS = ["night", "sun_and_earth"] if SETTINGS.darkness.enabled else []
+PLACES = ["place_profiles", "place_series"] if SETTINGS.places.table else []
 FIGURE = f"{RESULTS}/publish/figures"
 
 
@@ -50,9 +54,99 @@ rule publish_figures:
         " --settings {params.settings:q} --run {params.run} --log {log}"
 
 
+if LIGHT:
+
+    rule publish_light:
+        input:
+            dem=f"{RESULTS}/terrain/dem.tif",
+            cells=f"{RESULTS}/validate/illumination_cells.parquet",
+            illumination=f"{RESULTS}/validate/illumination.json",
+        output:
+            **{f"{name}_png": f"{FIGURE}/{name}.png" for name in LIGHT},
+            **{f"{name}_pdf": f"{FIGURE}/{name}.pdf" for name in LIGHT},
+        log:
+            f"{RESULTS}/log/publish-light.log",
+        benchmark:
+            f"{RESULTS}/benchmark/publish-light.tsv"
+        conda:
+            "../../envs/publish.yaml"
+        resources:
+            mem_mb=1000,
+            runtime=20,
+        params:
+            run=RUN,
+            settings=settings_of("publish-light"),
+            code=code_of("publish-light"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite publish-light --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+if NIGHTS:
+
+    rule publish_nights:
+        input:
+            dem=f"{RESULTS}/terrain/dem.tif",
+            night=f"{RESULTS}/illumination/night.parquet",
+            named_features=f"{RESOURCES}/named_features.csv",
+        output:
+            **{f"{name}_png": f"{FIGURE}/{name}.png" for name in NIGHTS},
+            **{f"{name}_pdf": f"{FIGURE}/{name}.pdf" for name in NIGHTS},
+        log:
+            f"{RESULTS}/log/publish-nights.log",
+        benchmark:
+            f"{RESULTS}/benchmark/publish-nights.tsv"
+        conda:
+            "../../envs/publish.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=20,
+        params:
+            run=RUN,
+            settings=settings_of("publish-nights"),
+            code=code_of("publish-nights"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite publish-nights --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+if PLACES:
+
+    rule publish_places:
+        input:
+            dem=f"{RESULTS}/terrain/dem.tif",
+            profiles=f"{RESULTS}/illumination/place_profiles.parquet",
+            series=f"{RESULTS}/illumination/place_series.parquet",
+        output:
+            places_png=f"{FIGURE}/places.png",
+            places_pdf=f"{FIGURE}/places.pdf",
+        log:
+            f"{RESULTS}/log/publish-places.log",
+        benchmark:
+            f"{RESULTS}/benchmark/publish-places.tsv"
+        conda:
+            "../../envs/publish.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=20,
+        params:
+            run=RUN,
+            settings=settings_of("publish-places"),
+            code=code_of("publish-places"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite publish-places --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
 rule publish_report:
     input:
-        **{f"{name}_png": f"{FIGURE}/{name}.png" for name in FIGURES},
+        **{f"{name}_png": f"{FIGURE}/{name}.png" for name in FIGURES + LIGHT + NIGHTS},
         dem=f"{RESULTS}/terrain/dem.tif",
         slope=f"{RESULTS}/terrain/slope.tif",
         roughness=f"{RESULTS}/terrain/roughness.tif",
@@ -92,6 +186,7 @@ rule publish_report:
 
 rule publish_catalogue:
     input:
+        **{name: f"{RESULTS}/illumination/{name}.parquet" for name in PLACES},
         dem=f"{RESULTS}/terrain/dem.tif",
         far_dem=FAR_DEM,
         elevation_error=ELEVATION_ERROR,
@@ -109,6 +204,8 @@ rule publish_catalogue:
         scorer_record=f"{RESULTS}/site/scorer.json",
         artemis=f"{RESULTS}/validate/artemis.json",
         illumination=f"{RESULTS}/validate/illumination.json",
+        illumination_cells=f"{RESULTS}/validate/illumination_cells.parquet",
+        night=f"{RESULTS}/illumination/night.parquet" if NIGHTS else [],
         report=f"{RESULTS}/publish/report.html",
     output:
         catalogue=f"{RESULTS}/publish/catalog.json",
