@@ -9,6 +9,7 @@ VENV ?= .venv
 CORES ?= all
 BIN := $(VENV)/bin
 REFERENCE := workflow/runs/reference.yaml
+DATA = $(or $(LUNARSITE_REFERENCE),../shared/moon)
 INSTALL = $(BIN)/python -m pip install --quiet --compile --constraint constraints.txt --editable
 
 .PHONY: help run test lint format benchmark reference config clean
@@ -38,14 +39,16 @@ benchmark: $(VENV)/.dev  ## Measure speed and memory against peers, then the rul
 	for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 reference: $(VENV)/.dev  ## Run the pipeline on the reference data beside the checkout and check it
-	$(BIN)/snakemake --cores $(CORES) --configfile $(REFERENCE)
-	LUNARSITE_REFERENCE_RUN=results/reference $(BIN)/python -m pytest tests/reference
+	mkdir -p results
+	sed 's#\.\./shared/moon#$(DATA)#' $(REFERENCE) > results/reference.yaml
+	$(BIN)/snakemake --cores $(CORES) --configfile results/reference.yaml
+	LUNARSITE_REFERENCE=$(DATA) LUNARSITE_REFERENCE_RUN=results/reference $(BIN)/python -m pytest tests/reference
 
 config: $(VENV)/.run  ## Write config.yaml and config.schema.json from lunarsite/settings.py
 	$(BIN)/python -m lunarsite.config
 
-clean:  ## Remove the virtual environment and caches (results stay)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build ./*.egg-info
+clean:  ## Remove the virtual environment, caches and compiled kernels (results stay)
+	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/lunarsite" $(VENV) .mypy_cache .ruff_cache .pytest_cache build ./*.egg-info
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \

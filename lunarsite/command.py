@@ -158,7 +158,7 @@ def _run(ref: StageRef, arguments: Sequence[str]) -> int:
 
 def _execute(ref: StageRef, call: dict[str, Any], options: argparse.Namespace, log: logging.Logger) -> None:
     start = time.monotonic()
-    _key_compiled_kernels(ref.root)
+    key_compiled_kernels(ref.root)
     parameters = ref.parameters()
     job = _job(ref, call, options)
     log.info("starts: run '%s', code %s", job.run, job.code)
@@ -171,7 +171,7 @@ def _execute(ref: StageRef, call: dict[str, Any], options: argparse.Namespace, l
     log.info("done in %.1f s, peak memory %.0f MiB", time.monotonic() - start, _peak_memory_mib())
 
 
-def _key_compiled_kernels(package: Path) -> None:
+def key_compiled_kernels(package: Path) -> None:
     """Keep numba's compiled kernels in a folder of their own for each state of the code.
 
     Numba compiles a kernel again when its own module changes, but not when a module changes whose kernels it calls, and

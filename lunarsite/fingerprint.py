@@ -55,7 +55,7 @@ def closure(module: str, function: str, root: Path = _ROOT) -> list[tuple[str, s
             continue
         parsed = _parsed(symbol[0], path, path.stat().st_mtime_ns)
         for key, node in parsed.select(symbol[1]):
-            found[f"{symbol[0]}:{key}"] = ast.dump(node, include_attributes=False)
+            found[f"{symbol[0]}:{key}"] = ast.unparse(node)
             queue.extend(_needs(node, parsed, root))
         for template in sorted((path.parent / "templates").glob("*")):
             found[f"{symbol[0]}:{template.name}"] = hashlib.sha256(template.read_bytes()).hexdigest()

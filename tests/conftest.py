@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
+import lunarsite
+from lunarsite.command import key_compiled_kernels
+
 from .workflow.checkout import Checkout
+
+# Before anything imports numba: kernels that an older state of the code compiled must not run in tests.
+key_compiled_kernels(Path(lunarsite.__file__).parent)
 
 # The same examples everywhere, and no example fails because the machine is busy.
 settings.register_profile("lunarsite", deadline=None, derandomize=True)

@@ -24,7 +24,7 @@ class Checkout:
 
     @classmethod
     def copy(cls, root: Path) -> Checkout:
-        """Copy what git knows or would add, and numba's cache, which stands by the time stamps of its sources."""
+        """Copy what git knows or would add."""
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=REPOSITORY,
@@ -32,8 +32,7 @@ class Checkout:
             text=True,
             check=True,
         ).stdout.split("\0")
-        cached = (path.relative_to(REPOSITORY) for path in REPOSITORY.glob("lunarsite/**/__pycache__/*.nb[ic]"))
-        for name in [*filter(None, listed), *map(str, cached)]:
+        for name in filter(None, listed):
             source, target = REPOSITORY / name, root / name
             if source.is_file():
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -77,4 +76,5 @@ class Checkout:
 
     def environment(self) -> dict[str, str]:
         """Return the environment of the caller without what would reach another checkout's package."""
-        return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "NUMBA_NUM_THREADS")}
+        ours = ("PYTHONPATH", "NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR")
+        return {name: value for name, value in os.environ.items() if name not in ours}
