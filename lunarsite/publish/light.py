@@ -260,7 +260,7 @@ def draw_scatter(comparison: Comparison) -> Figure:
 class Nights:
     """Nights and days of a run's cells, on the lattice of cells."""
 
-    values: pd.DataFrame
+    rows: pd.DataFrame
     cells: Cells
     stamp: Stamp
     terrain: Terrain
@@ -294,7 +294,7 @@ class Nights:
 
     def draw_longest(self) -> Figure:
         """Return the map of the longest night, for one column."""
-        days = self.values["longest_night_h"].to_numpy(dtype=np.float64) / 24.0
+        days = self.rows["longest_night_h"].to_numpy(dtype=np.float64) / 24.0
         low, high = _ends(days)
         low = max(low, _SHORTEST_DAYS)
         norm = LogNorm(low, max(high, 1.5 * low))
@@ -302,7 +302,7 @@ class Nights:
 
     def draw_together(self) -> Figure:
         """Return the map of the hours per year with Sun and Earth in view, for one column."""
-        hours = self.values["sun_and_earth_h_per_year"].to_numpy(dtype=np.float64)
+        hours = self.rows["sun_and_earth_h_per_year"].to_numpy(dtype=np.float64)
         norm = Normalize(0.0, max(_ends(hours)[1], 1.0))
         return self._draw(
             hours, norm, "cividis", "Sun and Earth together", "Sun and Earth both in view (hours per year)"
@@ -312,7 +312,7 @@ class Nights:
         with styled():
             view, grid, cell_m = whole_view(self.cells.grid), self.cells.grid, self.cells.cell_m
             figure, axes, bar = column_map(view, sources=3)
-            unknown = self.values["lit_fraction"].isna().to_numpy()
+            unknown = self.rows["lit_fraction"].isna().to_numpy()
             left_out = np.isnan(values) & ~unknown
             rgb = np.ones((*self.cells.kept.shape, 3))
             shown = colormaps[colours](norm(np.nan_to_num(values)))[:, :3]

@@ -154,7 +154,7 @@ def nights(
     from lunarsite.publish.style import PRINT_DPI, save
 
     found = Nights.read(grid, span, darkness, night, dem, named_features)
-    job.log.info("draws %d cells", len(found.values))
+    job.log.info("draws %d cells", len(found.rows))
     longest, together = found.draw_longest(), found.draw_together()
     save(longest, night_png, publish.figure_dpi)
     save(longest, night_pdf, PRINT_DPI)

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from lunarsite import command
 from lunarsite.artefact import contracts, model, raster, record, table
 from lunarsite.artefact.raster import RasterSpec
-from lunarsite.artefact.record import Metric, Record
+from lunarsite.artefact.record import Metric, Record, Verdict
 from lunarsite.artefact.stamp import Stamp
 from lunarsite.grid import Cells, Grid
 
 RESOURCES = Path(__file__).parents[2] / "resources"
 FIGURES = ("score_map", "close_up", "elevation", "slope", "sun", "earth", "psr", "shap", "artemis")
+LIGHT = ("night", "sun_and_earth", "light_differences", "light_scatter")
+TABLES = ("illumination_cells", "night", "place_profiles", "place_series")
 GRID = {"half_width_m": 96_000.0, "pixel_m": 960.0, "latitude_limit_deg": 87.0, "far_half_width_m": 120_000.0}
 FEATURES = ("slope_mean", "avg_illumination_pct", "earth_visibility_pct", "crater_count")
 
@@ -37,15 +39,17 @@ class FakeRun:
         self._rasters(grid)
         self._tables(Cells(grid, 960.0, 87.0))
         self._others()
+        self._light(Cells(grid, 960.0, 87.0))
 
     def path(self, name: str) -> Path:
         """Path of an artefact or output by its name."""
         suffix = {"cells": "parquet", "scores": "parquet", "scorer": "ubj", "report": "html"}
+        suffix |= dict.fromkeys(TABLES, "parquet")
         if name == "named_features":
             return RESOURCES / "named_features.csv"
         if name.endswith(("_png", "_pdf")):
             return self.folder / "figures" / f"{name[:-4]}.{name[-3:]}"
-        if name in ("scorer_record", "artemis"):
+        if name in ("scorer_record", "artemis", "illumination"):
             return self.folder / f"{name}.json"
         return self.folder / f"{name}.{suffix.get(name, 'tif')}"
 
@@ -67,9 +71,10 @@ class FakeRun:
         )
 
     def call(self, stage: str, inputs: tuple[str, ...], outputs: dict[str, Path], settings: dict[str, object]) -> int:
-        """Run a stage as the command line does; return the exit code."""
+        """Run a stage as the command line does; return the exit code. An input 'name=other' takes another's file."""
         arguments = [stage, "--run", "fake", "--settings", json.dumps(settings), "--in"]
-        arguments += [f"{name}={self.path(name)}" for name in inputs]
+        pairs = [name.split("=") for name in inputs]
+        arguments += [f"{pair[0]}={self.path(pair[-1])}" for pair in pairs]
         arguments += ["--out", *(f"{name}={path}" for name, path in outputs.items())]
         return command.main(arguments)
 
@@ -144,7 +149,7 @@ class FakeRun:
     def _write(
         self, name: str, spec: table.TableSpec, frame: pd.DataFrame, x: NDArray[np.float64], y: NDArray[np.float64]
     ) -> None:
-        kinds = {column.name: column.dtype for column in spec.columns if column.dtype != "string"}
+        kinds = {column.name: column.dtype for column in spec.columns if column.dtype.startswith(("int", "float"))}
         frame = frame.astype(kinds)
         order = [column.name for column in spec.columns] + [c for c in frame.columns if c.startswith("shap_")]
         geo = gpd.GeoDataFrame(frame[order], geometry=gpd.points_from_xy(x, y))
@@ -166,3 +171,60 @@ class FakeRun:
         booster = xgboost.train({"max_depth": 2, "nthread": 1}, data, 2)
         card = model.Card(spec={"kind": "xgboost"}, inputs=("a", "b"))
         model.write_trees(self.path("scorer"), contracts.SCORER, booster, card, self.stamp("scorer", "site-scores"))
+
+    def _light(self, cells: Cells) -> None:
+        (x, y), (lon, lat) = cells.centres_m(), cells.centres_lonlat()
+        lit = self.layers["sun_any"][cells.kept[: cells.grid.rows, : cells.grid.cols]]
+        dark = np.isnan(lit) | (lit < 0.05)
+        nights = {name: np.where(dark, np.nan, 10.0) for name in ("longest_light_h", "best_month_lit_fraction")}
+        nights |= {f"nights_over_{hours}h": np.where(dark, np.nan, 3.0) for hours in (24, 72, 150)}
+        start = np.where(dark, np.datetime64("NaT"), np.datetime64("2025-06-01")).astype("datetime64[ms]")
+        frame = pd.DataFrame({"cell_id": np.arange(cells.count), "lon": lon, "lat": lat, "lit_fraction": lit}).assign(
+            longest_night_h=np.where(dark, np.nan, 24.0 / np.clip(lit, 0.02, 1.0)),
+            longest_night_start=start,
+            best_month=start,
+            earth_fraction=0.5,
+            sun_and_earth_h_per_year=np.where(dark, np.nan, 4_000.0 * lit),
+            **(nights | {"best_month_lit_fraction": np.where(dark, np.nan, lit)}),
+        )
+        self._write("night", contracts.NIGHT, frame, x, y)
+        self._places()
+        self._compared()
+
+    def _places(self) -> None:
+        compass = np.arange(0.5, 360.0, 5.0)
+        times = np.arange(np.datetime64("2028-01-01"), np.datetime64("2028-02-01"), np.timedelta64(2, "h"))
+        turn = np.arange(times.size) / times.size
+        horizons, skies = [], []
+        for index, name in enumerate(("Costs $5 & <more>", "Floor")):
+            horizon = 3.0 * np.sin(np.radians(compass)) + index
+            place = {"place": name, "lon_deg": 10.0 + index, "lat_deg": -88.0}
+            horizons.append(pd.DataFrame({**place, "compass_deg": compass, "horizon_deg": horizon}))
+            sky = pd.DataFrame({"place": name, "time_utc": times.astype("datetime64[ms]")})
+            for body, high in (("sun", 1.5), ("earth", 6.0)):
+                sky[f"{body}_elevation_deg"] = high * np.sin(2.0 * np.pi * turn)
+                sky[f"{body}_compass_deg"] = (350.0 + 360.0 * turn) % 360.0
+                sky[f"{body}_above_horizon_deg"] = high * np.sin(2.0 * np.pi * turn) - index
+                sky[f"{body}_visible_fraction"] = np.where(turn < 0.1, np.nan, turn)
+            skies.append(sky)
+        for spec, parts in ((contracts.PLACE_PROFILES, horizons), (contracts.PLACE_SERIES, skies)):
+            kinds = {column.name: column.dtype for column in spec.columns if column.dtype.startswith("float")}
+            whole = pd.concat(parts, ignore_index=True).astype(kinds)
+            table.write(self.path(spec.name), spec, whole, self.stamp(spec.name, "illumination-places"))
+
+    def _compared(self) -> None:
+        x, y = (axis.ravel() for axis in np.meshgrid(np.arange(-80e3, 81e3, 4e3), np.arange(-80e3, 81e3, 4e3)))
+        reference = 45.0 + x / 4_000.0
+        frame = pd.DataFrame({"x_m": x, "y_m": y, "sun_reference_pct": reference, "earth_reference_pct": reference})
+        metrics = []
+        for name, bias in (("sun_mean", 0.5), ("sun_any", 2.25), ("earth_mean", -1.5), ("earth_any", 1.0)):
+            frame[f"{name}_pct"] = reference + bias + 2.0 * np.sin(y / 9_000.0)
+            numbers = {"bias": bias, "rms": 1.75, "correlation": 0.9876, "cells": float(x.size)}
+            metrics += [Metric(name=f"{name}_{metric}", value=value) for metric, value in numbers.items()]
+        frame.loc[:3, "sun_mean_pct"] = np.nan
+        verdict = Verdict(name="sun_mean RMS", value=1.75, unit="%", bound="<= 2.2 %", holds=True, why="made up")
+        found = Record(title="Light against published maps", metrics=tuple(metrics), verdicts=(verdict,))
+        stamp = self.stamp("illumination", "validate-illumination")
+        record.write(self.path("illumination"), contracts.ILLUMINATION_RECORD, found, stamp)
+        stamp = self.stamp("illumination_cells", "validate-illumination")
+        table.write(self.path("illumination_cells"), contracts.ILLUMINATION_CELLS, frame, stamp)

@@ -18,7 +18,7 @@ from pystac.validation import validate_dict
 from lunarsite.artefact.stamp import digest
 from lunarsite.publish import style
 
-from .fake_run import FIGURES, GRID, FakeRun
+from .fake_run import FIGURES, GRID, LIGHT, TABLES, FakeRun
 
 PUBLISH = {"figure_dpi": 60, "top_cells": 7, "title": "Test <run> & more"}
 FIGURE_INPUTS = (
@@ -26,9 +26,29 @@ FIGURE_INPUTS = (
     "regions",
 )  # fmt: skip
 RASTERS = ("dem", "slope", "roughness", "sun_mean", "sun_any", "earth_mean", "earth_any", "psr")
-REPORT_INPUTS = (*RASTERS, "cells", "scores", "scorer_record", "artemis", "named_features")
-CATALOGUE_INPUTS = (*RASTERS, "cells", "scores", "scorer", "scorer_record", "artemis", "report")
-PNGS = tuple(f"{name}_png" for name in FIGURES)
+REPORT_INPUTS = (*RASTERS, "cells", "scores", "scorer_record", "artemis", "illumination", "named_features")
+CATALOGUE_INPUTS = (
+    *(*RASTERS, "cells", "scores", "scorer", "scorer_record", "artemis", "illumination"),
+    *(*TABLES, "report"),
+)
+DRAWN = (*FIGURES, *LIGHT)
+"""What the report embeds."""
+PNGS = tuple(f"{name}_png" for name in DRAWN)
+# Stages of the figures that only some runs have: their inputs, their figures and further settings.
+OPTIONAL: dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, object]]] = {
+    "publish-light": (
+        ("dem", "cells=illumination_cells", "illumination"),
+        ("light_differences", "light_scatter"),
+        {"grid": GRID, "reference": {"table": "far/away/made_$up.csv", "table_cell_m": 4_000.0}},
+    ),
+    "publish-nights": (("dem", "night", "named_features"), ("night", "sun_and_earth"), {"grid": GRID}),
+    "publish-places": (("dem", "profiles=place_profiles", "series=place_series"), ("places",), {}),
+}
+
+
+def outputs_of(run: FakeRun, names: tuple[str, ...]) -> dict[str, Path]:
+    """PNG and PDF of each figure."""
+    return {f"{name}_{kind}": run.path(f"{name}_{kind}") for name in names for kind in ("png", "pdf")}
 
 
 def publish(run: FakeRun) -> None:
@@ -37,8 +57,10 @@ def publish(run: FakeRun) -> None:
     assert (
         run.call("validate-artemis", ("scores", "cells", "regions"), {"artemis": run.path("artemis")}, comparison) == 0
     )
-    outputs = {f"{name}_{kind}": run.path(f"{name}_{kind}") for name in FIGURES for kind in ("png", "pdf")}
+    outputs = outputs_of(run, FIGURES)
     assert run.call("publish-figures", FIGURE_INPUTS, outputs, {"publish": PUBLISH, "grid": GRID}) == 0
+    for stage, (inputs, names, settings) in OPTIONAL.items():
+        assert run.call(stage, inputs, outputs_of(run, names), {"publish": PUBLISH, **settings}) == 0
     report = {"report": run.folder / "report.html"}
     assert run.call("publish-report", (*REPORT_INPUTS, *PNGS), report, {"publish": PUBLISH, "grid": GRID}) == 0
     folder = run.folder / "publish"
@@ -74,7 +96,7 @@ class Page(html.parser.HTMLParser):
 
 
 def test_every_figure_is_an_image_that_is_not_blank(run: FakeRun) -> None:
-    for name in FIGURES:
+    for name in (*DRAWN, "places"):
         pixels = matplotlib.image.imread(run.path(f"{name}_png"))
         assert pixels.shape[1] >= int(60 * style.COLUMN_IN)
         assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 50
@@ -89,12 +111,17 @@ def captured(run: FakeRun) -> list[Any]:
     patch.setattr(style, "save", lambda figure, path, dpi: (figures.append(figure), path.touch())[0])
     outputs = {f"{name}_{kind}": run.folder / f"unused.{kind}" for name in FIGURES for kind in ("png", "pdf")}
     assert run.call("publish-figures", FIGURE_INPUTS, outputs, {"publish": PUBLISH, "grid": GRID}) == 0
+    pages: list[Any] = []
+    patch.setattr(style, "save_pages", lambda drawn, path, dpi: (pages.extend(drawn), path.touch())[0])
+    for stage, (inputs, names, settings) in OPTIONAL.items():
+        unused = {f"{name}_{kind}": run.folder / f"unused.{kind}" for name in names for kind in ("png", "pdf")}
+        assert run.call(stage, inputs, unused, {"publish": PUBLISH, **settings}) == 0
     patch.undo()
-    return figures[::2]
+    return [*figures[::2], *pages]
 
 
 def test_type_is_legible_in_print_and_synthetic_is_written_on_every_figure(captured: list[Any]) -> None:
-    assert len(captured) == len(FIGURES)
+    assert len(captured) == len(DRAWN) + 3, "the contact sheet and a page for each of two places"
     for figure in captured:
         texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
         assert min(text.get_fontsize() for text in texts) >= style.SMALL_PT
@@ -103,7 +130,7 @@ def test_type_is_legible_in_print_and_synthetic_is_written_on_every_figure(captu
 
 
 def test_nothing_is_cut_at_a_figures_edge(run: FakeRun) -> None:
-    for name in FIGURES:
+    for name in (*DRAWN, "places"):
         pixels = matplotlib.image.imread(run.path(f"{name}_png"))[..., :3]
         for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
             assert (edge == 1.0).all(), name
@@ -126,7 +153,7 @@ def test_the_report_can_be_read_without_seeing_it(text: str) -> None:
     assert len(page.all("h1")) == 1
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
-    assert len(page.all("img")) == len(FIGURES)
+    assert len(page.all("img")) == len(DRAWN)
     assert all(len(image.get("alt") or "") > 20 for image in page.all("img"))
     assert len(page.all("caption")) == len(page.all("table")) >= 8
     assert all(head.get("scope") in ("col", "row") for head in page.all("th"))
@@ -139,6 +166,24 @@ def test_the_report_embeds_the_figures_as_they_are(run: FakeRun, text: str) -> N
     assert set(found) == {run.path(name).read_bytes() for name in PNGS}
 
 
+def test_the_report_shows_light_beside_its_verdicts(text: str) -> None:
+    section = re.split(r'<section id="', text)[4]
+    assert section.startswith('light"')
+    assert re.findall(r'<figure id="figure-(\w+)"', section) == list(LIGHT)
+    assert "sun_mean RMS" in section
+    assert "&lt;= 2.2 %" in section
+
+
+def test_a_run_without_references_and_nights_has_no_such_section(run: FakeRun, tmp_path: Path) -> None:
+    inputs = tuple(name for name in REPORT_INPUTS if name != "illumination")
+    report = {"report": tmp_path / "report.html"}
+    pngs = tuple(f"{name}_png" for name in FIGURES)
+    assert run.call("publish-report", (*inputs, *pngs), report, {"publish": PUBLISH, "grid": GRID}) == 0
+    page = report["report"].read_text(encoding="utf-8")
+    assert "Light and shadow" not in page
+    assert len(Page(page).all("img")) == len(FIGURES)
+
+
 def test_the_report_escapes_what_it_prints(text: str) -> None:
     assert "Test &lt;run&gt; &amp; more" in text
     assert "<script>" not in text
@@ -146,11 +191,11 @@ def test_the_report_escapes_what_it_prints(text: str) -> None:
 
 
 def test_the_report_says_synthetic_and_unknown(text: str) -> None:
-    assert text.count("Synthetic.</strong>") == len(FIGURES)
+    assert text.count("Synthetic.</strong>") == len(DRAWN)
     assert "SYNTHETIC." in text
     assert "(seed 11)" in text
     assert re.search(r"<th scope=\"row\">CASSA</th>.*<td class=\"number\">400</td></tr>", text)
-    assert "Of 6 claims" in text
+    assert "Of 7 claims" in text
 
 
 def test_the_report_lists_every_artefact_with_its_checksum(run: FakeRun, text: str) -> None:
