@@ -119,3 +119,16 @@ def test_the_whole_cap_against_product_69_and_the_published_shadow():
     area_km2 = (grid.pixel_m / 1000.0) ** 2 / grid.scale_factor() ** 2
     shadow = area_km2[within & (maps["psr"][0] == 1)].sum()
     assert shadow == pytest.approx(16_055.0, rel=0.07)  # Mazarico et al. 2011, 240 m
+
+
+def test_connecting_ridge_is_as_bright_as_published() -> None:
+    """Glaser et al. 2014 (20 m model, 19 years): 92.27 % at 2 m and 95.65 % at 10 m, best place of the ridge."""
+    near, grid = terrain("windows_40m/connecting_ridge.tif")
+    far, _ = terrain("polar80S_240m.tif")
+    sky = ephemeris("2000-01-01", 19.0, 2.0)
+    maps = average_visibility(HorizonSweep(near, far, observer_heights_m=(2.0, 10.0)), grid, sky.sun, None, 180)
+    best = 100.0 * np.nanmax(maps["sun_any"], axis=(1, 2))
+    mean = 100.0 * np.nanmax(maps["sun_mean"], axis=(1, 2))
+    print("Connecting Ridge, any part / mean disc at 2 m and 10 m:", best, mean)
+    np.testing.assert_allclose(best, [92.27, 95.65], atol=0.5)
+    assert (best - mean > 2.0).all(), "the two definitions differ by more than the model's error"
