@@ -189,6 +189,7 @@ def places(
 ) -> None:
     """Tell the horizon of named places, and where the Sun and the Earth stand over it, epoch by epoch."""
     from lunarsite.artefact import table as tables
+    from lunarsite.artefact.stamp import ArtefactError
     from lunarsite.illumination.ephemeris import DAYS_PER_YEAR, ephemeris
     from lunarsite.illumination.place_tables import profile_frame, read_places, series_frame
     from lunarsite.illumination.points import ProfileGatherer, pixels_at, point_series
@@ -197,7 +198,10 @@ def places(
     named = read_places(table)
     horizons, lattice = _sweep(job, illumination.near_samples, (places.height_m,), dem, far_dem)
     model = _model(illumination, lattice)
-    gatherer = ProfileGatherer(lattice, model, *pixels_at(lattice, named["lon_deg"], named["lat_deg"]))
+    try:
+        gatherer = ProfileGatherer(lattice, model, *pixels_at(lattice, named["lon_deg"], named["lat_deg"]))
+    except ValueError as error:
+        raise ArtefactError(f"{table}: {error}") from error
     sweep_plan(horizons, model, [gatherer], None, lambda n, of: job.progress(n, of, "direction"))
     seen = gatherer.result()
     sky = ephemeris(places.start_utc.isoformat(), places.days / DAYS_PER_YEAR, places.step_h)
@@ -209,13 +213,18 @@ def places(
 def _sweep(
     job: Job, near_samples: int, heights_m: tuple[float, ...], dem: Path, far_dem: Path | None
 ) -> tuple[HorizonSweep, Grid]:
+    from lunarsite.artefact.stamp import ArtefactError
     from lunarsite.illumination.horizon import HorizonSweep
 
-    near, lattice = _terrain(dem, DEM)
-    far = None if far_dem is None else _terrain(far_dem, FAR_DEM)[0]
-    if far is None:
+    if far_dem is None:
         job.log.warning("no far field: beyond the border of the elevation model the horizon is the bare sphere's")
-    return HorizonSweep(near, far, observer_heights_m=heights_m, near_samples=near_samples), lattice
+    # What the engine refuses is a matter of the user's elevation models, not of the program.
+    try:
+        near, lattice = _terrain(dem, DEM)
+        far = None if far_dem is None else _terrain(far_dem, FAR_DEM)[0]
+        return HorizonSweep(near, far, observer_heights_m=heights_m, near_samples=near_samples), lattice
+    except ValueError as error:
+        raise ArtefactError(f"{dem}, {far_dem or 'no far field'}: {error}") from error
 
 
 def _gathered_profiles(sources: list[Any], illumination: IlluminationSettings, lattice: Grid) -> HorizonProfiles:

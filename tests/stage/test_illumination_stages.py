@@ -149,7 +149,9 @@ def test_nights(tmp_path: Path, job: Job, ground: Ground) -> None:
     best = np.nanmax(lit.reshape(30, 2, 30, 2).swapaxes(1, 2).reshape(900, 4), axis=1)
     centres = night.geometry
     row, col = ((14_400 - centres.y) // 960).astype(int), ((centres.x + 14_400) // 960).astype(int)
-    np.testing.assert_allclose(night["lit_fraction"], best[row * 30 + col], atol=0.03)
+    # 24 directions are coarse: the series takes the horizon between them, the averages do not.
+    np.testing.assert_allclose(night["lit_fraction"], best[row * 30 + col], atol=0.06)
+    assert np.abs(night["lit_fraction"] - best[row * 30 + col]).mean() < 0.01
     known = night["longest_night_h"].notna()
     assert known.any()
     assert (night["lit_fraction"][~known] < 0.05).all()
@@ -179,6 +181,7 @@ def test_places(tmp_path: Path, job: Job, ground: Ground) -> None:
         ("name,lon_deg,lat_deg\nA,1,-89\nA,2,-89\n", "name of its own"),
         ("name,lon_deg,lat_deg\nA,1,-100\n", "lat_deg"),
         ("name,lon_deg,lat_deg\nA,east,-89\n", "lon_deg"),
+        ("name,lon_deg,lat_deg\nA,0,-80\n", "outside the grid"),
     ],
 )
 def test_bad_places(tmp_path: Path, job: Job, ground: Ground, text: str, message: str) -> None:
@@ -186,3 +189,15 @@ def test_bad_places(tmp_path: Path, job: Job, ground: Ground, text: str, message
     outputs = (tmp_path / "a.parquet", tmp_path / "b.parquet")
     with pytest.raises(ArtefactError, match=message):
         stages.places(job, settings(1), PlacesSettings(), ground.dem, ground.far_dem, tmp_path / "places.csv", *outputs)
+
+
+def test_elevation_models_that_cannot_be_swept(tmp_path: Path, job: Job, ground: Ground) -> None:
+    small = Grid(-2_400.0, 2_400.0, 480.0, 10, 10)
+    z = np.zeros(small.shape, np.float32)
+    raster.write(tmp_path / "small_far.tif", FAR_DEM, small, {"elevation_m": z}, job.stamp(FAR_DEM))
+    with pytest.raises(ArtefactError, match=r"small_far\.tif.*far"):
+        stages.sweep(job, settings(1), ground.dem, tmp_path / "small_far.tif", tmp_path / "p.h5", 0)
+    raster.write(tmp_path / "small.tif", DEM, small, {"elevation_m": z}, job.stamp(DEM))
+    with pytest.raises(ArtefactError, match=r"small\.tif.*near_samples"):
+        stages.sweep(job, settings(1, near_samples=32), tmp_path / "small.tif", None, tmp_path / "p.h5", 0)
+    assert not (tmp_path / "p.h5").exists()
