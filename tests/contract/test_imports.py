@@ -18,8 +18,8 @@ LAW = (
     ("publish",),
     ("web",),
 )
-# What declares stages, calls them and hashes their code is one room.
-ALIASES = {"fingerprint": "stage", "command": "stage", "__main__": "stage"}
+# The settings and the files made of them are one room; so is what declares stages, calls them and hashes their code.
+ALIASES = {"config": "settings", "fingerprint": "stage", "command": "stage", "__main__": "stage"}
 RANK = {room: rank for rank, rooms in enumerate(LAW) for room in rooms}
 
 
