@@ -144,7 +144,7 @@ def draw_shadow(psr: Picture, dem: Picture, places: Places) -> Figure:
         frame(axes, psr.view)
         draw_features(axes, psr.view, places.features, Labels(axes, psr.view), 9)
         handles = [
-            Patch(fc=BLUE, label="never sunlit in the run's time span"),
+            Patch(fc=BLUE, label="never sunlit (Sun of 1972 to 2049)"),
             Patch(fc="#D0D0D0", label="lit at some time"),
         ]
         if missing.any():

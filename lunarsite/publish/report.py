@@ -154,7 +154,7 @@ def label_counts(cells: pd.DataFrame, labels: Mapping[str, str]) -> Table:
         counts = cells[column].value_counts()
         rows.append((name, *(number_words(int(counts.get(key, 0))) for key in ("suitable", "unsuitable", "unknown"))))
     return Table(
-        "Cells by label. A cell with a missing input is unknown unless an input that is there fails the rule.",
+        "Cells by label. A cell with any missing input is unknown, even where another input fails the rule.",
         ("Rule", "Passes", "Fails", "Unknown"),
         tuple(rows),
         (False, True, True, True),
