@@ -21,6 +21,8 @@ from lunarsite.grid import MOON_RADIUS_M, Grid, xy_to_lonlat
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+_FEWEST_PAIRS = 3
+
 PUBLISHED_PSR_KM2 = (
     ("Mazarico et al. 2011, 240 m", 16_055.0),
     ("Barker et al. 2023, 20 m", 20_800.0),
@@ -67,22 +69,19 @@ class Agreement:
     """How well values agree with a reference; all in the reference's unit, but the correlation."""
 
     n: int
-    bias: float
-    rms: float
-    correlation: float
-    baseline_rms: float
+    bias: float | None
+    rms: float | None
+    correlation: float | None
+    """None where either side is constant."""
+    baseline_rms: float | None
     """RMS of the reference about its mean in the same ring of latitude: what latitude alone explains."""
 
 
 def agreement(ours: Floats, reference: Floats, lat_deg: Floats, ring_deg: float = 0.5) -> Agreement:
-    """Compare values with a reference where both are known.
-
-    Raises:
-        ValueError: Fewer than three pairs are known.
-    """
+    """Compare values with a reference where both are known; with fewer than three such pairs nothing is known."""
     known = np.isfinite(ours) & np.isfinite(reference)
-    if known.sum() < 3:
-        raise ValueError(f"{int(known.sum())} cells have both a value and a reference; at least three are needed")
+    if known.sum() < _FEWEST_PAIRS:
+        return Agreement(int(known.sum()), None, None, None, None)
     mine, other = ours[known], reference[known]
     difference = mine - other
     ring = np.floor(lat_deg[known] / ring_deg)
@@ -91,7 +90,7 @@ def agreement(ours: Floats, reference: Floats, lat_deg: Floats, ring_deg: float 
         int(known.sum()),
         float(difference.mean()),
         float(np.sqrt(np.mean(difference**2))),
-        float(np.corrcoef(mine, other)[0, 1]),
+        float(np.corrcoef(mine, other)[0, 1]) if mine.std() > 0 and other.std() > 0 else None,
         float(np.sqrt(np.mean((other - ring_mean) ** 2))),
     )
 

@@ -10,6 +10,7 @@ from shapely.geometry import box
 
 from lunarsite.grid import Grid
 from lunarsite.validate.illumination import (
+    Agreement,
     agreement,
     by_bin,
     cap_mask,
@@ -57,8 +58,8 @@ def test_agreement_and_its_baseline() -> None:
     found = agreement(reference + 2, reference, lat)
     assert (found.n, found.bias, found.rms, found.correlation) == (500, *map(pytest.approx, (2, 2, 1)))
     assert 1.0 < found.baseline_rms < 1.3, "latitude explains all but the noise and half a ring's trend"
-    with pytest.raises(ValueError, match="at least three"):
-        agreement(np.full(5, np.nan), np.ones(5), np.ones(5))
+    assert agreement(np.full(5, np.nan), np.ones(5), np.ones(5)) == Agreement(0, None, None, None, None)
+    assert agreement(np.ones(5), np.arange(5.0), np.ones(5)).correlation is None, "a constant has none"
 
 
 def test_bins() -> None:
