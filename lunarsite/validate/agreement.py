@@ -52,6 +52,8 @@ class Agreement:
     rotation: Null | None
     random: Null | None
     why: str = ""
+    turned: Floats | None = None
+    """Share of the selection's area inside the turned regions, by comparable turn."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,20 @@ def agree(reference: Reference, selection: Selection, settings: ArtemisSettings)
         population.area_m2, reference.cell_inside, selection.chosen.size, settings.draws, settings.seed
     )
     random = nulls.compare(enrichment, by_chance / reference.base)
-    return Agreement(selection, share, reference.base, enrichment, rotation, random, why)
+    return Agreement(selection, share, reference.base, enrichment, rotation, random, why, turned[usable])
+
+
+def compare_pair(one: Agreement, other: Agreement) -> Null | None:
+    """Return how the gain in share of `one` over `other` stands among the gains after the same turns of both.
+
+    None where either is unknown. Both are turned together, so what they have in common cancels.
+    """
+    known = one.share is not None and other.share is not None and one.rotation is not None
+    if not known or one.turned is None or other.turned is None:
+        return None
+    assert one.share is not None
+    assert other.share is not None
+    return nulls.compare(one.share - other.share, one.turned - other.turned)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from lunarsite.validate.agreement import (
     Reference,
     Selection,
     agree,
+    compare_pair,
     match,
     select,
 )
@@ -61,7 +62,7 @@ def judge(population: Population, regions: Sequence[Region], settings: ArtemisSe
     return Record(
         title="Agreement with the Artemis III candidate regions",
         metrics=tuple(_metrics(references, agreements, matches)),
-        verdicts=tuple(_verdicts(max(settings.selected), agreements, matches, settings.match_km)),
+        verdicts=tuple(_verdicts(sorted(set(settings.selected)), agreements, matches, settings.match_km)),
         tables={
             "agreement": [
                 row for reference in references for row in _agreement_rows(reference, agreements[reference.key])
@@ -102,9 +103,10 @@ def _null_metric(name: str, null: Null | None, why: str, unit: str = "1") -> Met
 
 
 def _verdicts(
-    size: int, agreements: Mapping[str, Sequence[Agreement]], matches: Sequence[Match], match_km: float
+    sizes: Sequence[int], agreements: Mapping[str, Sequence[Agreement]], matches: Sequence[Match], match_km: float
 ) -> list[Verdict]:
     verdicts = []
+    size = max(sizes)
     by_key = {key: {found.selection.key: found for found in group} for key, group in agreements.items()}
     for reference, where in (("all", "the regions"), ("without_moutons", "the regions without the two Moutons")):
         for key, what in ((f"top_{size}", f"The {size} best cells"), ("suitable", "The cells that pass the rule")):
@@ -120,18 +122,8 @@ def _verdicts(
                     why=found.why or "Latitude and clustering of the cells are kept by the null, so only place counts.",
                 )
             )
-    score, rule = (by_key["all"][f"{order}_{size}"] for order in ("top", "rule"))
-    gain = None if score.share is None or rule.share is None else score.share - rule.share
-    verdicts.append(
-        Verdict(
-            name=f"The {size} best cells by score lie in the regions more than the {size} best by the plain rule",
-            value=gain,
-            unit="share of area",
-            bound="> 0",
-            holds=None if gain is None else gain > 0.0,
-            why=score.why or "A learned score that does not beat its own rule's margin adds nothing here.",
-        )
-    )
+    for reference, where in (("all", "the regions"), ("without_moutons", "the regions without the two Moutons")):
+        verdicts += [_against_rule(by_key[reference], chosen, where) for chosen in sizes]
     counted = next(found for found in matches if found.selection.key == f"top_{size}")
     p = None if counted.random is None else counted.random.p
     verdicts.append(
@@ -146,6 +138,29 @@ def _verdicts(
         )
     )
     return verdicts
+
+
+def _against_rule(found: Mapping[str, Agreement], size: int, where: str) -> Verdict:
+    """The learned score against the rule's own margin, with the gain that chance would give it."""
+    score, rule = found[f"top_{size}"], found[f"rule_{size}"]
+    null = compare_pair(score, rule)
+    why = score.why or rule.why or "no comparable turns"
+    if null is not None and score.share is not None and rule.share is not None:
+        gain = score.share - rule.share
+        better = "neither" if gain == 0 else "the score" if gain > 0 else "the plain rule"
+        why = (
+            f"{100 * score.share:.1f} % of the score's area lies inside, {100 * rule.share:.1f} % of the rule's:"
+            f" {better} does better. The null turns both together"
+        )
+    p = None if null is None else null.p
+    return Verdict(
+        name=f"The {size} best cells by score lie in {where} more than the {size} best by the plain rule",
+        value=p,
+        unit="p-value",
+        bound=f"<= {P_BOUND:g}",
+        holds=None if p is None else p <= P_BOUND,
+        why=why,
+    )
 
 
 def _agreement_rows(reference: Reference, agreements: Sequence[Agreement]) -> Rows:

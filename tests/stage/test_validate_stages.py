@@ -24,7 +24,7 @@ def test_artemis_writes_a_record_with_nulls_and_verdicts(run: FakeRun, tmp_path:
     found, stamp = record.read(path, ARTEMIS_RECORD)
     assert (stamp.origin, stamp.seed, stamp.run) == ("synthetic", 7, "fake")
     assert found.metric("base_rate_all") is not None
-    assert len(found.verdicts) == 6
+    assert len(found.verdicts) == 5 + 2 * 2, "the score against the rule at two sizes, with and without the Moutons"
     assert any("synthetic" in note for note in found.notes)
     # The 400 cells without light are unknown and are left out, whatever their slope.
     assert found.notes[0].startswith("27844 of 28244 cells have every input")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_too_few_cells_are_unknown_not_failed() -> None:
     settings = ArtemisSettings(selected=(50, CELLS.count), draws=100)
     record = judge(population(ranked_at_random(1), suitable=0), REGIONS, settings, synthetic=False)
     assert record.metric(f"share_top_{CELLS.count}_all") is None
-    assert all(verdict.holds is None for verdict in record.verdicts)
+    assert all(verdict.holds is None for verdict in record.verdicts if " 50 best" not in verdict.name)
     assert any("no cell passes the rule" in verdict.why for verdict in record.verdicts)
     assert any("have known inputs" in verdict.why for verdict in record.verdicts)
 
@@ -128,8 +129,21 @@ def test_the_record_says_what_it_is_worth() -> None:
 
 def test_a_score_that_is_the_rule_gains_nothing() -> None:
     record = judge(population(ranked_towards(45.0, 0.0)), REGIONS, SETTINGS, synthetic=False)
-    (gain,) = verdicts(record, "by the plain rule")
-    assert (gain.value, gain.holds) == (0.0, False)
+    for gain in verdicts(record, "by the plain rule"):
+        assert (gain.value, gain.holds) == (1.0, False)
+        assert "neither does better" in gain.why
+
+
+def test_a_score_that_finds_what_the_rule_misses_gains() -> None:
+    found = population(ranked_towards(45.0, 0.0))
+    away = replace(found, by_rule=found.by_rule[::-1].copy())
+    gain = verdicts(judge(away, REGIONS, SETTINGS, synthetic=False), "by the plain rule")[0]
+    assert gain.holds
+    assert "the score does better" in gain.why
+    worse = replace(found, by_score=found.by_score[::-1].copy())
+    loss = verdicts(judge(worse, REGIONS, SETTINGS, synthetic=False), "by the plain rule")[0]
+    assert loss.holds is False
+    assert "the plain rule does better" in loss.why
 
 
 def test_the_same_seed_gives_the_same_record() -> None:
