@@ -96,14 +96,20 @@ def write_catalogue(
             boxes.append(item["bbox"])
             files[folder / f"{entry.name}.json"] = item
         files[folder / "collection.json"] = _collection(room, members, boxes, (start, end))
+    for leftover in items.parent.glob(f".{items.name}.*-*"):  # of a writer that was killed
+        shutil.rmtree(leftover)
     fresh = items.with_name(f".{items.name}.partial-{os.getpid()}")
-    shutil.rmtree(fresh, ignore_errors=True)
     for place, content in files.items():
         target = fresh / place.relative_to(items.name)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(_json(content), encoding="utf-8")
-    shutil.rmtree(items, ignore_errors=True)
+    # A folder cannot be renamed over one that is not empty: the old one steps aside first and goes last, so a kill
+    # leaves a whole folder in place or, between the two renames, both beside it; the next run puts that right.
+    old = items.with_name(f".{items.name}.old-{os.getpid()}")
+    if items.exists():
+        items.replace(old)
     fresh.replace(items)
+    shutil.rmtree(old, ignore_errors=True)
     with replacing(path) as partial:
         partial.write_text(_json(root), encoding="utf-8")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,10 +20,9 @@ from lunarsite.artefact.contracts import CELLS, SCORES
 from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.grid import Cells, Grid
 from lunarsite.settings import GridSettings, RuleSettings
+from lunarsite.site.rules import Target, rule_inputs, rule_margin
 
 Floats = NDArray[np.float64]
-Target = Literal["cassa", "hls"]
-_SLOPE: dict[Target, str] = {"cassa": "slope_mean", "hls": "buffered_slope_deg"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def read_population(
         Grid.centred(grid.half_width_m, grid.pixel_m, grid.cell_m, grid.pole), grid.cell_m, grid.latitude_limit_deg
     )
     scores, _ = table.read(scores_path, SCORES, ["cell_id", "label", "rank"])
-    inputs = [_SLOPE[target], "avg_illumination_pct", "earth_visibility_pct"]
+    inputs = list(rule_inputs(target))
     cells, _ = table.read(cells_path, CELLS, ["cell_id", *inputs])
     expected = np.arange(places.count)
     for path, frame in ((scores_path, scores), (cells_path, cells)):
@@ -73,16 +71,16 @@ def read_population(
                 f"{path}: its {len(frame)} cells are not the {places.count} of the run's grid; rerun its stage with"
                 " the grid settings of this run"
             )
-    return _population(places, scores, cells, rule, inputs)
+    return _population(places, scores, cells, rule, target)
 
 
 def _population(
-    places: Cells, scores: pd.DataFrame, cells: pd.DataFrame, rule: RuleSettings, inputs: list[str]
+    places: Cells, scores: pd.DataFrame, cells: pd.DataFrame, rule: RuleSettings, target: Target
 ) -> Population:
     rank = scores["rank"].to_numpy()
-    kept = (cells[inputs].notna().all(axis=1).to_numpy()) & (rank > 0)
-    slope_deg, light_pct, earth_pct = (cells[name].to_numpy(dtype=np.float64)[kept] for name in inputs)
-    margin = rule_margin(slope_deg, light_pct, earth_pct, rule)
+    kept = (cells[list(rule_inputs(target))].notna().all(axis=1).to_numpy()) & (rank > 0)
+    inputs = {name: cells[name].to_numpy()[kept] for name in rule_inputs(target)}
+    margin = rule_margin(inputs, rule, target)
     kept_rank = rank[kept]
     (x_m, y_m), (lon_deg, lat_deg) = places.centres_m(), places.centres_lonlat()
     return Population(
@@ -97,19 +95,3 @@ def _population(
         by_rule=np.argsort(-margin, kind="stable"),
         cells=places.count,
     )
-
-
-def rule_margin(
-    slope_deg: NDArray[Any], illumination_pct: NDArray[Any], earth_visibility_pct: NDArray[Any], rule: RuleSettings
-) -> Floats:
-    """Return how far each cell is on the good side of a hard rule: the smallest of its three margins.
-
-    Slope counts as a share of its limit, light and Earth view as a share of all time, so 0 is the rule's border and
-    negative values fail it. No weights and no training: this is the plain baseline that a learned score has to beat.
-    """
-    margins = (
-        (rule.max_slope_deg - slope_deg) / rule.max_slope_deg,
-        (illumination_pct - rule.min_illumination_pct) / 100.0,
-        (earth_visibility_pct - rule.min_earth_visibility_pct) / 100.0,
-    )
-    return np.asarray(np.minimum.reduce(margins))

@@ -1,12 +1,19 @@
+"""The plain rule as a graded score."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
 from lunarsite.settings import RuleSettings
-from lunarsite.validate.population import rule_margin
+from lunarsite.site.rules import rule_margin
 
 RULE = RuleSettings(max_slope_deg=5.0, min_illumination_pct=33.0, min_earth_visibility_pct=50.0)
+
+
+def margin_of(slope: np.ndarray, light: np.ndarray, earth: np.ndarray) -> np.ndarray:
+    columns = {"slope_mean": slope, "avg_illumination_pct": light, "earth_visibility_pct": earth}
+    return rule_margin(columns, RULE, "cassa")
 
 
 @pytest.mark.parametrize(
@@ -22,7 +29,7 @@ RULE = RuleSettings(max_slope_deg=5.0, min_illumination_pct=33.0, min_earth_visi
     ],
 )
 def test_the_margin_is_the_worst_of_three(slope: float, light: float, earth: float, margin: float) -> None:
-    found = rule_margin(np.array([slope]), np.array([light]), np.array([earth]), RULE)
+    found = margin_of(np.array([slope]), np.array([light]), np.array([earth]))
     assert found[0] == pytest.approx(margin)
 
 
@@ -30,4 +37,4 @@ def test_the_margin_is_positive_just_where_the_rule_passes() -> None:
     generator = np.random.default_rng(0)
     slope, light, earth = generator.uniform([[0.0], [0.0], [0.0]], [[20.0], [100.0], [100.0]], (3, 5000))
     passes = (slope <= 5.0) & (light >= 33.0) & (earth >= 50.0)
-    assert ((rule_margin(slope, light, earth, RULE) >= 0.0) == passes).all()
+    assert ((margin_of(slope, light, earth) >= 0.0) == passes).all()
