@@ -29,6 +29,7 @@ COMPARABLE_SHARE = 0.5
 """A turn counts only if the turned regions hold at least this share of the known area that they hold unturned."""
 MIN_DRAWS = 100
 """With fewer comparable turns the rotation null is unknown."""
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -153,17 +154,31 @@ def agree(reference: Reference, selection: Selection, settings: ArtemisSettings)
     return Agreement(selection, share, reference.base, enrichment, rotation, random, why, turned[usable])
 
 
-def compare_pair(one: Agreement, other: Agreement) -> Null | None:
-    """Return how the gain in share of `one` over `other` stands among the gains after the same turns of both.
+@dataclass(frozen=True)
+class Gain:
+    """Share of one selection inside the regions less that of another, beside the same after turning both together.
 
-    None where either is unknown. Both are turned together, so what they have in common cancels.
+    `null.p` is for a gain as large as `value` by chance, `p_loss` for one as small.
     """
-    known = one.share is not None and other.share is not None and one.rotation is not None
-    if not known or one.turned is None or other.turned is None:
+
+    value: float
+    null: Null
+    p_loss: float
+
+
+def gain_of(one: Agreement, other: Agreement) -> Gain | None:
+    """Return the gain in share of `one` over `other`, with its paired rotation null; None where either is unknown.
+
+    Both selections are turned by the same angles, so what they have in common cancels.
+    """
+    if one.share is None or other.share is None or one.rotation is None or other.rotation is None:
         return None
-    assert one.share is not None
-    assert other.share is not None
-    return nulls.compare(one.share - other.share, one.turned - other.turned)
+    if one.turned is None or other.turned is None:
+        return None
+    value, turned = one.share - other.share, one.turned - other.turned
+    # Equal selections in another order differ by rounding alone.
+    value = 0.0 if abs(value) < _ROUNDING else value
+    return Gain(value, nulls.compare(value, turned), nulls.compare(-value, -turned).p)
 
 
 @dataclass(frozen=True)

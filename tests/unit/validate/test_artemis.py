@@ -139,11 +139,43 @@ def test_a_score_that_finds_what_the_rule_misses_gains() -> None:
     away = replace(found, by_rule=found.by_rule[::-1].copy())
     gain = verdicts(judge(away, REGIONS, SETTINGS, synthetic=False), "by the plain rule")[0]
     assert gain.holds
-    assert "the score does better" in gain.why
+    assert "The score does better, by more than turning both together gives" in gain.why
     worse = replace(found, by_score=found.by_score[::-1].copy())
-    loss = verdicts(judge(worse, REGIONS, SETTINGS, synthetic=False), "by the plain rule")[0]
+    record = judge(worse, REGIONS, SETTINGS, synthetic=False)
+    loss = verdicts(record, "by the plain rule")[0]
     assert loss.holds is False
-    assert "the plain rule does better" in loss.why
+    assert "0.0 % of the score's area lies inside, 100.0 % of the rule's" in loss.why
+    assert "The plain rule does better, by more than turning both together gives" in loss.why
+    assert record.metric("gain_over_rule_50_all") == pytest.approx(-1.0)
+    assert record.metric("p_gain_over_rule_50_all") == loss.value
+
+
+def test_the_score_is_set_against_the_rule_at_each_size_with_and_without_the_moutons() -> None:
+    # The score finds a Mouton, the rule the other region: which does better depends on the reference.
+    found = replace(population(ranked_towards(0.0, 50.0)), by_rule=population(ranked_towards(45.0, 0.0)).by_score)
+    gains = verdicts(judge(found, REGIONS, SETTINGS, synthetic=False), "by the plain rule")
+    assert len(gains) == 2 * len(SETTINGS.selected)
+    assert {gain.holds for gain in gains if "without the two Moutons" in gain.name} == {False}
+    for gain in gains:
+        if "without the two Moutons" in gain.name:
+            assert "The plain rule does better, by more than" in gain.why
+
+
+def test_a_gain_that_turning_gives_as_often_is_not_called_one() -> None:
+    found = replace(population(ranked_at_random(1)), by_rule=population(ranked_at_random(2)).by_score)
+    gains = verdicts(judge(found, REGIONS, SETTINGS, synthetic=False), "by the plain rule")
+    assert all(gain.holds is False for gain in gains)
+    assert all("by no more than turning both together gives" in gain.why for gain in gains)
+
+
+def test_equal_choices_in_another_order_gain_nothing() -> None:
+    found = population(ranked_towards(45.0, 0.0))
+    for seed in range(5):
+        order = found.by_score.copy()
+        np.random.default_rng(seed).shuffle(order[:50])
+        record = judge(replace(found, by_rule=order), REGIONS, SETTINGS, synthetic=False)
+        assert record.metric("gain_over_rule_50_all") == 0.0
+        assert "neither does better" in verdicts(record, " 50 best cells by score")[0].why
 
 
 def test_the_same_seed_gives_the_same_record() -> None:
