@@ -14,10 +14,13 @@ from lunarsite.artefact.contracts import (
     ELEVATION_ERROR,
     FAR_DEM,
     PSR,
+    PSR_MARGIN,
     ROUGHNESS,
+    SKY_VIEW,
     SLOPE,
     SUN_ANY,
     SUN_MEAN,
+    SUN_MONTHS,
 )
 from lunarsite.artefact.raster import RasterSpec
 from lunarsite.publish.catalogue import Entry
@@ -34,6 +37,9 @@ _RASTERS: dict[str, RasterSpec] = {
     "earth_mean": EARTH_MEAN,
     "earth_any": EARTH_ANY,
     "psr": PSR,
+    "psr_margin": PSR_MARGIN,
+    "sky_view": SKY_VIEW,
+    "sun_months": SUN_MONTHS,
 }
 _OWN = frozenset({"run", "origin"})
 """Parts of a stamp that an entry tells by itself."""
@@ -49,6 +55,9 @@ _TITLES: dict[str, tuple[str, str]] = {
     "earth_mean": ("illumination", "Mean visible fraction of the Earth"),
     "earth_any": ("illumination", "Share of time with any part of the Earth"),
     "psr": ("illumination", "Permanent shadow"),
+    "psr_margin": ("illumination", "How far the Sun stays below the horizon"),
+    "sky_view": ("illumination", "Sky-view factor"),
+    "sun_months": ("illumination", "Mean visible fraction of the Sun by month"),
     "night": ("illumination", "Nights and days of the cells"),
     "place_profiles": ("illumination", "Horizons of named places"),
     "place_series": ("illumination", "Sun and Earth over named places"),

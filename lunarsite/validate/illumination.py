@@ -21,7 +21,10 @@ from lunarsite.grid import MOON_RADIUS_M, Grid, xy_to_lonlat
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_FEWEST_PAIRS = 3
+FEWEST_PAIRS = 3
+"""With fewer cells that have both a value and a reference, agreement is unknown."""
+_CONSTANT = 1e-9
+"""Values whose range is below this share of their size differ by rounding alone."""
 
 PUBLISHED_PSR_KM2 = (
     ("Mazarico et al. 2011, 240 m", 16_055.0),
@@ -80,7 +83,7 @@ class Agreement:
 def agreement(ours: Floats, reference: Floats, lat_deg: Floats, ring_deg: float = 0.5) -> Agreement:
     """Compare values with a reference where both are known; with fewer than three such pairs nothing is known."""
     known = np.isfinite(ours) & np.isfinite(reference)
-    if known.sum() < _FEWEST_PAIRS:
+    if known.sum() < FEWEST_PAIRS:
         return Agreement(int(known.sum()), None, None, None, None)
     mine, other = ours[known], reference[known]
     difference = mine - other
@@ -90,9 +93,13 @@ def agreement(ours: Floats, reference: Floats, lat_deg: Floats, ring_deg: float 
         int(known.sum()),
         float(difference.mean()),
         float(np.sqrt(np.mean(difference**2))),
-        float(np.corrcoef(mine, other)[0, 1]) if mine.std() > 0 and other.std() > 0 else None,
+        None if _is_constant(mine) or _is_constant(other) else float(np.corrcoef(mine, other)[0, 1]),
         float(np.sqrt(np.mean((other - ring_mean) ** 2))),
     )
+
+
+def _is_constant(values: Floats) -> bool:
+    return bool(np.ptp(values) <= _CONSTANT * np.abs(values).max())
 
 
 def by_bin(

@@ -23,6 +23,7 @@ from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.grid import Grid, is_lunar, is_polar_map
 from lunarsite.settings import IlluminationReferenceSettings
 from lunarsite.validate.illumination import (
+    FEWEST_PAIRS,
     PUBLISHED_PSR_KM2,
     Agreement,
     agreement,
@@ -57,13 +58,15 @@ def read_table(path: Path) -> pd.DataFrame:
     """Return a reference table of cell means (x_m, y_m, avg_illumination_pct, earth_visibility_pct).
 
     Raises:
-        ArtefactError: A column is missing, holds no numbers, or percentages leave 0..110.
+        ArtefactError: A column is missing, holds no numbers, a place is unknown, or percentages leave 0..110.
     """
     wanted = ["x_m", "y_m", *_COLUMNS.values()]
     try:
         frame = pd.read_csv(path, usecols=wanted, dtype=np.float64, nrows=_MOST_ROWS)
     except ValueError as error:
         raise ArtefactError(f"{path}: needs the numeric columns {', '.join(wanted)} ({error})") from error
+    if not np.isfinite(frame[["x_m", "y_m"]]).all(axis=None):
+        raise ArtefactError(f"{path}: x_m and y_m must be finite numbers in every row; fill or drop the others")
     for column in _COLUMNS.values():
         if not frame[column].dropna().between(0.0, 110.0).all():
             raise ArtefactError(
@@ -82,6 +85,8 @@ def read_polygons(path: Path, grid: Grid) -> gpd.GeoSeries:
         frame = gpd.read_file(path)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise ArtefactError(f"{path}: is no readable vector file ({error})") from error
+    if not isinstance(frame, gpd.GeoDataFrame):
+        raise ArtefactError(f"{path}: holds no polygons")
     shapes = frame.geometry[frame.geom_type.isin(("Polygon", "MultiPolygon"))]
     if shapes.empty:
         raise ArtefactError(f"{path}: holds no polygons")
@@ -99,12 +104,15 @@ def judge_illumination(
     *,
     synthetic: bool,
 ) -> tuple[Record, pd.DataFrame]:
-    """Return the record, and the cells that were compared (empty without a table)."""
+    """Return the record, and the cells that were compared (empty without a table).
+
+    A reference that is given but has nothing in common with the run leaves its claims unknown, with the reason.
+    """
     metrics: list[Metric] = []
     verdicts: list[Verdict] = []
     tables: dict[str, list[dict[str, JsonValue]]] = {}
     frame = _compared(averages, table, reference)
-    if not frame.empty:
+    if table is not None:
         _judge_averages(frame, averages.grid, metrics, verdicts, tables)
     _judge_area(averages, latitude_limit_deg, metrics, verdicts, synthetic)
     if polygons is not None:
@@ -165,25 +173,42 @@ def _judge_averages(
     sun, earth = found["sun_mean"], found["earth_mean"]
     bias = None if sun.bias is None else abs(sun.bias)
     verdicts += [
-        _at_least("sun_mean correlation", sun.correlation, _SUN_CORRELATION, _why(sun)),
-        _at_most("sun_mean |bias|", bias, _SUN_BIAS_PCT, "%", _why(sun)),
-        _at_most("sun_mean RMS", sun.rms, _SUN_RMS_PCT, "%", _why(sun)),
-        _at_least("earth_mean correlation", earth.correlation, _EARTH_CORRELATION, _why(earth)),
+        _at_least("sun_mean correlation", sun.correlation, _SUN_CORRELATION, _why(sun, sun.correlation)),
+        _at_most("sun_mean |bias|", bias, _SUN_BIAS_PCT, "%", _why(sun, bias)),
+        _at_most("sun_mean RMS", sun.rms, _SUN_RMS_PCT, "%", _why(sun, sun.rms)),
+        _at_least("earth_mean correlation", earth.correlation, _EARTH_CORRELATION, _why(earth, earth.correlation)),
     ]
 
 
-def _why(found: Agreement) -> str:
-    if found.baseline_rms is None:
-        return f"unknown: {found.n} cells have both a value and a reference"
+def _why(found: Agreement, value: float | None) -> str:
+    if value is None:
+        return _missing(found, value)
     return f"{found.n} cells; latitude alone leaves an RMS of {found.baseline_rms:.2f} %"
 
 
+def _missing(found: Agreement, value: float | None) -> str:
+    """Why a part of an agreement is unknown, or nothing."""
+    if value is not None:
+        return ""
+    if found.n < FEWEST_PAIRS:
+        return f"unknown: {found.n} cells have both a value and a reference, {FEWEST_PAIRS} are needed"
+    return (
+        f"unknown: over {found.n} cells our values or the reference's are constant, and a constant has no correlation"
+    )
+
+
 def _agreement_metrics(name: str, found: Agreement) -> list[Metric]:
+    parts = (
+        ("bias", found.bias, "%", "ours minus reference"),
+        ("rms", found.rms, "%", ""),
+        ("correlation", found.correlation, "1", ""),
+        ("baseline_rms", found.baseline_rms, "%", "latitude alone, rings of 0.5 deg"),
+    )
     return [
-        Metric(name=f"{name}_bias", value=found.bias, unit="%", why="ours minus reference"),
-        Metric(name=f"{name}_rms", value=found.rms, unit="%"),
-        Metric(name=f"{name}_correlation", value=found.correlation, unit="1"),
-        Metric(name=f"{name}_baseline_rms", value=found.baseline_rms, unit="%", why="latitude alone, rings of 0.5 deg"),
+        *(
+            Metric(name=f"{name}_{part}", value=value, unit=unit, why=_missing(found, value) or why)
+            for part, value, unit, why in parts
+        ),
         Metric(name=f"{name}_cells", value=found.n, unit="1"),
     ]
 
@@ -229,7 +254,11 @@ def _judge_polygons(
     ours = large_regions(cap & (averages.psr == 1), averages.grid, reference.psr_min_area_km2, reference.psr_x_min_m)
     value = overlap(ours, published)
     chance = float(np.median(displaced_overlap(ours, published, round(_DISPLACEMENT_M / averages.grid.pixel_m))))
-    unknown = bool(np.isnan(value))
+    unknown = not published.any()
+    if unknown:
+        why = "unknown: no published polygon covers a pixel of the run's known ground"
+    else:
+        why = f"regions of at least {reference.psr_min_area_km2:g} km2; displaced copies of our mask reach {chance:.2f}"
     metrics += [
         Metric(name="psr_overlap", value=None if unknown else value, unit="1", why="intersection over union"),
         Metric(
@@ -239,7 +268,6 @@ def _judge_polygons(
             why=f"median over eight directions after moving our mask by {_DISPLACEMENT_M / 1e3:g} km",
         ),
     ]
-    why = f"regions of at least {reference.psr_min_area_km2:g} km2; displaced copies of our mask reach {chance:.2f}"
     verdicts.append(
         Verdict(
             name="PSR overlap with published polygons",

@@ -195,7 +195,7 @@ def test_the_report_says_synthetic_and_unknown(text: str) -> None:
     assert "SYNTHETIC." in text
     assert "(seed 11)" in text
     assert re.search(r"<th scope=\"row\">CASSA</th>.*<td class=\"number\">400</td></tr>", text)
-    assert "Of 7 claims" in text
+    assert "Of 10 claims" in text
 
 
 def test_the_report_lists_every_artefact_with_its_checksum(run: FakeRun, text: str) -> None:

@@ -59,7 +59,17 @@ def test_agreement_and_its_baseline() -> None:
     assert (found.n, found.bias, found.rms, found.correlation) == (500, *map(pytest.approx, (2, 2, 1)))
     assert 1.0 < found.baseline_rms < 1.3, "latitude explains all but the noise and half a ring's trend"
     assert agreement(np.full(5, np.nan), np.ones(5), np.ones(5)) == Agreement(0, None, None, None, None)
-    assert agreement(np.ones(5), np.arange(5.0), np.ones(5)).correlation is None, "a constant has none"
+
+
+@pytest.mark.parametrize("constant", [0.0, 1.0, 100.0 / 3.0])
+def test_a_constant_has_no_correlation_however_it_was_rounded(constant: float) -> None:
+    # Means from running sums repeat a constant up to rounding, which correlates with nothing.
+    rounded = constant * (1.0 + 1e-14 * np.arange(7.0))
+    for ours, reference in ((rounded, np.arange(7.0)), (np.arange(7.0), rounded)):
+        found = agreement(ours, reference, np.full(7, 85.0))
+        assert found.correlation is None
+        assert found.rms == pytest.approx(np.sqrt(np.mean((ours - reference) ** 2)))
+    assert agreement(constant + np.arange(7.0), np.arange(7.0), np.ones(7)).correlation == pytest.approx(1.0)
 
 
 def test_bins() -> None:

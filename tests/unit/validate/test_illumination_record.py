@@ -53,14 +53,56 @@ def test_agreement_is_judged(averages: Averages) -> None:
     assert holds(judged(averages, worse))["sun_mean |bias|"] is False
 
 
-@pytest.mark.parametrize("case", ["elsewhere", "empty"])
+AVERAGES = {"sun_mean correlation", "sun_mean |bias|", "sun_mean RMS", "earth_mean correlation"}
+
+
+@pytest.mark.parametrize("case", ["elsewhere", "empty", "all rim"])
 def test_a_table_that_does_not_overlap_leaves_it_unknown(averages: Averages, case: str) -> None:
-    table = published(averages, 500_000.0) if case == "elsewhere" else published(averages).iloc[:0]
-    found = holds(judged(averages, table))
-    assert not any(value for name, value in found.items() if "mean" in name)
-    if case == "elsewhere":
-        assert found["sun_mean correlation"] is None
-    assert found["PSR area south of 80 S against Mazarico et al. 2011"] is None, "the map does not cover it"
+    tables = {
+        "elsewhere": published(averages, 500_000.0),
+        "empty": published(averages).iloc[:0],
+        "all rim": published(averages).iloc[:2],
+    }
+    record = judged(averages, tables[case])
+    found = {verdict.name: verdict for verdict in record.verdicts if verdict.name in AVERAGES}
+    assert found.keys() == AVERAGES
+    for verdict in found.values():
+        assert verdict.holds is None
+        assert "0 cells have both a value and a reference, 3 are needed" in verdict.why
+    assert record.metric("sun_any_rms") is None
+    assert record.metric("sun_any_cells") == 0
+    assert holds(record)["PSR area south of 80 S against Mazarico et al. 2011"] is None, "the map does not cover it"
+
+
+def test_without_a_table_nothing_is_claimed_of_averages(averages: Averages) -> None:
+    assert not AVERAGES & holds(judged(averages, None)).keys()
+
+
+def test_an_empty_file_with_its_header_is_a_table_without_overlap(averages: Averages, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    published(averages).iloc[:0].to_csv(path, index=False)
+    assert holds(judged(averages, read_table(path)))["sun_mean correlation"] is None
+    path.write_text("")
+    with pytest.raises(ArtefactError, match="needs the numeric columns"):
+        read_table(path)
+
+
+def test_constant_light_has_a_bias_and_no_correlation(averages: Averages) -> None:
+    table = published(averages).assign(avg_illumination_pct=100.0 / 3.0)
+    found = {verdict.name: verdict for verdict in judged(averages, table).verdicts}
+    assert found["sun_mean correlation"].holds is None
+    assert "a constant has no correlation" in found["sun_mean correlation"].why
+    assert found["sun_mean RMS"].holds is False
+    night = Averages(GRID, {name: np.zeros_like(v) for name, v in averages.fractions.items()}, averages.psr)
+    assert holds(judged(night, published(averages)))["earth_mean correlation"] is None
+
+
+def test_polygons_elsewhere_leave_the_overlap_unknown(averages: Averages) -> None:
+    record = judged(averages, None, gpd.GeoSeries([Point(500_000, 0).buffer(9_000)]))
+    verdict = next(v for v in record.verdicts if v.name == "PSR overlap with published polygons")
+    assert (verdict.value, verdict.holds) == (None, None)
+    assert "no published polygon" in verdict.why
+    assert record.metric("psr_overlap") is None
 
 
 def test_shadow_against_polygons(averages: Averages) -> None:
@@ -72,12 +114,22 @@ def test_shadow_against_polygons(averages: Averages) -> None:
     assert holds(judged(averages, None, wrong))["PSR overlap with published polygons"] is False
 
 
+def test_a_fault_of_ours_is_not_told_as_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(path: Path) -> None:
+        raise TypeError("a fault in the code")
+
+    monkeypatch.setattr(gpd, "read_file", faulty)
+    with pytest.raises(TypeError, match="a fault in the code"):
+        read_polygons(Path("psr.gpkg"), GRID)
+
+
 def test_bad_references(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     for text, message in (
         ("x_m,y_m\n1,2\n", "needs the numeric columns"),
         ("x_m,y_m,avg_illumination_pct,earth_visibility_pct\n1,2,a,3\n", "needs the numeric columns"),
         ("x_m,y_m,avg_illumination_pct,earth_visibility_pct\n1,2,4000,3\n", "percent within"),
+        ("x_m,y_m,avg_illumination_pct,earth_visibility_pct\n,2,40,3\n", "must be finite"),
     ):
         path.write_text(text)
         with pytest.raises(ArtefactError, match=message):
@@ -85,6 +137,10 @@ def test_bad_references(tmp_path: Path) -> None:
     (tmp_path / "psr.gpkg").write_text("no")
     with pytest.raises(ArtefactError, match="no readable vector file"):
         read_polygons(tmp_path / "psr.gpkg", GRID)
+    with pytest.raises(ArtefactError, match="no readable vector file"):
+        read_polygons(tmp_path / "absent.gpkg", GRID)
+    with pytest.raises(ArtefactError, match="holds no polygons"):
+        read_polygons(path, GRID)
     gpd.GeoSeries([box(0, 0, 1, 1)], crs="EPSG:3031").to_file(tmp_path / "earth.gpkg")
     with pytest.raises(ArtefactError, match="not the Moon's"):
         read_polygons(tmp_path / "earth.gpkg", GRID)
