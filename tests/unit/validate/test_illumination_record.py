@@ -105,6 +105,40 @@ def test_polygons_elsewhere_leave_the_overlap_unknown(averages: Averages) -> Non
     assert record.metric("psr_overlap") is None
 
 
+CAP = Grid.centred(304_000.0, 1_900.0, 1_900.0)
+
+
+def shadow_of(area_km2: float) -> Averages:
+    """The whole cap in light but for a disc of that true area at the pole."""
+    radius_m = 2.0 * 1_737_400.0 * np.sqrt(area_km2 * 1e6 / (4.0 * np.pi * 1_737_400.0**2 - area_km2 * 1e6))
+    distance_m = np.hypot(CAP.x_m()[None, :], CAP.y_m()[:, None])
+    light = dict.fromkeys(("sun_mean", "sun_any", "earth_mean", "earth_any"), np.ones(CAP.shape, dtype=np.float32))
+    return Averages(CAP, light, (distance_m <= radius_m).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("area_km2", "hold", "words"),
+    [(16_055, True, "inside"), (16_700, True, "inside"), (16_990, False, "outside"), (15_100, False, "outside")],
+)
+def test_the_shadowed_area_says_how_close_it_is(area_km2: float, hold: bool, words: str) -> None:
+    record = judged(shadow_of(area_km2), None)
+    verdict = next(v for v in record.verdicts if v.name.startswith("PSR area"))
+    assert verdict.value == pytest.approx(area_km2 / 16_055 - 1.0, abs=0.01)
+    assert verdict.holds is hold
+    assert verdict.value is not None
+    room_km2 = abs(0.05 - abs(verdict.value)) * 16_055
+    assert verdict.why.startswith(f"{room_km2:.0f} km2 {words} the bound;")
+
+
+def test_the_change_after_the_first_comparison_is_told(averages: Averages) -> None:
+    (note,) = [note for note in judged(averages, None).notes if "directions" in note]
+    for fact in ("180", "+5.5 %", "360", "+4.7 %", "16 940, 16 811 and 16 756", "first comparison", "convergence"):
+        assert fact in note
+    # The note's percentages and distance to the bound are those of its areas.
+    assert [f"{100 * (area / 16_055 - 1):+.1f} %" for area in (16_940, 16_811)] == ["+5.5 %", "+4.7 %"]
+    assert f"{1.05 * 16_055 - 16_811:.0f} km2 inside" in note
+
+
 def test_shadow_against_polygons(averages: Averages) -> None:
     right = gpd.GeoSeries([Point(20_000, 0).buffer(9_000)])
     record = judged(averages, None, right)
