@@ -43,7 +43,7 @@ _SUN_CORRELATION, _SUN_BIAS_PCT, _SUN_RMS_PCT, _EARTH_CORRELATION = 0.99, 1.0, 2
 _PSR_TOLERANCE, _PSR_OVERLAP = 0.05, 0.87
 _PSR_HISTORY = (
     "The bound of the PSR area (5 % of 16 055 km2) was missed at the first comparison, on the LOLA model of 240 m with"
-    " 180 directions: 16 940 km2, +5.5 %. The number was then raised to 360, with which it holds: 16 811 km2, +4.7 %, or"
+    " 180 directions: 16 940 km2, +5.5 %. The number was then raised to 360, with which it holds: 16 811 km2, +4.7 %,"
     " 47 km2 inside the bound, which stayed. The reason is convergence: 16 940, 16 811 and 16 756 km2 with 180, 360 and"
     " 720 directions, since with few of them moments of light are missed. A pass so close, after such a change, is weak"
     " evidence."
