@@ -222,7 +222,7 @@ def _verdict_table(record: Record) -> Table | None:
         for verdict in record.verdicts
     )
     return Table(
-        f"{record.title}: claims that could fail, with bounds set beforehand.",
+        f"{record.title}: claims that could fail, each with its bound.",
         ("Verdict", "Claim", "Value", "Bound", "Unit", "Why"),
         rows,
         (False, False, True, False, False, False),

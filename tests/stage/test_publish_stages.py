@@ -129,6 +129,20 @@ def test_type_is_legible_in_print_and_synthetic_is_written_on_every_figure(captu
         assert figure.get_figwidth() in (style.COLUMN_IN, style.WIDE_IN)
 
 
+def test_permanent_shadow_is_not_told_as_a_matter_of_the_runs_span(captured: list[Any], text: str) -> None:
+    words = {part.get_text() for figure in captured for part in figure.findobj(Text)}
+    (label,) = {word for word in words if word.startswith("never sunlit")}
+    assert "1972" in label
+    assert "2049" in label
+    assert not [word for word in words if "never" in word and "span" in word]
+    assert "highest limb of the years 1972 to 2049 stays below the horizon" in text
+
+
+def test_the_report_does_not_claim_that_all_bounds_were_set_beforehand(text: str) -> None:
+    assert "was changed afterwards, its reason or the record" in text
+    assert "with bounds set beforehand" not in text
+
+
 def test_nothing_is_cut_at_a_figures_edge(run: FakeRun) -> None:
     for name in (*DRAWN, "places"):
         pixels = matplotlib.image.imread(run.path(f"{name}_png"))[..., :3]

@@ -11,7 +11,10 @@ from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.publish import report, story
 from lunarsite.publish.polar_map import Feature
 from lunarsite.publish.words import feature_words, number_words
+from lunarsite.settings import RulesSettings
+from lunarsite.site import rules
 
+RULE = RulesSettings().cassa
 SHACKLETON = Feature("Shackleton", "crater", -89.67, 129.78, 21_000.0)
 MALAPERT = Feature("Malapert Massif", "massif", -85.99, -0.2, 10_000.0)
 BASIN = Feature("South Pole-Aitken", "basin", -53.0, -169.0, 2_400_000.0)
@@ -68,6 +71,12 @@ def test_labels_are_counted_and_unknown_cells_explained() -> None:
         }
     )
     assert report.label_counts(cells, {"label_cassa": "CASSA"}).rows == (("CASSA", "1", "1", "3"),)
+    # A cell that fails the slope limit without light is unknown: the table must not say otherwise.
+    steep = {"slope_mean": [30.0], "avg_illumination_pct": [np.nan], "earth_visibility_pct": [80.0]}
+    assert rules.labels({name: np.array(value) for name, value in steep.items()}, RULE, "cassa").tolist() == ["unknown"]
+    caption = report.label_counts(cells, {"label_cassa": "CASSA"}).caption
+    assert "any missing input is unknown, even where another input fails" in caption
+    assert "unless" not in caption
     assert report.unknown_causes(cells, "label_cassa").rows == (("sunlight", "2"), ("slope, sunlight", "1"))
     none = cells[cells["label_cassa"] != "unknown"]
     assert report.unknown_causes(none, "label_cassa").rows == (("nothing", "0"),)
