@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from lunarsite.artefact.contracts import REFERENCE_COLUMNS
+from lunarsite.publish import story
 from lunarsite.settings import RulesSettings, ScorerSettings
-from lunarsite.site.agreement import agreement, cross_validated, shared_share, spatial_folds
+from lunarsite.site.agreement import Agreement, agreement, cross_validated, shared_share, spatial_folds
 from lunarsite.site.scorer import (
     CRATER_FEATURES,
     FEATURES,
@@ -20,6 +21,7 @@ from lunarsite.site.scorer import (
     shap_values,
     train,
 )
+from lunarsite.site.scorer_record import scorer_record
 from lunarsite.site.scoring import score_cells
 
 RULES = RulesSettings()
@@ -71,6 +73,18 @@ def test_score_probability_rank_and_shap_hang_together(cells: gpd.GeoDataFrame, 
     shap, bias = shap_values(found.booster, people.features)
     np.testing.assert_allclose(shap.sum(axis=1) + bias, margins(found.booster, people.features), atol=1e-4)
     assert found.record.metric("shap_gap") < 1e-3
+    assert not any("rely" in note for note in found.record.notes)
+
+
+@pytest.mark.parametrize(("gap", "told"), [(1e-5, False), (0.5, True)])
+def test_the_self_check_is_no_claim_but_its_failure_is_told(gap: float, told: bool) -> None:
+    names = ("in_sample", "blocked", "context_blocked", "plain_rule")
+    agreements = dict.fromkeys(names, Agreement(0.9, 0.5, 10))
+    record = scorer_record({"suitable": 5, "unsuitable": 5}, agreements, {}, {}, gap, (), ScorerSettings())
+    assert record.metric("shap_gap") == gap
+    assert not any("SHAP" in verdict.name for verdict in record.verdicts)
+    assert story.tally([record]).startswith("Of 1 claims")
+    assert any("do not rely on them" in note for note in record.notes) == told
 
 
 def test_the_same_cells_give_the_same_bytes(cells: gpd.GeoDataFrame, small: ScorerSettings) -> None:
