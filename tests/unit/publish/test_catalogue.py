@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,8 +10,8 @@ from hypothesis import strategies as st
 from shapely.geometry import shape
 
 from lunarsite.grid import Grid, lonlat_to_xy
-from lunarsite.publish.catalogue import footprint, interval
-from lunarsite.settings import SpanSettings
+from lunarsite.publish.catalogue import Entry, footprint, interval, write_catalogue
+from lunarsite.settings import GridSettings, SpanSettings
 
 
 def test_a_grid_around_the_pole_covers_all_longitudes() -> None:
@@ -59,3 +61,83 @@ def test_the_span_is_in_whole_seconds_utc() -> None:
     start, end = interval(SpanSettings(start_utc=dt.date(2025, 1, 1), years=1.0))
     assert start == dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
     assert end == dt.datetime(2026, 1, 1, 6, tzinfo=dt.UTC)
+
+
+class Killed(BaseException):
+    """Stands for a process that ends at once: nothing that catches errors sees it."""
+
+
+def write(folder: Path, run: str) -> None:
+    (folder / "slope.tif").touch()
+    entry = Entry("slope", "terrain", "Slope", folder / "slope.tif", "0" * 64, run, "local", {})
+    write_catalogue(folder / "catalog.json", folder / "catalogue", "Run", [entry], GridSettings(), SpanSettings())
+
+
+def runs(folder: Path) -> tuple[str, str]:
+    """The run that the root tells, and the one that the entry tells."""
+    root = json.loads((folder / "catalog.json").read_text())
+    item = json.loads((folder / "catalogue" / "terrain" / "slope.json").read_text())
+    return root["id"].split("-")[1], item["id"].split("-")[1]
+
+
+def test_a_catalogue_replaces_the_one_before_and_leaves_nothing_beside(tmp_path: Path) -> None:
+    write(tmp_path, "one")
+    (tmp_path / "catalogue" / "gone.json").touch()
+    write(tmp_path, "two")
+    assert runs(tmp_path) == ("two", "two")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["catalog.json", "catalogue", "slope.tif"]
+    assert not (tmp_path / "catalogue" / "gone.json").exists()
+
+
+def test_what_another_process_left_is_cleared_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".catalogue.partial-1", ".catalogue.old-1", ".catalogue.notes-1"):
+        (tmp_path / name / "terrain").mkdir(parents=True)
+    write(tmp_path, "one")
+    assert sorted(path.name for path in tmp_path.glob(".*")) == [".catalogue.notes-1"]
+
+
+# Renames: the folder aside, the new one in its place, the root.
+@pytest.mark.parametrize(("rename", "left"), [(1, ("one", "one")), (2, None), (3, ("one", "two"))])
+def test_a_kill_loses_no_folder_and_no_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rename: int, left: tuple[str, str] | None
+) -> None:
+    write(tmp_path, "one")
+    done, honest = [], Path.replace
+
+    def dying(source: Path, target: Path) -> Path:
+        done.append(target)
+        if len(done) == rename:
+            raise Killed
+        return honest(source, target)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Path, "replace", dying)
+        write(tmp_path, "two")
+    if left is None:
+        (aside,) = tmp_path.glob(".catalogue.old-*")
+        assert "one" in (aside / "terrain" / "slope.json").read_text()
+        assert "one" in (tmp_path / "catalog.json").read_text()
+        # The next writer puts the old folder back before it begins, so that another kill loses nothing either.
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(Path, "write_text", lambda *_, **__: (_ for _ in ()).throw(Killed))
+            write(tmp_path, "two")
+        left = ("one", "one")
+    assert runs(tmp_path) == left
+    write(tmp_path, "three")
+    assert runs(tmp_path) == ("three", "three")
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_rename_that_fails_puts_the_old_folder_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "one")
+    honest = Path.replace
+
+    def failing(source: Path, target: Path) -> Path:
+        if ".partial-" in source.name and Path(target).name == "catalogue":
+            raise OSError("no space left on device")
+        return honest(source, target)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="no space left"):
+        patch.setattr(Path, "replace", failing)
+        write(tmp_path, "two")
+    assert runs(tmp_path) == ("one", "one")
