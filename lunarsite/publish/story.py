@@ -24,10 +24,14 @@ TABLE_WORDS = {
     "regions": "Regions",
     "cells": "Cells",
     "share_inside": "Share inside",
+    "share_by_score": "Share inside, by score",
+    "share_by_rule": "Share inside, by plain rule",
+    "gain": "Gain of the score",
     "base_rate": "Base rate",
     "enrichment": "Enrichment",
     "rotation_median": "Turned about the pole: median (95 %)",
     "rotation_p": "p, turned",
+    "p_rule_better": "p, turned, for the rule",
     "random_median": "Random cells: median (95 %)",
     "random_p": "p, random",
     "listed_area_km2": "Listed area (km², map)",
@@ -38,6 +42,8 @@ TABLE_WORDS = {
 }
 TABLE_CAPTIONS = {
     "agreement": "Share of the chosen area inside the Artemis regions, base rate, and both nulls (as enrichments).",
+    "score_against_rule": "The score's choice against the plain rule's: shares of the chosen area inside the regions,"
+    " and their difference beside the differences after turning both choices together.",
     "matched_regions": "Regions with a chosen cell near their centre, and how many chance matches.",
     "regions": "The regions one by one.",
 }

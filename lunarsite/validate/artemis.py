@@ -69,6 +69,9 @@ def judge(population: Population, regions: Sequence[Region], settings: ArtemisSe
             "agreement": [
                 row for reference in references for row in _agreement_rows(reference, agreements[reference.key])
             ],
+            "score_against_rule": [
+                row for reference in references for row in _gain_rows(reference, agreements[reference.key])
+            ],
             "matched_regions": [_match_row(counted) for counted in matches],
             "regions": _region_rows(population, regions, chosen),
         },
@@ -99,14 +102,17 @@ def _metrics(
     return metrics
 
 
+def _score_and_rule(agreements: Sequence[Agreement]) -> list[tuple[int, Agreement, Agreement]]:
+    """The agreements of the score and of the plain rule, by the size of both choices."""
+    found = {agreement.selection.key: agreement for agreement in agreements}
+    sizes = [int(key.removeprefix("top_")) for key in found if key.startswith("top_")]
+    return [(size, found[f"top_{size}"], found[f"rule_{size}"]) for size in sizes]
+
+
 def _gain_metrics(reference: str, agreements: Sequence[Agreement]) -> list[Metric]:
     """The score's gain over the plain rule at each size, with what turning both selections together gives."""
-    found = {agreement.selection.key: agreement for agreement in agreements}
     metrics = []
-    for key, score in found.items():
-        if not key.startswith("top_"):
-            continue
-        rule, size = found[key.replace("top_", "rule_")], key.removeprefix("top_")
+    for size, score, rule in _score_and_rule(agreements):
         gain, name, why = gain_of(score, rule), f"{size}_{reference}", score.why or rule.why
         value, p = (None, None) if gain is None else (gain.value, gain.null.p)
         metrics.append(Metric(name=f"gain_over_rule_{name}", value=value, unit="1", why=why))
@@ -202,6 +208,25 @@ def _agreement_rows(reference: Reference, agreements: Sequence[Agreement]) -> Ro
         }
         for found in agreements
     ]
+
+
+def _gain_rows(reference: Reference, agreements: Sequence[Agreement]) -> Rows:
+    rows: Rows = []
+    for size, score, rule in _score_and_rule(agreements):
+        gain = gain_of(score, rule)
+        rows.append(
+            {
+                "regions": reference.name,
+                "cells": size,
+                "share_by_score": score.share,
+                "share_by_rule": rule.share,
+                "gain": None if gain is None else gain.value,
+                **_null_row("rotation", None if gain is None else gain.null),
+                "p_rule_better": None if gain is None else gain.p_loss,
+                "why_unknown": score.why or rule.why,
+            }
+        )
+    return rows
 
 
 def _match_row(counted: Match) -> dict[str, JsonValue]:

@@ -153,9 +153,16 @@ def test_a_score_that_finds_what_the_rule_misses_gains() -> None:
 def test_the_score_is_set_against_the_rule_at_each_size_with_and_without_the_moutons() -> None:
     # The score finds a Mouton, the rule the other region: which does better depends on the reference.
     found = replace(population(ranked_towards(0.0, 50.0)), by_rule=population(ranked_towards(45.0, 0.0)).by_score)
-    gains = verdicts(judge(found, REGIONS, SETTINGS, synthetic=False), "by the plain rule")
+    record = judge(found, REGIONS, SETTINGS, synthetic=False)
+    gains = verdicts(record, "by the plain rule")
     assert len(gains) == 2 * len(SETTINGS.selected)
     assert {gain.holds for gain in gains if "without the two Moutons" in gain.name} == {False}
+    rows = record.tables["score_against_rule"]
+    assert [row["cells"] for row in rows] == [50, 200, 50, 200]
+    assert {row["gain"] for row in rows[2:]} == {-1.0}
+    for row, gain in zip(rows, gains, strict=True):
+        assert row["rotation_p"] == gain.value
+        assert row["gain"] == row["share_by_score"] - row["share_by_rule"]  # type: ignore[operator]
     for gain in gains:
         if "without the two Moutons" in gain.name:
             assert "The plain rule does better, by more than" in gain.why
