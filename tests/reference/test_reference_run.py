@@ -14,7 +14,17 @@ import pytest
 from numpy.typing import NDArray
 
 from lunarsite.artefact import raster, record, table
-from lunarsite.artefact.contracts import ARTEMIS_RECORD, CELLS, DEM, EARTH_ANY, PSR, SCORES, SUN_ANY, SUN_MEAN
+from lunarsite.artefact.contracts import (
+    ARTEMIS_RECORD,
+    CELLS,
+    DEM,
+    EARTH_ANY,
+    ILLUMINATION_RECORD,
+    PSR,
+    SCORES,
+    SUN_ANY,
+    SUN_MEAN,
+)
 from lunarsite.grid import Grid, lonlat_to_xy
 from tests.workflow.checkout import REPOSITORY
 
@@ -139,3 +149,26 @@ def test_permanent_shadow_agrees_with_mazarico() -> None:
     print(f"permanent shadow south of 80 S: {area_km2:.0f} km2, published {PSR_KM2_240M:.0f} km2")
     # Heights of 2011 against later ones; finer maps find up to 20 900 km2 (O'Brien and Byrne 2022).
     assert abs(area_km2 / PSR_KM2_240M - 1.0) <= 0.05
+
+
+@needs_run
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("sun_mean correlation", 0.99, 1.0),
+        ("sun_mean |bias|", 0.0, 1.0),
+        ("sun_mean RMS", 0.0, 2.2),
+        ("earth_mean correlation", 0.97, 1.0),
+        ("PSR area south of 80 S against Mazarico et al. 2011", -0.05, 0.05),
+        ("PSR overlap with published polygons", 0.87, 1.0),
+    ],
+)
+def test_claims_about_light_hold(name: str, least: float, most: float) -> None:
+    found = record.read(RUN / "validate" / "illumination.json", ILLUMINATION_RECORD)[0]
+    # The claims about any part of the disc are left out: at 240 m the ground is too smooth for them.
+    named = [verdict for verdict in found.verdicts if verdict.name == name]
+    assert len(named) == 1, [verdict.name for verdict in found.verdicts]
+    print(f"{name}: {named[0].value} ({named[0].bound}): {named[0].holds}")
+    assert named[0].holds is True, named[0].why
+    assert named[0].value is not None
+    assert least <= named[0].value <= most, "the record's own bound is looser than this one"
