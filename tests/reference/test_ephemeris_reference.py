@@ -26,7 +26,7 @@ def test_sub_solar_points_of_shadowcam_frames():
     lat = np.array([float(row["subsolar_lat_deg"]) for row in rows])
     apart = (sun.lon_deg - lon + 180.0) % 360.0 - 180.0
     # The table rounds to 0.001 deg. A systematic +0.0055 deg of longitude stays. It is not the frame: the IAU series of
-    # the orientation leaves it and worsens the latitude to 0.0031. It reads as an epoch: points 8 to 53 s later than
+    # the orientation leaves 0.0049, and 0.0031 of latitude. It reads as an epoch: points 8 to 53 s later than
     # the table's times (start of a strip against its middle: unconfirmed). Taking UTC for TDB would make it 0.015.
     assert np.abs(apart).max() < 0.009
     assert np.abs(sun.lat_deg - lat).max() < 0.001
