@@ -1,4 +1,4 @@
-"""Averages over the real Moon: against PGDA product 69, the published shadow area, and a direct hourly series."""
+"""Averages over the real Moon: against PGDA product 69, and direct hourly series over brute-force horizons."""
 
 import csv
 import os
@@ -11,8 +11,9 @@ import rasterio
 from lunarsite.grid import Grid
 from lunarsite.illumination.ephemeris import ephemeris
 from lunarsite.illumination.horizon import HorizonSweep, Terrain
-from lunarsite.illumination.points import ProfileGatherer, point_series
-from lunarsite.illumination.visibility import average_visibility, sweep_plan, visibility_model
+from lunarsite.illumination.points import HorizonProfiles, point_series
+from lunarsite.illumination.visibility import average_visibility
+from tests.unit.illumination.brute_force import brute_force_tan_horizon
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = Path(os.environ.get("LUNARSITE_REFERENCE", str(ROOT.parent / "shared" / "moon")))
@@ -62,45 +63,90 @@ def compared(maps, grid: Grid, cells: np.ndarray, name: str) -> tuple[float, flo
     return np.corrcoef(found, found - error)[0, 1], error.mean(), np.sqrt(np.mean(error**2))
 
 
-def test_a_40_m_window_agrees_with_product_69():
-    # Product 69 counts any part of the disc, on 60 m terrain: here nothing is left to the resolution.
-    near, grid = terrain("windows_40m/shoemaker_rim_c.tif")
-    span = ephemeris("2007-01-01")
+def crop(whole: Terrain, left: float, bottom: float, right: float, top: float) -> tuple[Terrain, Grid]:
+    """The pixels that meet a rectangle of the map."""
+    pixel = whole.pixel_m
+    first_col, first_row = int((left - whole.x_min_m) // pixel), int((whole.y_max_m - top) // pixel)
+    last_col, last_row = int(-((whole.x_min_m - right) // pixel)), int(-((bottom - whole.y_max_m) // pixel))
+    heights = np.ascontiguousarray(whole.height_m[first_row:last_row, first_col:last_col])
+    x_min, y_max = whole.x_min_m + first_col * pixel, whole.y_max_m - first_row * pixel
+    return Terrain(heights, x_min, y_max, pixel, whole.pole), Grid(x_min, y_max, pixel, *heights.shape)
+
+
+@pytest.mark.parametrize(
+    ("window", "sun_bias", "sun_rms"),
+    [("shoemaker_rim_c", 0.5, 0.7), ("nobile_rim_1", 1.0, 1.0), ("leibnitz_beta_plateau_extended", 1.0, 1.0)],
+)
+def test_40_m_windows_agree_with_product_69_and_240_m_is_too_bright(
+    window: str, sun_bias: float, sun_rms: float
+) -> None:
+    """Product 69 counts any part of the disc, on 60 m terrain: at 40 m nothing is left to the resolution."""
+    near, grid = terrain(f"windows_40m/{window}.tif")
     far, _ = terrain("polar80S_240m.tif")
-    maps = average_visibility(HorizonSweep(near, far), grid, span.sun, span.earth, 120)
+    span = ephemeris("2007-01-01")
     left, bottom, right, top = grid.bounds_m
     half = 0.5 * CELL_M
     cells = product_69()
     x, y = cells[:, 0], cells[:, 1]
     cells = cells[(x - half >= left) & (x + half <= right) & (y - half >= bottom) & (y + half <= top)]
     assert len(cells) >= 12
-    for name, worst_bias, worst_rms in (("sun_any", 0.5, 0.7), ("earth_any", 1.0, 1.4)):
-        correlation, bias, rms = compared(maps, grid, cells, name)
+    fine = average_visibility(HorizonSweep(near, far), grid, span.sun, span.earth, 120)
+    smooth, smooth_grid = crop(far, left, bottom, right, top)
+    coarse = average_visibility(HorizonSweep(smooth, far), smooth_grid, span.sun, span.earth, 120)
+    for name, worst_bias, worst_rms in (("sun_any", sun_bias, sun_rms), ("earth_any", 1.0, 1.4)):
+        correlation, bias, rms = compared(fine, grid, cells, name)
+        _, coarse_bias, coarse_rms = compared(coarse, smooth_grid, cells, name)
+        print(f"{window} {name}: r {correlation:.4f}, bias {bias:+.2f} %, RMS {rms:.2f} %; 240 m {coarse_bias:+.2f} %")
         assert correlation > 0.995, name
-        assert abs(bias) < worst_bias, name
-        assert rms < worst_rms, name
+        assert abs(bias) <= worst_bias, name
+        assert rms <= worst_rms, name
+        # The same cells, code and epochs: what changes is the ground's resolution alone.
+        assert coarse_bias > bias + 0.5, name
+        assert coarse_rms > rms, name
 
 
-def test_averages_on_real_horizons_agree_with_the_direct_series():
-    near, grid = terrain("windows_40m/connecting_ridge.tif")
+def test_averages_agree_with_the_direct_series_over_brute_force_horizons() -> None:
+    """Shared with the sweep and its tables are the heights, the track and the disc's law alone; no drawn pixel is left out.
+
+    Pixels are drawn a far pixel (6 near ones) inside the near map and beyond: across the seam the ground next to the
+    observer is known at 240 m only, and what lies between two models is for each method to choose.
+    """
+    pixels, azimuths, batch, seam = 300, 360, 30, 6
+    window, _ = terrain("windows_40m/connecting_ridge.tif")
+    cap, _ = terrain("polar80S_240m.tif")
+    near, grid = crop(window, -13_520.0, -21_480.0, -1_520.0, -9_480.0)
+    left, bottom, right, top = grid.bounds_m
+    far, _ = crop(cap, left - 15_000.0, bottom - 15_000.0, right + 15_000.0, top + 15_000.0)
     span = ephemeris("2007-01-01")
-    sweep = HorizonSweep(near)
-    maps = average_visibility(sweep, grid, span.sun, span.earth, 180)
-    rows, cols = np.random.default_rng(7).integers(0, grid.rows, (2, 60))
-    fine = visibility_model(grid, span.sun, None, 720)
-    gatherer = ProfileGatherer(grid, fine, rows, cols)
-    sweep_plan(sweep, fine, [gatherer])
-    series = point_series(gatherer.result(), span)
-    for name, body, bound in (("sun", series.sun, 0.05), ("earth", series.earth, 0.06)):
-        error = 100.0 * (maps[f"{name}_mean"][0, rows, cols] - body.visible_fraction.mean(axis=1, dtype=np.float64))
-        assert np.sqrt(np.mean(error**2)) < bound, name
-    shadowed = (series.sun.visible_fraction == 0.0).all(axis=1)
-    clear = np.abs(maps["psr_margin_deg"][0, rows, cols]) > 0.05
-    assert (shadowed == (maps["psr"][0, rows, cols] == 1))[clear].all()
+    maps = average_visibility(HorizonSweep(near, far), grid, span.sun, None, 180)
+    rows, cols = np.random.default_rng(7).integers(seam, grid.rows - seam, (2, pixels))
+    azimuth = 2.0 * np.pi * np.arange(azimuths) / azimuths
+    tangent = np.empty((pixels, azimuths), dtype=np.float32)
+    for index, angle in enumerate(azimuth):
+        tangent[:, index] = brute_force_tan_horizon(near, float(angle), rows, cols, far=far, step_px=0.1)
+    assert np.isfinite(tangent).all()
+    direct = {"sun_mean": np.empty(pixels), "sun_any": np.empty(pixels)}
+    for first in range(0, pixels, batch):
+        part = slice(first, first + batch)
+        profiles = HorizonProfiles(grid.x_m()[cols[part]], grid.y_m()[rows[part]], azimuth, tangent[part], "south")
+        fraction = point_series(profiles, span).sun.visible_fraction
+        direct["sun_mean"][part] = fraction.mean(axis=1, dtype=np.float64)
+        direct["sun_any"][part] = (fraction > 0.0).mean(axis=1)
+    for name, expected in direct.items():
+        error = 100.0 * (maps[name][0, rows, cols] - expected)
+        rms = float(np.sqrt(np.mean(error**2)))
+        print(f"{name}: RMS {rms:.3f} %, bias {error.mean():+.4f} %, largest {np.abs(error).max():.2f} %")
+        assert rms <= 0.05, name
+    shadowed = direct["sun_any"] == 0.0
+    agreement = float((shadowed == (maps["psr"][0, rows, cols] == 1)).mean())
+    print(f"permanent shadow: {shadowed.sum()} of {pixels} pixels, agreement {agreement:.4f}")
+    assert shadowed.sum() >= 5, "too few to judge"
+    assert agreement >= 0.995
 
 
 @pytest.mark.slow
-def test_the_whole_cap_against_product_69_and_the_published_shadow():
+def test_the_whole_cap_against_product_69() -> None:
+    """The area of permanent shadow is held in test_reference_run, on the run's own number of directions."""
     near, grid = terrain("polar80S_240m.tif")
     far, _ = terrain("polar70S_480m.tif")
     span = ephemeris("2007-01-01")
@@ -114,11 +160,6 @@ def test_the_whole_cap_against_product_69_and_the_published_shadow():
         correlation, bias, rms = compared(maps, grid, cells, name)
         assert correlation >= 0.99, name
         assert abs(bias) <= 3.0, name  # this terrain resolves half a kilometre
-    x, y = np.meshgrid(grid.x_m(), grid.y_m())
-    within = np.hypot(x, y) <= 2 * 1_737_400.0 * np.tan(np.radians(5.0))
-    area_km2 = (grid.pixel_m / 1000.0) ** 2 / grid.scale_factor() ** 2
-    shadow = area_km2[within & (maps["psr"][0] == 1)].sum()
-    assert shadow == pytest.approx(16_055.0, rel=0.07)  # Mazarico et al. 2011, 240 m
 
 
 def test_connecting_ridge_is_as_bright_as_published() -> None:
