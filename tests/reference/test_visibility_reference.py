@@ -106,9 +106,9 @@ def test_40_m_windows_agree_with_product_69_and_240_m_is_too_bright(
 
 
 def test_averages_agree_with_the_direct_series_over_brute_force_horizons() -> None:
-    """Shared with the sweep and its tables are the heights, the track and the disc's law alone; no drawn pixel is left out.
+    """Only the heights, the track and the disc's law are shared with the sweep and its tables.
 
-    Pixels are drawn a far pixel (6 near ones) inside the near map and beyond: across the seam the ground next to the
+    Pixels are drawn a far pixel (6 near ones) or more inside the near map: across the seam the ground next to the
     observer is known at 240 m only, and what lies between two models is for each method to choose.
     """
     pixels, azimuths, batch, seam = 300, 360, 30, 6
