@@ -26,6 +26,7 @@ def _named(path: Path) -> Path:
 
 
 FilePath = Annotated[Path, AfterValidator(_named)]
+Metres = Annotated[float, Field(ge=0.0, le=1_000.0)]
 EphemerisDay = Annotated[dt.date, Field(ge=dt.date(1972, 1, 1), le=dt.date(2049, 12, 31))]
 """A day of the ephemeris: DE421's lunar orientation ends with 2049, and UTC has leap seconds since 1972."""
 _LAST_DAY = dt.date(2050, 1, 1)
@@ -126,8 +127,8 @@ class SpanSettings(Section):
 
     start_utc: EphemerisDay = dt.date(2025, 1, 1)
     """First day (UTC), YYYY-MM-DD."""
-    years: Annotated[float, Field(gt=0.0, le=60.0)] = 18.6
-    """Length, Julian years; 18.6 is one cycle of the lunar nodes."""
+    years: Annotated[float, Field(ge=0.1, le=60.0)] = 18.6
+    """Length, Julian years; 18.6 is one cycle of the lunar nodes, less than a lunar month sees part of the sky only."""
     step_h: Annotated[float, Field(gt=0.0, le=24.0)] = 1.0
     """Time step, hours."""
 
@@ -181,7 +182,7 @@ class IlluminationSettings(Section):
     """Samples next to the observer that are marched exactly."""
     earth_step_deg: Annotated[float, Field(ge=0.1, le=2.0)] = 1.0
     """Spacing of the directions in which the Earth is seen, degrees."""
-    observer_heights_m: Annotated[tuple[Annotated[float, Field(ge=0.0, le=1_000.0)], ...], Field(min_length=1)] = (0.0,)
+    observer_heights_m: Annotated[tuple[Metres, ...], Field(min_length=1)] = (0.0,)
     """Heights of the observer above the ground, metres. The first is the one that rules and features read."""
     months: bool = False
     """Whether to average by calendar month as well (twelve bands)."""
@@ -189,7 +190,11 @@ class IlluminationSettings(Section):
     """Jobs among which the azimuths are dealt out."""
 
     @model_validator(mode="after")
-    def _every_shard_works(self) -> Self:
+    def _consistent(self) -> Self:
+        if len({f"{height:.3f}" for height in self.observer_heights_m}) < len(self.observer_heights_m):
+            raise ValueError("observer_heights_m must differ by a millimetre at least")
+        if self.months and self.span.years < 1.0:
+            raise ValueError(f"months needs a span of at least one year, got span.years {self.span.years:g}")
         if self.shards > self.azimuths:
             raise ValueError(f"shards ({self.shards}) must not exceed azimuths ({self.azimuths})")
         return self

@@ -119,7 +119,9 @@ class HorizonSweep:
     """Horizons of all pixels of `near` in any map direction, seen over `near` and, beyond its border, over `far`.
 
     No data neither blocks nor breaks a sight line: a sample between two pixels of which one has no data (and carries
-    weight) counts as no terrain, and the line goes on behind it. A pixel without data has no horizon (NaN).
+    weight) counts as no terrain, and the line goes on behind it. A pixel without data has no horizon (NaN). With a far
+    terrain, near pixels without data are obstacles of the far heights: a near map that is smaller than its grid, or
+    has corners without data, is surrounded by the far terrain and not by nothing.
 
     Where no terrain at all lies ahead (the last pixels before the border, without a far field) the Moon is taken to
     go on as a smooth sphere at the height of the pixel's own ground: the horizon is its dip, tan(e) =
@@ -163,6 +165,8 @@ class HorizonSweep:
         self._base_m = float(np.nanmean(near.height_m, dtype=np.float64))
         self._far = np.empty((0, 0), np.float32) if far is None else _reduced(far.height_m, self._base_m)
         self._reduced = _reduced(_with_margin(near, far, self._margin), self._base_m).ravel()
+        unknown = np.isnan(near.height_m)
+        self._unknown = unknown if far is not None and unknown.any() else None
         reach_m = max(frame.largest_radius_m() for frame in (self._frame, self._far_frame) if frame is not None)
         self._fit = tangent_fit(reach_m)
         four_r2 = (2.0 * MOON_RADIUS_M) ** 2
@@ -225,6 +229,8 @@ class HorizonSweep:
             out.reshape(self._heights_m.size, -1),
         )
         self._march(azimuth_rad, out)
+        if self._unknown is not None:
+            out[:, self._unknown] = np.nan
         return out
 
     def _march(self, azimuth_rad: float, out: NDArray[np.float32]) -> None:
@@ -274,7 +280,7 @@ def _reduced(heights_m: NDArray[np.float32], base_m: float) -> NDArray[np.float3
 
 
 def _with_margin(near: Terrain, far: Terrain | None, margin: int) -> NDArray[np.float32]:
-    """Return the near heights inside a margin: of far heights, of no data where there are none."""
+    """Return the near heights inside a margin; far heights stand in the margin and wherever the near has no data."""
     rows, cols = near.height_m.shape
     stored = np.full((rows + 2 * margin, cols + 2 * margin), np.nan, dtype=np.float32)
     stored[margin:-margin, margin:-margin] = near.height_m
@@ -283,6 +289,8 @@ def _with_margin(near: Terrain, far: Terrain | None, margin: int) -> NDArray[np.
         low, high = slice(None, margin), slice(-margin, None)
         for row, col in ((low, slice(None)), (high, slice(None)), (slice(None), low), (slice(None), high)):
             stored[row, col] = _far_heights(near, far, all_rows[row][:, None], all_cols[col][None, :])
+        hole_row, hole_col = np.nonzero(np.isnan(near.height_m))
+        stored[margin + hole_row, margin + hole_col] = _far_heights(near, far, hole_row, hole_col)
     return stored
 
 

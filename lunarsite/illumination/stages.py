@@ -55,7 +55,7 @@ def sweep(
     job.log.info("%d of %d directions over %d x %d pixels", len(directions), model.size, *lattice.shape)
     sums = accumulate_visibility(horizons, lattice, model, directions, lambda n, of: job.progress(n, of, "direction"))
     partials.write(
-        partial, ILLUMINATION_PARTIAL, sums.state(), _plan(illumination, lattice), job.stamp(ILLUMINATION_PARTIAL)
+        partial, ILLUMINATION_PARTIAL, sums.state(), _plan(job, illumination, lattice), job.stamp(ILLUMINATION_PARTIAL)
     )
 
 
@@ -138,7 +138,7 @@ def profiles(
     sweep_plan(horizons, model, [gatherer], directions, lambda n, of: job.progress(n, of, "direction"))
     chosen = slice(directions.start, directions.stop)
     arrays: dict[str, Any] = {"tan_horizon": gatherer.tan_horizon[chosen], "rows": rows, "cols": cols, "known": known}
-    partials.write(partial, PROFILES_PARTIAL, arrays, _plan(illumination, lattice), job.stamp(PROFILES_PARTIAL))
+    partials.write(partial, PROFILES_PARTIAL, arrays, _plan(job, illumination, lattice), job.stamp(PROFILES_PARTIAL))
 
 
 @stage
@@ -188,6 +188,8 @@ def places(
     series: Annotated[Path, Output(PLACE_SERIES)],
 ) -> None:
     """Tell the horizon of named places, and where the Sun and the Earth stand over it, epoch by epoch."""
+    import numpy as np
+
     from lunarsite.artefact import table as tables
     from lunarsite.artefact.stamp import ArtefactError
     from lunarsite.illumination.ephemeris import DAYS_PER_YEAR, ephemeris
@@ -204,6 +206,9 @@ def places(
         raise ArtefactError(f"{table}: {error}") from error
     sweep_plan(horizons, model, [gatherer], None, lambda n, of: job.progress(n, of, "direction"))
     seen = gatherer.result()
+    blind = [name for name, horizon in zip(named["name"], seen.tan_horizon, strict=True) if np.isnan(horizon).any()]
+    if blind:
+        raise ArtefactError(f"{table}: the places {blind} lie on ground without data in {dem}; move or remove them")
     sky = ephemeris(places.start_utc.isoformat(), places.days / DAYS_PER_YEAR, places.step_h)
     names = named["name"].tolist()
     tables.write(profiles, PLACE_PROFILES, profile_frame(names, seen), job.stamp(PLACE_PROFILES))
@@ -276,10 +281,11 @@ def _sky(illumination: IlluminationSettings) -> Ephemeris:
     return ephemeris(span.start_utc.isoformat(), span.years, span.step_h)
 
 
-def _plan(illumination: IlluminationSettings, lattice: Grid) -> dict[str, Any]:
+def _plan(job: Job, illumination: IlluminationSettings, lattice: Grid) -> dict[str, Any]:
+    """Return what shards that are gathered together must agree on: map, settings and the files swept over."""
     from dataclasses import asdict
 
-    return {"grid": asdict(lattice), "illumination": illumination.model_dump(mode="json")}
+    return {"grid": asdict(lattice), "illumination": illumination.model_dump(mode="json"), "inputs": job.inputs}
 
 
 def _common_grid(sources: list[Any], illumination: IlluminationSettings) -> Grid:

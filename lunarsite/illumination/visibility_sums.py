@@ -240,6 +240,8 @@ class Accumulator:
             raise ValueError(
                 f"{missing.size} of {self.model.size} directions are missing, first {missing[:5].tolist()}"
             )
+        if any((total < 0).any() for total in self.sums.values()):
+            raise ValueError("a sum left the range of its integers: the span is far too short for its directions")
         known = self.unknown == 0
         fractions: dict[str, NDArray[np.generic]] = {}
         for name, total in self.sums.items():

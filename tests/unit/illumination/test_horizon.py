@@ -315,3 +315,23 @@ class TestErrors:
         ):
             with pytest.raises(ValueError, match="out must be"):
                 sweep.horizon(0.0, out=out)
+
+
+def test_near_map_without_data_around_it_sees_the_far_terrain():
+    """A small map padded with no data up to its grid: the ridge beyond it stands in the far terrain alone."""
+    size, pixel_m = 160, 240.0
+    far_size = 200
+    far_z = np.zeros((far_size, far_size), np.float32)
+    far_z[:, 135:139] = 2_000.0  # within the near grid's footprint, 35 px of 480 m east of the centre
+    far = Terrain(far_z, -0.5 * far_size * 480.0, 0.5 * far_size * 480.0, 480.0)
+    near_z = np.full((size, size), np.nan, np.float32)
+    near_z[60:100, 60:100] = 0.0
+    corner = 0.5 * size * pixel_m
+    near = Terrain(near_z, -corner, corner, pixel_m)
+    seen = HorizonSweep(near, far).horizon(0.0)[0]
+    assert np.array_equal(np.isnan(seen), np.isnan(near_z)), "ground without data has no horizon of its own"
+    whole = HorizonSweep(Terrain(np.nan_to_num(near_z), -corner, corner, pixel_m), far).horizon(0.0)[0]
+    distance_m = 35.0 * 480.0
+    expected = np.arctan2(2_000.0 - distance_m**2 / (2.0 * 1_737_400.0), distance_m)
+    assert np.degrees(np.arctan(seen[80, 80])) == pytest.approx(np.degrees(expected), abs=0.15)
+    assert np.degrees(np.arctan(whole[80, 80])) < 0.01, "where the near map says flat ground, the far one is not asked"
