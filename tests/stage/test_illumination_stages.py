@@ -182,7 +182,7 @@ def test_places(tmp_path: Path, job: Job, ground: Ground) -> None:
         ("name,lon_deg,lat_deg\nA,1,-100\n", "lat_deg"),
         ("name,lon_deg,lat_deg\nA,east,-89\n", "lon_deg"),
         ("name,lon_deg,lat_deg\nA,0,-80\n", "outside the grid"),
-        ("name,lon_deg,lat_deg\nHole,-44.18,-89.428\n", r"\['Hole'\] lie on ground without data"),
+        ("name,lon_deg,lat_deg\nHole,-43.8983,-89.41786\n", r"\['Hole'\] lie on ground without data"),
     ],
 )
 def test_bad_places(tmp_path: Path, job: Job, ground: Ground, text: str, message: str) -> None:
