@@ -43,6 +43,16 @@ class GridError(ValueError):
     """A grid, a CRS or a place that does not fit the run's map."""
 
 
+def map_radius_m(colatitude_deg: ArrayLike) -> Floats:
+    """Return the distance from the pole on the map, metres, of an angular distance from it, degrees."""
+    return 2.0 * MOON_RADIUS_M * np.tan(0.5 * np.radians(np.asarray(colatitude_deg, dtype=np.float64)))
+
+
+def colatitude_deg(map_radius_m: ArrayLike) -> Floats:
+    """Return the angular distance from the pole, degrees, of a distance from it on the map, metres."""
+    return np.degrees(2.0 * np.arctan(np.asarray(map_radius_m, dtype=np.float64) / (2.0 * MOON_RADIUS_M)))
+
+
 def lonlat_to_xy(lon_deg: ArrayLike, lat_deg: ArrayLike, pole: Pole = "south") -> tuple[Floats, Floats]:
     """Project planetocentric longitude and latitude (degrees) to map metres.
 
@@ -50,8 +60,7 @@ def lonlat_to_xy(lon_deg: ArrayLike, lat_deg: ArrayLike, pole: Pole = "south") -
     """
     lon = np.radians(np.asarray(lon_deg, dtype=np.float64))
     sign = 1.0 if pole == "north" else -1.0
-    colatitude = np.radians(90.0 - sign * np.asarray(lat_deg, dtype=np.float64))
-    rho = 2.0 * MOON_RADIUS_M * np.tan(0.5 * colatitude)
+    rho = map_radius_m(90.0 - sign * np.asarray(lat_deg, dtype=np.float64))
     return rho * np.sin(lon), -sign * rho * np.cos(lon)
 
 
@@ -60,8 +69,7 @@ def xy_to_lonlat(x_m: ArrayLike, y_m: ArrayLike, pole: Pole = "south") -> tuple[
     x = np.asarray(x_m, dtype=np.float64)
     y = np.asarray(y_m, dtype=np.float64)
     sign = 1.0 if pole == "north" else -1.0
-    colatitude_deg = np.degrees(2.0 * np.arctan(np.hypot(x, y) / (2.0 * MOON_RADIUS_M)))
-    return np.degrees(np.arctan2(x, -sign * y)), sign * (90.0 - colatitude_deg)
+    return np.degrees(np.arctan2(x, -sign * y)), sign * (90.0 - colatitude_deg(np.hypot(x, y)))
 
 
 def scale_factor(x_m: ArrayLike, y_m: ArrayLike) -> Floats:
@@ -316,7 +324,7 @@ class Cells:
     @cached_property
     def kept(self) -> NDArray[np.bool_]:
         """Which cells are kept, (rows, cols)."""
-        limit_m = 2.0 * MOON_RADIUS_M * math.tan(0.5 * math.radians(90.0 - self.latitude_limit_deg))
+        limit_m = map_radius_m(90.0 - self.latitude_limit_deg)
         return np.asarray(np.hypot(self._x_m[None, :], self._y_m[:, None]) <= limit_m)
 
     @cached_property

@@ -104,14 +104,8 @@ def read_trees(path: Path, spec: ModelSpec) -> tuple[Booster, Card, Stamp]:
     Raises:
         ArtefactError: It is missing, truncated or breaks the contract.
     """
-    import xgboost
-
     _check_file(path, spec)
-    booster = xgboost.Booster()
-    try:
-        booster.load_model(bytearray(path.read_bytes()))
-    except xgboost.core.XGBoostError as error:
-        raise ArtefactError(f"{path}: is no readable XGBoost model ({error}); train the scorer again") from error
+    booster = _booster(path)
     stamp = parse_stamp(booster.attr(_STAMP), path, spec.name)
     return booster, _card(path, booster.attr(_CARD)), stamp
 
@@ -129,19 +123,23 @@ def read_stamp(path: Path) -> Stamp:
     from safetensors import SafetensorError, safe_open
 
     if path.suffix == ".ubj":
-        import xgboost
-
-        booster = xgboost.Booster()
-        try:
-            booster.load_model(bytearray(path.read_bytes()))
-        except xgboost.core.XGBoostError as error:
-            raise ArtefactError(f"{path}: is no readable XGBoost model ({error})") from error
-        return parse_stamp(booster.attr(_STAMP), path)
+        return parse_stamp(_booster(path).attr(_STAMP), path)
     try:
         with safe_open(path, framework="numpy") as file:
             return parse_stamp((file.metadata() or {}).get(_STAMP), path)
     except SafetensorError as error:
         raise ArtefactError(f"{path}: is no readable safetensors file ({error})") from error
+
+
+def _booster(path: Path) -> Booster:
+    import xgboost
+
+    booster = xgboost.Booster()
+    try:
+        booster.load_model(bytearray(path.read_bytes()))
+    except xgboost.core.XGBoostError as error:
+        raise ArtefactError(f"{path}: is no readable XGBoost model ({error}); train the scorer again") from error
+    return booster
 
 
 def _card(path: Path, text: str | None) -> Card:

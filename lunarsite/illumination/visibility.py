@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from lunarsite.grid import MOON_RADIUS_M, Grid
+from lunarsite.grid import Grid, colatitude_deg
 from lunarsite.illumination.ephemeris import highest_limb_deg
 from lunarsite.illumination.visibility_sums import Accumulator, VisibilityModel
 from lunarsite.illumination.visibility_tables import earth_tables, sun_tables, sun_tables_by_group
@@ -73,7 +73,7 @@ def visibility_model(
         groups: Group of each of the Sun's epochs, for averages by month, say; see `sun_tables_by_group`.
     """
     farthest = np.hypot(np.abs(grid.x_m()).max(), np.abs(grid.y_m()).max())
-    colatitude_deg = float(np.degrees(2.0 * np.arctan(farthest / (2.0 * MOON_RADIUS_M))))
+    largest_deg = float(colatitude_deg(farthest))
     longitudes = min(_LONGITUDES, n_azimuths)  # every bin must be met by a direction
     tables = sun_tables(sun, grid.pole, longitudes=longitudes)
     # Permanent is not a matter of the span asked for: a year's track would call two percent more ground shadowed.
@@ -82,7 +82,7 @@ def visibility_model(
         sun=replace(tables, highest_deg=highest),
         earth=None
         if earth is None
-        else earth_tables(earth, grid.pole, largest_colatitude_deg=max(colatitude_deg, 0.5), bin_deg=earth_step_deg),
+        else earth_tables(earth, grid.pole, largest_colatitude_deg=max(largest_deg, 0.5), bin_deg=earth_step_deg),
         n_azimuths=n_azimuths,
         groups=() if groups is None else sun_tables_by_group(sun, groups, grid.pole, longitudes=longitudes),
     )

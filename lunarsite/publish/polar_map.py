@@ -20,7 +20,7 @@ from matplotlib.patches import Circle, Polygon, Rectangle
 from matplotlib.transforms import Bbox
 
 from lunarsite.artefact.stamp import ArtefactError
-from lunarsite.grid import MOON_RADIUS_M, lonlat_to_xy
+from lunarsite.grid import colatitude_deg, lonlat_to_xy, map_radius_m
 from lunarsite.publish.rasters import View
 from lunarsite.publish.style import BLACK, INK, SMALL_PT, VERMILION, halo
 from lunarsite.validate.regions import Region
@@ -74,12 +74,12 @@ def _latitudes(axes: Axes, view: View) -> None:
     sign = -1.0 if view.pole == "south" else 1.0
     margin = max(0.09, _LABEL_PT * _point_m(axes, view) / view.width_m)
     for index in range(max(1, math.ceil(near / step)), math.floor(far / step) + 1):
-        colatitude_deg = index * step
-        rho = 2.0 * MOON_RADIUS_M * math.tan(0.5 * math.radians(colatitude_deg))
+        colatitude = index * step
+        rho = float(map_radius_m(colatitude))
         axes.add_patch(Circle((0.0, 0.0), rho, fill=False, lw=0.45, ec=BLACK, alpha=0.55, ls=(0, (4, 2))))
         place = _label_place(view, rho, margin)
         if place is not None:
-            text = f"{90.0 - colatitude_deg:.{0 if step >= 1 else 1}f}° {'N' if sign > 0 else 'S'}"
+            text = f"{90.0 - colatitude:.{0 if step >= 1 else 1}f}° {'N' if sign > 0 else 'S'}"
             axes.text(*place, text, fontsize=SMALL_PT, ha="center", va="center", color=INK, path_effects=halo())
 
 
@@ -88,7 +88,7 @@ def _colatitudes_deg(view: View) -> tuple[float, float]:
     x, y = max(view.x_min_m, -view.x_max_m, 0.0), max(view.y_min_m, -view.y_max_m, 0.0)
     far_x, far_y = max(abs(view.x_min_m), abs(view.x_max_m)), max(abs(view.y_min_m), abs(view.y_max_m))
     rhos = math.hypot(x, y), math.hypot(far_x, far_y)
-    near, far = (math.degrees(2.0 * math.atan(rho / (2.0 * MOON_RADIUS_M))) for rho in rhos)
+    near, far = (float(colatitude_deg(rho)) for rho in rhos)
     return near, far
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lunarsite.grid import MOON_RADIUS_M, Grid, xy_to_lonlat
+from lunarsite.grid import Grid, map_radius_m, xy_to_lonlat
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -126,7 +126,7 @@ def by_bin(
 
 def cap_mask(grid: Grid, latitude_limit_deg: float) -> Mask:
     """Which pixels lie at or poleward of an absolute latitude."""
-    limit_m = 2.0 * MOON_RADIUS_M * np.tan(0.5 * np.radians(90.0 - latitude_limit_deg))
+    limit_m = map_radius_m(90.0 - latitude_limit_deg)
     return np.asarray(np.hypot(grid.x_m()[None, :], grid.y_m()[:, None]) <= limit_m)
 
 
