@@ -46,7 +46,7 @@ reference: $(VENV)/.dev  ## Run the pipeline on the reference data beside the ch
 	$(BIN)/snakemake --cores $(CORES) --configfile results/reference.yaml
 	LUNARSITE_REFERENCE=$(DATA) LUNARSITE_REFERENCE_RUN=results/reference $(BIN)/python -m pytest tests/reference
 
-config: $(VENV)/.run  ## Write config.yaml and config.schema.json from lunarsite/settings.py
+config: $(VENV)/.run  ## Write config.yaml and config.schema.json from lunarsite/settings/
 	$(BIN)/python -m lunarsite.config
 
 clean:  ## Remove the virtual environment, caches and compiled kernels (results stay)

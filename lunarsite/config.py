@@ -19,7 +19,7 @@ def schema_text() -> str:
 
 def default_config_text() -> str:
     """Return the default settings as YAML with their meaning as comments, as `config.yaml` holds it."""
-    head = "# The default run, complete. Generated from lunarsite/settings.py (`make config`).\n"
+    head = "# The default run, complete. Generated from lunarsite/settings/ (`make config`).\n"
     return (
         head
         + "# Other runs override keys in an overlay: snakemake --configfile workflow/runs/<run>.yaml\n"

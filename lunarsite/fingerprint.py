@@ -47,7 +47,7 @@ def closure(module: str, function: str, root: Path = _ROOT) -> list[tuple[str, s
     seen: set[Symbol] = set()
     while queue:
         symbol = queue.popleft()
-        if symbol in seen or symbol[0].partition(".")[2] in _PLUMBING:
+        if symbol in seen or symbol[0].split(".")[1] in _PLUMBING:
             continue
         seen.add(symbol)
         path = _path(symbol[0], root)

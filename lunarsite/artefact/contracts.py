@@ -10,6 +10,7 @@ from lunarsite.artefact.partial import PartialSpec
 from lunarsite.artefact.raster import Band, RasterSpec
 from lunarsite.artefact.record import RecordSpec
 from lunarsite.artefact.table import Column, TableSpec
+from lunarsite.artefact.tiles import TilesSpec
 
 _HEIGHT = Band("elevation_m", "m", -12_000.0, 12_000.0)
 
@@ -115,6 +116,67 @@ CRATERS = TableSpec(
     allow_empty=True,
 )
 
+CRATER_TILES = TilesSpec(
+    "crater_tiles",
+    size_px=256,
+    per_tile=(
+        ("longlat_bounds", (4,)),
+        ("km_per_px", ()),
+        ("pix_distortion", ()),
+        ("elev_min_m", ()),
+        ("elev_max_m", ()),
+        ("split", ()),
+    ),
+    craters=True,
+)
+"""`split`: 0 = training, 1 = validation. Ground that tests is in no tile."""
+CRATER_MODEL = ModelSpec("crater_model", "safetensors")
+CRATER_TRAINING = RecordSpec(name="crater_training")
+CRATER_LEVELS = PartialSpec("crater_levels")
+CRATER_PROBABILITY = RasterSpec(
+    "crater_probability",
+    (Band("centre", "1", 0.0, 1.0), Band("rim", "1", 0.0, 1.0)),
+    description="Highest response over all sizes to a crater's centre and to its rim",
+)
+_PLACE = (
+    Column("id", "int64"),
+    Column("lon_deg", "float64", "deg", valid_min=-180.0, valid_max=180.0),
+    Column("lat_deg", "float64", "deg", valid_min=-90.0, valid_max=90.0),
+    Column("x_m", "float64", "m"),
+    Column("y_m", "float64", "m"),
+    Column("diameter_m", "float64", "m", valid_min=1.0, valid_max=3e6),
+    Column("depth_m", "float64", "m", nullable=True, valid_min=0.0, valid_max=15_000.0),
+)
+_DETECTION = (
+    *_PLACE,
+    # The share of detections like this one that the catalogue of the validation ground confirms.
+    Column("score", "float64", "1", valid_min=0.0, valid_max=1.0),
+    # The network's own response, before calibration.
+    Column("response", "float64", "1", valid_min=0.0, valid_max=1.0),
+    # Whether the score reaches the threshold that was chosen on the validation ground.
+    Column("accepted", "bool"),
+)
+DETECTED = TableSpec("detected_craters", _DETECTION, key="id", sort=("id",), geometry="point", allow_empty=True)
+CRATER_MATCHES = TableSpec(
+    "crater_matches",
+    (
+        Column("catalogue_id", "int64"),  # -1: the catalogue has no such crater
+        Column("detected_id", "int64"),  # -1: not detected
+        Column("outcome", "string"),  # hit, miss, false_alarm
+        *_PLACE[1:],  # the catalogue's crater where there is one, the detected one's otherwise
+        Column("detected_diameter_m", "float64", "m", nullable=True),
+        Column("centre_error_radii", "float64", "1", nullable=True, valid_min=0.0),
+        Column("score", "float64", "1", nullable=True, valid_min=0.0, valid_max=1.0),
+        Column("split", "string"),  # training, validation, test
+    ),
+    geometry="point",
+    allow_empty=True,
+)
+CRATER_CANDIDATES = TableSpec(
+    "crater_candidates", _DETECTION, key="id", sort=("id",), geometry="point", allow_empty=True
+)
+CRATER_RECORD = RecordSpec(name="crater")
+
 _STATISTICS = ("mean", "std", "min", "max")
 _TERRAIN = (("elevation", "m"), ("slope", "deg"), ("roughness", "m"), ("elevation_error", "m"))
 
@@ -141,6 +203,10 @@ CELLS = TableSpec(
         Column("earth_visibility_pct", "float32", "%", nullable=True, valid_min=0.0, valid_max=100.0),
         # The 29 columns of the reference system end here; ours follow.
         Column("buffered_slope_deg", "float32", "deg", nullable=True, valid_min=0.0, valid_max=90.0),
+        Column("crater_count_5km", "float32", "1", nullable=True, valid_min=0.0),
+        Column("crater_coverage_5km_pct", "float32", "%", nullable=True, valid_min=0.0, valid_max=100.0),
+        Column("crater_mean_diameter_5km_m", "float32", "m", nullable=True, valid_min=0.0),
+        Column("crater_max_diameter_5km_m", "float32", "m", nullable=True, valid_min=0.0),
         Column("valid_fraction", "float32", "1", valid_min=0.0, valid_max=1.0),
         Column("label_cassa", "string"),
         Column("label_hls", "string"),

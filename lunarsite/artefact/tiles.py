@@ -30,6 +30,7 @@ class TilesSpec:
     name: str
     size_px: int = 256
     per_tile: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    craters: bool = False
 
 
 class TilesReader:

@@ -10,23 +10,28 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
+from lunarsite.settings.base import FilePath, Fraction, Metres, Positive
+from lunarsite.settings.base import Section as Section
+from lunarsite.settings.crater import CatalogueSettings as CatalogueSettings
+from lunarsite.settings.crater import CraterReferenceSettings as CraterReferenceSettings
+from lunarsite.settings.crater import CraterSettings as CraterSettings
+from lunarsite.settings.crater import DetectionSettings as DetectionSettings
+from lunarsite.settings.crater import FinetuningSettings as FinetuningSettings
+from lunarsite.settings.crater import PretrainingSettings as PretrainingSettings
+from lunarsite.settings.crater import SplitSettings as SplitSettings
+from lunarsite.settings.crater import TileSettings as TileSettings
+from lunarsite.settings.learning import InferenceSettings as InferenceSettings
+from lunarsite.settings.learning import NetworkSettings as NetworkSettings
+from lunarsite.settings.learning import TrainingSettings as TrainingSettings
+from lunarsite.settings.site import RuleSettings as RuleSettings
+from lunarsite.settings.site import RulesSettings as RulesSettings
+from lunarsite.settings.site import ScorerSettings as ScorerSettings
+from lunarsite.settings.site import SiteSettings as SiteSettings
 
-
-def _named(path: Path) -> Path:
-    if path == Path():
-        raise ValueError("an empty path; name a file, or null for none")
-    return path
-
-
-FilePath = Annotated[Path, AfterValidator(_named)]
-Metres = Annotated[float, Field(ge=0.0, le=1_000.0)]
 EphemerisDay = Annotated[dt.date, Field(ge=dt.date(1972, 1, 1), le=dt.date(2049, 12, 31))]
 """A day of the ephemeris: DE421's lunar orientation ends with 2049, and UTC has leap seconds since 1972."""
 _LAST_DAY = dt.date(2050, 1, 1)
@@ -35,12 +40,6 @@ Kind = TypeVar("Kind", bound="Section")
 
 class SettingsError(ValueError):
     """Settings that cannot be used; the message names each key, what it got and what it allows."""
-
-
-class Section(BaseModel):
-    """A frozen group of knobs that refuses keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class GridSettings(Section):
@@ -85,6 +84,16 @@ class SyntheticSettings(Section):
     """Diameter of the smallest random crater, metres."""
 
 
+class CatalogueColumns(Section):
+    """Names of the crater catalogue's columns."""
+
+    lon: Annotated[str, Field(min_length=1)] = "lon_deg"
+    lat: Annotated[str, Field(min_length=1)] = "lat_deg"
+    diameter: Annotated[str, Field(min_length=1)] = "diameter_m"
+    depth: Annotated[str, Field(min_length=1)] = "depth_m"
+    """A catalogue may lack this one."""
+
+
 class LocalSettings(Section):
     """A user's own data. Paths are relative to the folder in which snakemake is started."""
 
@@ -95,7 +104,12 @@ class LocalSettings(Section):
     elevation_error: FilePath | None = None
     """One-sigma height error of the elevation model, metres; without it terrain.elevation_error_m is used."""
     craters: FilePath | None = None
-    """Crater catalogue, CSV with lon_deg, lat_deg, diameter_m and (optionally) depth_m."""
+    """Crater catalogue, CSV with longitude, latitude, diameter and (optionally) depth, in columns named below."""
+    craters_lon: Literal["-180..180", "0..360"] = "-180..180"
+    """How the catalogue counts longitude, degrees east. It is never guessed."""
+    craters_unit: Literal["m", "km"] = "m"
+    """Unit of the catalogue's diameters and depths. It is never guessed."""
+    craters_columns: CatalogueColumns = CatalogueColumns()
 
 
 class SourceSettings(Section):
@@ -200,62 +214,6 @@ class IlluminationSettings(Section):
         return self
 
 
-class RuleSettings(Section):
-    """A hard rule for landing ground: all three limits must hold."""
-
-    max_slope_deg: Annotated[float, Field(gt=0.0, le=45.0)]
-    """Largest mean slope of the cell, degrees."""
-    min_illumination_pct: Annotated[float, Field(ge=0.0, le=100.0)]
-    """Least average illumination, percent of time."""
-    min_earth_visibility_pct: Annotated[float, Field(ge=0.0, le=100.0)]
-    """Least average Earth visibility, percent of time."""
-    slope_buffer_m: Annotated[float, Field(ge=0.0, le=5_000.0)] = 0.0
-    """Distance to keep from ground steeper than max_slope_deg, metres; needs pixels no larger than it."""
-
-
-class RulesSettings(Section):
-    """Hard rules, and which average of sunlight they and the features read."""
-
-    illumination: Literal["mean", "any"] = "any"
-    """'mean': mean visible disc fraction; 'any': share of time with any part of the disc, as published maps have it."""
-    cassa: RuleSettings = RuleSettings(max_slope_deg=5.0, min_illumination_pct=33.0, min_earth_visibility_pct=50.0)
-    """The reference system's CASSA rule."""
-    hls: RuleSettings = RuleSettings(
-        max_slope_deg=8.0, min_illumination_pct=33.0, min_earth_visibility_pct=50.0, slope_buffer_m=100.0
-    )
-    """Human Landing System rule."""
-
-
-class ScorerSettings(Section):
-    """XGBoost on a rule's label."""
-
-    target: Literal["cassa", "hls"] = "cassa"
-    """The rule whose label the scorer learns."""
-    trees: Annotated[int, Field(ge=1, le=10_000)] = 300
-    """Boosting rounds."""
-    max_depth: Annotated[int, Field(ge=1, le=16)] = 6
-    """Depth of a tree."""
-    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 0.05
-    """Shrinkage of each tree."""
-    subsample: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
-    """Share of cells drawn for each tree."""
-    colsample: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
-    """Share of features drawn for each tree."""
-    folds: Annotated[int, Field(ge=2, le=50)] = 5
-    """Folds of the spatially blocked cross-validation."""
-    block_km: Annotated[float, Field(gt=0.0, le=500.0)] = 50.0
-    """Side of a block of the cross-validation, km."""
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
-    """Seed of draws and folds."""
-
-
-class SiteSettings(Section):
-    """Cells, labels and scores."""
-
-    rules: RulesSettings = RulesSettings()
-    scorer: ScorerSettings = ScorerSettings()
-
-
 class ArtemisSettings(Section):
     """Agreement with the Artemis III candidate regions."""
 
@@ -292,6 +250,7 @@ class ValidateSettings(Section):
 
     illumination: IlluminationReferenceSettings = IlluminationReferenceSettings()
     artemis: ArtemisSettings = ArtemisSettings()
+    crater: CraterReferenceSettings = CraterReferenceSettings()
 
 
 class PublishSettings(Section):
@@ -315,6 +274,7 @@ class Settings(Section):
     illumination: IlluminationSettings = IlluminationSettings()
     darkness: DarknessSettings = DarknessSettings()
     places: PlacesSettings = PlacesSettings()
+    crater: CraterSettings = CraterSettings()
     site: SiteSettings = SiteSettings()
     validation: ValidateSettings = ValidateSettings()
     publish: PublishSettings = PublishSettings()
