@@ -125,11 +125,13 @@ CRATER_TILES = TilesSpec(
         ("pix_distortion", ()),
         ("elev_min_m", ()),
         ("elev_max_m", ()),
+        ("least_diameter_px", ()),
         ("split", ()),
     ),
     craters=True,
 )
-"""`split`: 0 = training, 1 = validation. Ground that tests is in no tile."""
+"""`split`: 0 = training, 1 = validation; ground that tests is in no tile. The craters of a tile are complete from
+`least_diameter_px` on."""
 CRATER_MODEL = ModelSpec("crater_model", "safetensors")
 CRATER_TRAINING = RecordSpec(name="crater_training")
 CRATER_LEVELS = PartialSpec("crater_levels")

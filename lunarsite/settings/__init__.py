@@ -22,6 +22,7 @@ from lunarsite.settings.crater import CraterSettings as CraterSettings
 from lunarsite.settings.crater import DetectionSettings as DetectionSettings
 from lunarsite.settings.crater import FinetuningSettings as FinetuningSettings
 from lunarsite.settings.crater import PretrainingSettings as PretrainingSettings
+from lunarsite.settings.crater import PretrainingTilesSettings as PretrainingTilesSettings
 from lunarsite.settings.crater import SplitSettings as SplitSettings
 from lunarsite.settings.crater import TileSettings as TileSettings
 from lunarsite.settings.learning import InferenceSettings as InferenceSettings

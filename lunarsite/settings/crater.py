@@ -45,6 +45,19 @@ class TileSettings(Section):
     """Neighbouring tiles of one split overlap by twice this, pixels."""
 
 
+class PretrainingTilesSettings(Section):
+    """Tiles of other ground for the first training; without them the network is trained on the map alone."""
+
+    images: FilePath | None = None
+    """HDF5 of tiles in DeepMoon's layout."""
+    craters: FilePath | None = None
+    """HDF5 of the tiles' crater tables, where they lie in a file of their own, as DeepMoon's do."""
+    least_diameter_px: Annotated[float, Field(ge=0.5, le=64.0)] = 2.0
+    """The tables are complete from this diameter on, pixels of the tile, ..."""
+    least_diameter_km: Annotated[float, Field(gt=0.0, le=100.0)] = 2.0
+    """... and from this one, km. DeepMoon's own begin at 5 km."""
+
+
 class PretrainingSettings(TrainingSettings):
     """First training, on tiles of other ground (DeepMoon's layout)."""
 
@@ -78,10 +91,7 @@ class CraterSettings(Section):
     """'pretrained': the model that comes with lunarsite (or model_file); 'train': train one on this run's map."""
     model_file: FilePath | None = None
     """Another pretrained model, a safetensors file that an earlier run left."""
-    pretraining_tiles: FilePath | None = None
-    """HDF5 of tiles in DeepMoon's layout for the first training; without it the network is trained on the map alone."""
-    pretraining_craters: FilePath | None = None
-    """HDF5 of the tiles' crater tables, where they lie in a file of their own, as DeepMoon's do."""
+    pretraining_tiles: PretrainingTilesSettings = PretrainingTilesSettings()
     catalogue: CatalogueSettings = CatalogueSettings()
     split: SplitSettings = SplitSettings()
     tiles: TileSettings = TileSettings()
