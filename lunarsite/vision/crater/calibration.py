@@ -1,0 +1,115 @@
+"""From a detector's response to a score that means something: the share of such detections that a catalogue confirms.
+
+A logistic regression of the outcome on the response's logit, the diameter and the depth, fitted on the validation
+ground (Platt 1999, with size and depth because small or flat craters are confirmed less often at the same response).
+The threshold is chosen there too. Both travel in the model's card. This module must not know files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_REFERENCE_M = 3_000.0
+_FEWEST = 20
+"""Confirmed and unconfirmed detections that a fit needs of each."""
+_DEPTH_LIMIT = 0.3
+_UNKNOWN_DEPTH = 0.05
+"""Depth over diameter that stands in where the elevation model shows none: the middle of what it shows."""
+
+
+class CalibrationError(ValueError):
+    """Validation ground that holds too little to calibrate on."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Score = logistic(intercept + by_response * logit(response) + by_octave * log2(D / 3 km) + by_depth * d/D)."""
+
+    intercept: float
+    by_response: float
+    by_octave: float
+    by_depth: float
+    threshold: float
+    """Score from which a detection is accepted."""
+
+    def score(self, response: Floats, diameter_m: Floats, depth_m: Floats) -> Floats:
+        """Return scores, 0..1, (n,)."""
+        features = _features(response, diameter_m, depth_m)
+        weights = np.array([self.by_response, self.by_octave, self.by_depth])
+        return np.asarray(1.0 / (1.0 + np.exp(-(self.intercept + features @ weights))))
+
+    def to_json(self) -> dict[str, float]:
+        """Return it as a card holds it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Calibration:
+        """Return the calibration of a card.
+
+        Raises:
+            CalibrationError: A number is missing or none.
+        """
+        try:
+            found = cls(**{name: float(value) for name, value in values.items()})
+        except (TypeError, ValueError) as error:
+            raise CalibrationError(f"the card holds no calibration ({error})") from error
+        if not np.isfinite(list(asdict(found).values())).all():
+            raise CalibrationError("the card's calibration is not finite")
+        return found
+
+
+def fit(
+    response: Floats, diameter_m: Floats, depth_m: Floats, confirmed: NDArray[np.bool_]
+) -> tuple[float, float, float, float]:
+    """Return intercept, by_response, by_octave and by_depth of detections that were confirmed or not.
+
+    Raises:
+        CalibrationError: There are fewer than 20 of either kind.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    yes, no = int(confirmed.sum()), int((~confirmed).sum())
+    if min(yes, no) < _FEWEST:
+        raise CalibrationError(
+            f"{yes} confirmed and {no} unconfirmed detections, {_FEWEST} of each are needed: widen"
+            " crater.split.validation_lon_deg, or train longer"
+        )
+    # Hardly penalised: four numbers from hundreds of outcomes.
+    model = LogisticRegression(C=100.0).fit(_features(response, diameter_m, depth_m), confirmed)
+    by_response, by_octave, by_depth = (float(value) for value in model.coef_[0])
+    return float(model.intercept_[0]), by_response, by_octave, by_depth
+
+
+def best_threshold(score: Floats, confirmed: NDArray[np.bool_], truths: int) -> float:
+    """Return the threshold of the highest F1, from the smoothed curve: the maximum of a ragged one flatters.
+
+    F1 at a threshold is 2 TP / (accepted + truths); it is averaged over neighbouring thresholds.
+
+    Args:
+        score: Scores of the detections that count.
+        confirmed: Whether each is one of the truths.
+        truths: Number of truths.
+    """
+    if score.size == 0 or truths == 0:
+        raise CalibrationError("no detection or no catalogue crater on the validation ground")
+    order = np.argsort(-score, kind="stable")
+    hits = np.cumsum(confirmed[order])
+    f1 = 2.0 * hits / (np.arange(1, score.size + 1) + truths)
+    reach = max(1, score.size // 40)
+    padded = np.pad(f1, reach, mode="edge")
+    smooth = np.convolve(padded, np.full(2 * reach + 1, 1.0 / (2 * reach + 1)), mode="valid")
+    return float(score[order][int(np.argmax(smooth))])
+
+
+def _features(response: Floats, diameter_m: Floats, depth_m: Floats) -> Floats:
+    clipped = np.clip(response, 1e-4, 1.0 - 1e-4)
+    ratio = np.clip(depth_m / diameter_m, 0.0, _DEPTH_LIMIT)
+    ratio = np.where(np.isfinite(ratio), ratio, _UNKNOWN_DEPTH)
+    return np.stack([np.log(clipped / (1.0 - clipped)), np.log2(diameter_m / _REFERENCE_M), 10.0 * ratio], axis=1)
