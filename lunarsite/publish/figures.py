@@ -277,6 +277,14 @@ def _relief(shade: NDArray[np.float64]) -> RGB:
     return np.repeat(grey[..., None], 3, axis=2)
 
 
+def shaded_relief(dem: Picture) -> RGB:
+    """Return a picture's relief in light greys, hatched where the elevation is unknown."""
+    rgb = _relief(_shade(dem, dem.data.shape))
+    missing = ~np.isfinite(dem.data)
+    rgb[missing] = unknown_ground(missing.shape)[missing]
+    return rgb
+
+
 def _shade(dem: Picture, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Return the shading of a picture's relief on an array of another size over the same view, 1 = brightest."""
     shade = hillshade(dem.data, dem.pixel_m).astype(np.float64)

@@ -29,6 +29,8 @@ _FURNITURE = 4.0
 """Drawing order from which on nothing may be written over."""
 _LABEL_PT = 16.0
 """Half the width of a circle's label, points."""
+_DECIMAL_PT = 30.0
+"""Least distance of circles whose labels have a decimal, points."""
 _NICE = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 
 
@@ -70,7 +72,10 @@ def frame(axes: Axes, view: View) -> None:
 
 def _latitudes(axes: Axes, view: View) -> None:
     near, far = _colatitudes_deg(view)
-    step = next((step for step in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0) if (far - near) / step <= 7.5), 10.0)
+    # Labels with decimals are wide: enlarged maps of the pole have room for fewer circles than for a graticule.
+    room = _point_m(axes, view) * _DECIMAL_PT
+    steps = [step for step in (0.1, 0.2, 0.5) if float(map_radius_m(step)) >= room] + [1.0, 2.0, 5.0, 10.0]
+    step = next((step for step in steps if (far - near) / step <= 7.5), 10.0)
     sign = -1.0 if view.pole == "south" else 1.0
     margin = max(0.09, _LABEL_PT * _point_m(axes, view) / view.width_m)
     for index in range(max(1, math.ceil(near / step)), math.floor(far / step) + 1):

@@ -73,8 +73,8 @@ def whole_view(grid: Grid) -> View:
     return View(left, right, bottom, top, grid.pole)
 
 
-def picture(path: Path, spec: RasterSpec, max_px: int, view: View | None = None) -> Picture:
-    """Read the first band of a raster, or the part of it that a view shows, with at most `max_px` pixels a side.
+def picture(path: Path, spec: RasterSpec, max_px: int, view: View | None = None, band: int = 1) -> Picture:
+    """Read a band of a raster, or the part of it that a view shows, with at most `max_px` pixels a side.
 
     Values are averaged from the overviews (classes: most frequent), so memory is bounded by `max_px`.
 
@@ -88,7 +88,7 @@ def picture(path: Path, spec: RasterSpec, max_px: int, view: View | None = None)
     shape = (math.ceil((rows.stop - rows.start) / factor), math.ceil((cols.stop - cols.start) / factor))
     with rasterio.open(path) as dataset:
         values = dataset.read(
-            1,
+            band,
             window=Window.from_slices(rows, cols),
             out_shape=shape,
             resampling=Resampling.average if spec.dtype == "float32" else Resampling.mode,
