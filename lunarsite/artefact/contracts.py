@@ -178,6 +178,19 @@ CRATER_CANDIDATES = TableSpec(
     "crater_candidates", _DETECTION, key="id", sort=("id",), geometry="point", allow_empty=True
 )
 CRATER_RECORD = RecordSpec(name="crater")
+CRATER_CURVE = TableSpec(
+    "crater_curve",
+    (
+        Column("detector", "string"),  # network, base (before fine-tuning), classical
+        Column("split", "string"),  # training, validation, test
+        Column("least_diameter_m", "float64", "m", valid_min=1.0),
+        Column("score", "float64", "1", valid_min=0.0, valid_max=1.0),
+        Column("precision", "float64", "1", nullable=True, valid_min=0.0, valid_max=1.0),
+        Column("recall", "float64", "1", nullable=True, valid_min=0.0, valid_max=1.0),
+    ),
+    allow_empty=True,
+)
+"""Precision and recall of all detections at or above each score."""
 
 _STATISTICS = ("mean", "std", "min", "max")
 _TERRAIN = (("elevation", "m"), ("slope", "deg"), ("roughness", "m"), ("elevation_error", "m"))
