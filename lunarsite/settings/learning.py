@@ -36,6 +36,8 @@ class TrainingSettings(Section):
     """Arithmetic. bf16-mixed and 16-mixed are for GPUs; on some processors they are slower or not there at all."""
     devices: Annotated[int, Field(ge=1, le=1_024)] = 1
     """GPUs (or processes) that share the training."""
+    workers: Annotated[int, Field(ge=0, le=256)] = 1
+    """Processes that prepare crops, for each device; the crops do not depend on it. 0: the training itself does."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1609
     """Seed of weights, crops and augmentations."""
 
@@ -51,7 +53,7 @@ class NetworkSettings(Section):
     """Weights that the encoder starts from: none, or ImageNet's, which are downloaded if they are not there yet."""
     channels: Annotated[int, Field(ge=4, le=256)] = 16
     """Channels of the plain-unet at full resolution; each level below has twice as many."""
-    depth: Annotated[int, Field(ge=2, le=6)] = 4
+    depth: Annotated[int, Field(ge=2, le=5)] = 4
     """Levels of the plain-unet below full resolution."""
 
 
