@@ -58,9 +58,9 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
-	$(INSTALL) '.[workflow]'
+	$(INSTALL) '.[workflow,ml]'
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(INSTALL) '.[workflow,web,dev]'
+	$(INSTALL) '.[workflow,ml,web,dev]'
 	touch $(VENV)/.run $@

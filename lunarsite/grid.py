@@ -79,6 +79,17 @@ def scale_factor(x_m: ArrayLike, y_m: ArrayLike) -> Floats:
     return 1.0 + (x * x + y * y) / (2.0 * MOON_RADIUS_M) ** 2
 
 
+def in_sector(lon_deg: ArrayLike, sector_deg: tuple[float, float]) -> NDArray[np.bool_]:
+    """Return whether longitudes lie in the sector from the first of two longitudes eastwards to the second.
+
+    The sector may pass 180; of two longitudes that differ by whole turns the sector is the whole circle. The first
+    border belongs to it, the second does not.
+    """
+    first, last = sector_deg
+    width = (last - first) % 360.0 or 360.0
+    return np.asarray((np.asarray(lon_deg, dtype=np.float64) - first) % 360.0 < width)
+
+
 def lunar_crs(pole: Pole = "south") -> CRS:
     """Return the authority's CRS of the polar map, as rasterio writes it."""
     from rasterio.crs import CRS

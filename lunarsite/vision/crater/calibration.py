@@ -1,8 +1,8 @@
 """From a detector's response to a score that means something: the share of such detections that a catalogue confirms.
 
-A logistic regression of the outcome on the response's logit, the diameter and the depth, fitted on the validation
-ground (Platt 1999, with size and depth because small or flat craters are confirmed less often at the same response).
-The threshold is chosen there too. Both travel in the model's card. This module must not know files.
+A logistic regression of the outcome on the response's logit (Platt 1999) and the diameter, fitted on the validation
+ground. The depth that the elevation model shows was tried as a third input: it ranks no better. The threshold is chosen
+there too. Both travel in the model's card. This module must not know files.
 """
 
 from __future__ import annotations
@@ -19,9 +19,6 @@ Floats = NDArray[np.float64]
 _REFERENCE_M = 3_000.0
 _FEWEST = 20
 """Confirmed and unconfirmed detections that a fit needs of each."""
-_DEPTH_LIMIT = 0.3
-_UNKNOWN_DEPTH = 0.05
-"""Depth over diameter that stands in where the elevation model shows none: the middle of what it shows."""
 
 
 class CalibrationError(ValueError):
@@ -30,19 +27,18 @@ class CalibrationError(ValueError):
 
 @dataclass(frozen=True)
 class Calibration:
-    """Score = logistic(intercept + by_response * logit(response) + by_octave * log2(D / 3 km) + by_depth * d/D)."""
+    """Score = logistic(intercept + by_response * logit(response) + by_octave * log2(D / 3 km))."""
 
     intercept: float
     by_response: float
     by_octave: float
-    by_depth: float
     threshold: float
     """Score from which a detection is accepted."""
 
-    def score(self, response: Floats, diameter_m: Floats, depth_m: Floats) -> Floats:
+    def score(self, response: Floats, diameter_m: Floats) -> Floats:
         """Return scores, 0..1, (n,)."""
-        features = _features(response, diameter_m, depth_m)
-        weights = np.array([self.by_response, self.by_octave, self.by_depth])
+        features = _features(response, diameter_m)
+        weights = np.array([self.by_response, self.by_octave])
         return np.asarray(1.0 / (1.0 + np.exp(-(self.intercept + features @ weights))))
 
     def to_json(self) -> dict[str, float]:
@@ -65,10 +61,8 @@ class Calibration:
         return found
 
 
-def fit(
-    response: Floats, diameter_m: Floats, depth_m: Floats, confirmed: NDArray[np.bool_]
-) -> tuple[float, float, float, float]:
-    """Return intercept, by_response, by_octave and by_depth of detections that were confirmed or not.
+def fit(response: Floats, diameter_m: Floats, confirmed: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Return intercept, by_response and by_octave of detections that were confirmed or not.
 
     Raises:
         CalibrationError: There are fewer than 20 of either kind.
@@ -81,10 +75,10 @@ def fit(
             f"{yes} confirmed and {no} unconfirmed detections, {_FEWEST} of each are needed: widen"
             " crater.split.validation_lon_deg, or train longer"
         )
-    # Hardly penalised: four numbers from hundreds of outcomes.
-    model = LogisticRegression(C=100.0).fit(_features(response, diameter_m, depth_m), confirmed)
-    by_response, by_octave, by_depth = (float(value) for value in model.coef_[0])
-    return float(model.intercept_[0]), by_response, by_octave, by_depth
+    # Hardly penalised: three numbers from hundreds of outcomes.
+    model = LogisticRegression(C=100.0).fit(_features(response, diameter_m), confirmed)
+    by_response, by_octave = (float(value) for value in model.coef_[0])
+    return float(model.intercept_[0]), by_response, by_octave
 
 
 def best_threshold(score: Floats, confirmed: NDArray[np.bool_], truths: int) -> float:
@@ -108,8 +102,6 @@ def best_threshold(score: Floats, confirmed: NDArray[np.bool_], truths: int) -> 
     return float(score[order][int(np.argmax(smooth))])
 
 
-def _features(response: Floats, diameter_m: Floats, depth_m: Floats) -> Floats:
+def _features(response: Floats, diameter_m: Floats) -> Floats:
     clipped = np.clip(response, 1e-4, 1.0 - 1e-4)
-    ratio = np.clip(depth_m / diameter_m, 0.0, _DEPTH_LIMIT)
-    ratio = np.where(np.isfinite(ratio), ratio, _UNKNOWN_DEPTH)
-    return np.stack([np.log(clipped / (1.0 - clipped)), np.log2(diameter_m / _REFERENCE_M), 10.0 * ratio], axis=1)
+    return np.stack([np.log(clipped / (1.0 - clipped)), np.log2(diameter_m / _REFERENCE_M)], axis=1)

@@ -111,14 +111,14 @@ def crop(reader: TilesReader, number: int, crop_px: int, rng: np.random.Generato
         ground *= np.exp(rng.normal(0.0, _RELIEF_JITTER))
     at = (np.stack([craters["y_px"], craters["x_px"]], axis=1).astype(np.float64) - offset) @ np.linalg.inv(linear).T
     drawn = rasterise(at[:, 1], at[:, 0], craters["diameter_px"] * zoom, shape)
-    weight = np.isfinite(ground).reshape(crop_px // STRIDE, STRIDE, crop_px // STRIDE, STRIDE).all(axis=(1, 3))
+    whole = np.isfinite(ground).reshape(crop_px // STRIDE, STRIDE, crop_px // STRIDE, STRIDE)
     arrays: dict[str, NDArray[Any]] = {
         "heights": ground[None],
         "centre": drawn.centre,
         "size": drawn.size,
         "size_weight": drawn.size_weight,
         "rim": drawn.rim,
-        "weight": weight,
+        "weight": np.asarray(whole.all(axis=(1, 3))),
     }
     return {name: torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)) for name, values in arrays.items()}
 
@@ -143,5 +143,3 @@ def _nominal(grey: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.
     mean = ndimage.gaussian_filter(np.where(known, grey, 0.0), _RELIEF_SIGMA_PX) / np.maximum(weight, 1e-3)
     spread = float(np.std((grey - mean)[known])) if known.any() else 0.0
     return grey * np.float32(NOMINAL_RELIEF_PX / max(spread, 1e-3))
-
-

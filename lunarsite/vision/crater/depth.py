@@ -14,8 +14,8 @@ from scipy import ndimage
 Floats = NDArray[np.float64]
 
 _SECTORS, _PER_SECTOR = 16, 4
-_CREST_RADII = np.linspace(0.8, 1.2, 9)
-_FLOOR_RADII = np.linspace(0.0, 0.5, 8)
+_CREST_RADII = np.linspace(0.8, 1.2, 9, dtype=np.float64)
+_FLOOR_RADII = np.linspace(0.0, 0.5, 8, dtype=np.float64)
 _AT_ONCE = 4_096
 
 
@@ -39,7 +39,7 @@ def measure_depths(
 
 
 def _depths(heights_m: NDArray[np.float32], right: Floats, down: Floats, radius: Floats) -> Floats:
-    angles = np.arange(_SECTORS * _PER_SECTOR) * (2.0 * np.pi / (_SECTORS * _PER_SECTOR))
+    angles = np.linspace(0.0, 2.0 * np.pi, _SECTORS * _PER_SECTOR, endpoint=False, dtype=np.float64)
     crest = _sample(heights_m, right, down, radius, angles, _CREST_RADII)
     crest = np.fmax.reduce(crest.reshape(-1, _SECTORS, _PER_SECTOR * _CREST_RADII.size), axis=2)
     floor = _sample(heights_m, right, down, radius, angles, _FLOOR_RADII).reshape(right.size, -1)
@@ -53,8 +53,10 @@ def _depths(heights_m: NDArray[np.float32], right: Floats, down: Floats, radius:
     with np.errstate(invalid="ignore", divide="ignore"):
         floor_m = (sorted_m * lowest).sum(axis=1) / lowest.sum(axis=1)
     enough = (np.isfinite(crest).sum(axis=1) >= 2 * _SECTORS // 3) & (known.mean(axis=1) > 0.5)
-    crest_m = np.ma.median(np.ma.masked_invalid(crest), axis=1).filled(np.nan)
-    return np.where(enough, np.maximum(crest_m - floor_m, 0.0), np.nan)
+    depths = np.full(right.size, np.nan)
+    # Only known ones: a median of nothing would warn.
+    depths[enough] = np.maximum(np.nanmedian(crest[enough], axis=1) - floor_m[enough], 0.0)
+    return depths
 
 
 def _sample(

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lunarsite.settings import NetworkSettings
 from lunarsite.vision.learn.networks import NetworkSpec, build
 
 STRIDE = 2
@@ -97,7 +98,7 @@ class CraterNetwork(nn.Module):
         super().__init__()
         self.front = FrontEnd(front)
         self.body = build(body)
-        bias = _last_bias(self.body)
+        bias = self.body.last.bias
         if bias is not None:
             with torch.no_grad():
                 bias[:_SIZES] = _PRIOR_LOGIT
@@ -122,17 +123,10 @@ class Response(nn.Module):
         return torch.cat([raw[:, :_SIZES].sigmoid(), raw[:, _SIZES : 2 * _SIZES], raw[:, 2 * _SIZES :].sigmoid()], 1)
 
 
-def body_spec(kind: str, encoder: str, encoder_weights: str | None, channels: int, depth: int) -> NetworkSpec:
-    """Return the spec of a body that fits the front end and the outputs."""
-    return NetworkSpec(
-        kind=kind,  # type: ignore[arg-type]
-        encoder=encoder,
-        encoder_weights=encoder_weights,  # type: ignore[arg-type]
-        channels=channels,
-        depth=depth,
-        inputs=len(CHANNELS),
-        outputs=len(OUTPUTS),
-        stride=STRIDE,
+def body_spec(settings: NetworkSettings) -> NetworkSpec:
+    """Return the spec of the body that the settings ask for, fitted to the front end and the outputs."""
+    return NetworkSpec.model_validate(
+        {**settings.model_dump(mode="json"), "inputs": len(CHANNELS), "outputs": len(OUTPUTS), "stride": STRIDE}
     )
 
 
@@ -154,10 +148,12 @@ def from_spec(spec: Mapping[str, Any]) -> CraterNetwork:
         ValueError: It was built for other diameters, or the card lacks a part.
     """
     try:
-        front = {key: tuple(value) if isinstance(value, list) else value for key, value in spec["front"].items()}
+        front: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in spec["front"].items()
+        }
         if not all(math.isclose(a, b) for a, b in zip(spec["diameters_px"], DIAMETERS_PX, strict=True)):
             raise ValueError(f"the model responds to {spec['diameters_px']} px, this version to {list(DIAMETERS_PX)}")
-        return CraterNetwork(NetworkSpec.from_json(spec["body"]), FrontSpec(**front))
+        return CraterNetwork(NetworkSpec.model_validate(spec["body"]), FrontSpec(**front))
     except (KeyError, TypeError) as error:
         raise ValueError(f"the card describes no crater network ({error!r})") from error
 
@@ -167,8 +163,3 @@ def _gaussian(sigma_px: float) -> Tensor:
     at = torch.arange(-reach, reach + 1, dtype=torch.float32)
     weights = torch.exp(-at.square() / (2.0 * sigma_px * sigma_px))
     return weights / weights.sum()
-
-
-def _last_bias(body: nn.Module) -> Tensor | None:
-    last = [part for part in body.modules() if isinstance(part, nn.Conv2d) and part.out_channels == len(OUTPUTS)]
-    return last[-1].bias if last else None

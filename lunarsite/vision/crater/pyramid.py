@@ -86,7 +86,7 @@ def combine(pyramid: Pyramid, outputs: Sequence[Maps], scale: Scale) -> ScaleMap
         for kind, channel in enumerate((index, len(DIAMETERS_PX) + index)):
             part = outputs[level][channel]
             sums[kind] += part if level == finest else enlarge(part, factor, shape)
-    centre, octaves = (total / len(scale.seen_by) for total in sums)
+    centre, octaves = (total / np.float32(len(scale.seen_by)) for total in sums)
     return ScaleMaps(scale.diameter_m, pixel_m, centre, octaves)
 
 
