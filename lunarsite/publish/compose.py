@@ -8,9 +8,10 @@ from typing import Any
 
 from lunarsite.artefact import record, table
 from lunarsite.artefact.contracts import ARTEMIS_RECORD, CELLS, ILLUMINATION_RECORD, SCORER_RECORD, SCORES
+from lunarsite.publish import crater_story, story
 from lunarsite.publish import report as page
-from lunarsite.publish import story
 from lunarsite.publish.charts import MOST_FEATURES
+from lunarsite.publish.crater_story import CraterFiles, tell
 from lunarsite.publish.polar_map import read_named_features
 from lunarsite.settings import GridSettings, PublishSettings, RulesSettings
 from lunarsite.stage import Job
@@ -28,6 +29,7 @@ def compose(
     scorer_record: Path,
     artemis: Path,
     illumination: Path | None,
+    crater_files: CraterFiles,
     named_features: Path,
     figures: Mapping[str, Path],
 ) -> dict[str, Any]:
@@ -46,6 +48,9 @@ def compose(
     light = None if illumination is None else record.read(illumination, ILLUMINATION_RECORD)[0]
     if light is not None:
         records.append(light)
+    craters = tell(crater_files)
+    if craters is not None and craters.record is not None:
+        records.append(craters.record)
     # The agreement's numbers all stand in its tables already.
     sections = [
         page.section(
@@ -70,9 +75,14 @@ def compose(
         "marks": {"holds": "holds", "does not hold": "fails", "unknown": "unknown"},
         "validations": sections,
         "scorer": sections[0],
-        "light": None if light is None else sections[-1],
+        "light": None if light is None else sections[records.index(light)],
+        "craters": craters,
+        "crater_verdicts": None
+        if craters is None or craters.record is None
+        else sections[records.index(craters.record)].verdicts,
         "artemis_title": agreement.title,
         "pictures": story.pictures(figures, score_table, rules),
+        "crater_pictures": list(crater_story.PICTURES),
         "best": page.top_cells(score_table, cell_table, features, publish.top_cells),
         "labels": page.label_counts(cell_table, {"label_cassa": "CASSA", "label_hls": "HLS"}),
         "causes": page.unknown_causes(cell_table, f"label_{target}"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from lunarsite.artefact import raster
 from lunarsite.artefact.contracts import (
     ARTEMIS_RECORD,
+    CRATER_PROBABILITY,
     DEM,
     EARTH_ANY,
     EARTH_MEAN,
@@ -40,6 +41,7 @@ _RASTERS: dict[str, RasterSpec] = {
     "psr_margin": PSR_MARGIN,
     "sky_view": SKY_VIEW,
     "sun_months": SUN_MONTHS,
+    "crater_probability": CRATER_PROBABILITY,
 }
 _OWN = frozenset({"run", "origin"})
 """Parts of a stamp that an entry tells by itself."""
@@ -68,6 +70,13 @@ _TITLES: dict[str, tuple[str, str]] = {
     "artemis": ("validate", "Agreement with the Artemis regions"),
     "illumination": ("validate", "Agreement of light and shadow with references"),
     "illumination_cells": ("validate", "Cells compared with published light"),
+    "crater_model": ("crater", "Network that finds craters"),
+    "crater_probability": ("crater", "Response to craters' centres and rims"),
+    "detected_craters": ("crater", "Detected craters"),
+    "crater_record": ("validate", "Agreement of the detected craters with the catalogue"),
+    "crater_matches": ("validate", "Hits, misses and false alarms, crater by crater"),
+    "crater_candidates": ("validate", "Detected craters that the catalogue lacks"),
+    "crater_curve": ("validate", "Precision and recall of detectors by score"),
     "report": ("publish", "Report"),
 }
 

@@ -8,8 +8,15 @@ from typing import Annotated
 from lunarsite.artefact.contracts import (
     ARTEMIS_RECORD,
     CELLS,
+    CRATER_CANDIDATES,
+    CRATER_CURVE,
+    CRATER_MATCHES,
+    CRATER_MODEL,
+    CRATER_PROBABILITY,
+    CRATER_RECORD,
     CRATERS,
     DEM,
+    DETECTED,
     EARTH_ANY,
     EARTH_MEAN,
     ELEVATION_ERROR,
@@ -32,6 +39,8 @@ from lunarsite.artefact.contracts import (
     SUN_MONTHS,
 )
 from lunarsite.settings import (
+    CatalogueSettings,
+    CraterReferenceSettings,
     DarknessSettings,
     GridSettings,
     IlluminationReferenceSettings,
@@ -40,6 +49,7 @@ from lunarsite.settings import (
     RulesSettings,
     ScorerSettings,
     SpanSettings,
+    SplitSettings,
 )
 from lunarsite.stage import Input, Job, Output, stage
 
@@ -187,6 +197,79 @@ def places(
 
 
 @stage
+def craters(
+    job: Job,
+    publish: PublishSettings,
+    dem: Annotated[Path, Input(DEM)],
+    detected: Annotated[Path, Input(DETECTED)],
+    probability: Annotated[Path, Input(CRATER_PROBABILITY)],
+    named_features: Plain,
+    crater_map_png: Figure,
+    crater_map_pdf: Figure,
+    crater_probability_png: Figure,
+    crater_probability_pdf: Figure,
+) -> None:
+    """Draw the detected craters on the map, and what the network answers there."""
+    from lunarsite.publish.crater_sheet import Ground
+    from lunarsite.publish.craters import Detections, Responses
+    from lunarsite.publish.style import PRINT_DPI, save
+
+    ground = Ground.read(dem, named_features)
+    found, responses = Detections.read(detected, ground), Responses.read(probability, ground)
+    job.log.info("draws %d accepted craters of %d", len(found.craters), found.total)
+    craters, quick_look = found.draw(), responses.draw()
+    save(craters, crater_map_png, publish.figure_dpi)
+    save(craters, crater_map_pdf, PRINT_DPI)
+    save(quick_look, crater_probability_png, publish.figure_dpi)
+    save(quick_look, crater_probability_pdf, PRINT_DPI)
+
+
+@stage
+def crater_checks(
+    job: Job,
+    publish: PublishSettings,
+    grid: GridSettings,
+    catalogue: CatalogueSettings,
+    split: SplitSettings,
+    reference: CraterReferenceSettings,
+    dem: Annotated[Path, Input(DEM)],
+    detected: Annotated[Path, Input(DETECTED)],
+    matches: Annotated[Path, Input(CRATER_MATCHES)],
+    curve: Annotated[Path, Input(CRATER_CURVE)],
+    record: Annotated[Path, Input(CRATER_RECORD)],
+    named_features: Plain,
+    crater_matches_png: Figure,
+    crater_matches_pdf: Figure,
+    crater_curve_png: Figure,
+    crater_curve_pdf: Figure,
+    crater_reliability_png: Figure,
+    crater_reliability_pdf: Figure,
+    crater_recall_png: Figure,
+    crater_recall_pdf: Figure,
+) -> None:
+    """Draw detected craters against the given catalogue: hits and misses on the map, and the charts of agreement."""
+    from lunarsite.publish.crater_agreement import Agreement
+    from lunarsite.publish.crater_matches import Matches
+    from lunarsite.publish.crater_sheet import Ground
+    from lunarsite.publish.style import PRINT_DPI, save
+
+    ground = Ground.read(dem, named_features)
+    compared = Matches.read(matches, detected, ground, catalogue, split, reference, grid.latitude_limit_deg)
+    agreement = Agreement.read(record, curve)
+    job.log.info("draws %d craters of at least %g km", len(compared.rows), compared.least_m / 1000.0)
+    drawn = (
+        (crater_matches_png, crater_matches_pdf, compared.draw),
+        (crater_curve_png, crater_curve_pdf, agreement.curve),
+        (crater_reliability_png, crater_reliability_pdf, agreement.reliability),
+        (crater_recall_png, crater_recall_pdf, agreement.recall),
+    )
+    for png, pdf, draw in drawn:
+        figure = draw()
+        save(figure, png, publish.figure_dpi)
+        save(figure, pdf, PRINT_DPI)
+
+
+@stage
 def report(
     job: Job,
     publish: PublishSettings,
@@ -207,6 +290,10 @@ def report(
     artemis: Annotated[Path, Input(ARTEMIS_RECORD)],
     illumination: Annotated[Path | None, Input(ILLUMINATION_RECORD)],
     craters: Annotated[Path | None, Input(CRATERS)],
+    detected: Annotated[Path | None, Input(DETECTED)],
+    crater_model: Annotated[Path | None, Input(CRATER_MODEL)],
+    crater_record: Annotated[Path | None, Input(CRATER_RECORD)],
+    crater_candidates: Annotated[Path | None, Input(CRATER_CANDIDATES)],
     named_features: Plain,
     score_map_png: Plain,
     close_up_png: Plain,
@@ -221,10 +308,17 @@ def report(
     sun_and_earth_png: MaybePlain,
     light_differences_png: MaybePlain,
     light_scatter_png: MaybePlain,
+    crater_map_png: MaybePlain,
+    crater_probability_png: MaybePlain,
+    crater_matches_png: MaybePlain,
+    crater_curve_png: MaybePlain,
+    crater_reliability_png: MaybePlain,
+    crater_recall_png: MaybePlain,
     report: Annotated[Path, Output(None)],
 ) -> None:
     """Write the run's report: one HTML file without external parts."""
     from lunarsite.publish.compose import compose
+    from lunarsite.publish.crater_story import CraterFiles
     from lunarsite.publish.report import render
 
     figures = {
@@ -241,10 +335,17 @@ def report(
         "sun_and_earth": sun_and_earth_png,
         "light_differences": light_differences_png,
         "light_scatter": light_scatter_png,
+        "crater_map": crater_map_png,
+        "crater_probability": crater_probability_png,
+        "crater_matches": crater_matches_png,
+        "crater_curve": crater_curve_png,
+        "crater_reliability": crater_reliability_png,
+        "crater_recall": crater_recall_png,
     }
     drawn = {name: path for name, path in figures.items() if path is not None}
     settings = publish, grid, rules, scorer.target
-    context = compose(job, settings, cells, scores, scorer_record, artemis, illumination, named_features, drawn)
+    rooms = CraterFiles(detected, crater_model, crater_record, crater_candidates)
+    context = compose(job, settings, cells, scores, scorer_record, artemis, illumination, rooms, named_features, drawn)
     render(report, context)
     job.log.info("%s", context["tally"])
 
@@ -279,6 +380,13 @@ def catalogue(
     night: Annotated[Path | None, Input(NIGHT)],
     place_profiles: Annotated[Path | None, Input(PLACE_PROFILES)],
     place_series: Annotated[Path | None, Input(PLACE_SERIES)],
+    crater_model: Annotated[Path | None, Input(CRATER_MODEL)],
+    crater_probability: Annotated[Path | None, Input(CRATER_PROBABILITY)],
+    detected_craters: Annotated[Path | None, Input(DETECTED)],
+    crater_record: Annotated[Path | None, Input(CRATER_RECORD)],
+    crater_matches: Annotated[Path | None, Input(CRATER_MATCHES)],
+    crater_candidates: Annotated[Path | None, Input(CRATER_CANDIDATES)],
+    crater_curve: Annotated[Path | None, Input(CRATER_CURVE)],
     report: Plain,
     catalogue: Annotated[Path, Output(None)],
     entries: Annotated[Path, Output(None)],
@@ -312,6 +420,13 @@ def catalogue(
         "night": night,
         "place_profiles": place_profiles,
         "place_series": place_series,
+        "crater_model": crater_model,
+        "crater_probability": crater_probability,
+        "detected_craters": detected_craters,
+        "crater_record": crater_record,
+        "crater_matches": crater_matches,
+        "crater_candidates": crater_candidates,
+        "crater_curve": crater_curve,
     }
     listed = list_entries(job, {name: path for name, path in files.items() if path is not None}, report)
     write_catalogue(catalogue, entries, publish.title, listed, grid, span)

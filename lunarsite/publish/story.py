@@ -10,6 +10,7 @@ import pandas as pd
 
 from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import Origin
+from lunarsite.publish import crater_story
 from lunarsite.publish.polar_map import Feature
 from lunarsite.publish.report import Picture, embed, nearest
 from lunarsite.publish.words import number_words
@@ -198,5 +199,6 @@ def pictures(paths: Mapping[str, Path], scores: pd.DataFrame, rules: RulesSettin
             " of turns about the pole.",
         ),
         **_LIGHT,
+        **crater_story.PICTURES,
     }
     return {name: embed(name, paths[name], *words[name]) for name in words if name in paths}
