@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from lunarsite.artefact import raster
@@ -34,8 +33,10 @@ from lunarsite.artefact.raster import RasterSpec
 from lunarsite.grid import Cells, Grid
 from lunarsite.settings import RulesSettings
 from lunarsite.site.cells import LAYERS, TERRAIN, build_cells, layer_statistics
+from lunarsite.site.craters import Catalogue
 from lunarsite.site.layers import opened_layer
 from lunarsite.site.reduction import Slices
+from lunarsite.site.survey import Survey, whole_map
 from lunarsite.stage import Job
 
 THREADS = 2
@@ -71,11 +72,11 @@ def make_layers(folder: Path, pixel_m: float, source: str) -> None:
             np.save(folder / f"{name}.npy", values)
 
 
-def catalogue() -> pd.DataFrame:
+def catalogue(cells: Cells) -> Catalogue:
     """Twenty thousand craters, sizes falling with the second power."""
     draws = np.random.default_rng(1)
     x_m, y_m = draws.uniform(-304_000, 304_000, (2, 20_000))
-    return pd.DataFrame({"x_m": x_m, "y_m": y_m, "diameter_m": np.minimum(1_000 / np.sqrt(draws.random(20_000)), 2e5)})
+    return Catalogue(x_m, y_m, np.minimum(1_000 / np.sqrt(draws.random(20_000)), 2e5), Survey(whole_map(cells)))
 
 
 def run_ours(folder: Path, pixel_m: float, source: str) -> dict[str, float]:
@@ -87,7 +88,7 @@ def run_ours(folder: Path, pixel_m: float, source: str) -> dict[str, float]:
         layers = {name: _layer(folder, name, cells.grid, source, stack) for name in LAYERS}
         statistics = layer_statistics(layers, cells, RulesSettings().hls.slope_buffer_m, THREADS)
     middle = time.perf_counter()
-    frame = build_cells(statistics, catalogue(), cells, RulesSettings())
+    frame = build_cells(statistics, catalogue(cells), cells, RulesSettings())
     end = time.perf_counter()
     return {
         "cells": float(len(frame)),
@@ -152,7 +153,7 @@ def _small() -> Cells:
 def _build(cells: Cells, stack: contextlib.ExitStack) -> None:
     layers = {name: np.ones(cells.grid.shape, np.float32).__getitem__ for name in LAYERS}
     with stack:
-        build_cells(layer_statistics(layers, cells, 100.0, 1), catalogue()[:2], cells, RulesSettings())
+        build_cells(layer_statistics(layers, cells, 100.0, 1), catalogue(cells), cells, RulesSettings())
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lunarsite.artefact.contracts import CELLS
 from lunarsite.grid import Cells
 from lunarsite.settings import RulesSettings, SettingsError
-from lunarsite.site.craters import crater_columns, unknown_columns
+from lunarsite.site.craters import Catalogue, crater_columns
 from lunarsite.site.reduction import LayerStatistics, Read, reduce_layer
 from lunarsite.site.rules import labels
 
@@ -56,7 +56,7 @@ def layer_statistics(
 
 def build_cells(
     statistics: Mapping[str, LayerStatistics],
-    craters: pd.DataFrame | None,
+    craters: Catalogue | None,
     cells: Cells,
     rules: RulesSettings,
 ) -> gpd.GeoDataFrame:
@@ -64,7 +64,7 @@ def build_cells(
 
     Args:
         statistics: What `layer_statistics` returned.
-        craters: Catalogue with x_m, y_m and diameter_m; None where there is none, which leaves its columns unknown.
+        craters: The catalogue whose craters count; None where there is none, which leaves its columns unknown.
         cells: The cells.
         rules: Both rules.
     """
@@ -81,7 +81,7 @@ def build_cells(
     for layer in TERRAIN:
         found = statistics[layer]
         columns |= {f"{layer}_{name}": getattr(found, name) for name in ("mean", "std", "min", "max")}
-    columns |= _crater_columns(craters, cells)
+    columns |= crater_columns(craters, cells)
     columns["avg_illumination_pct"] = _percent(statistics["sun"].mean)
     columns["psr_fraction"] = statistics["psr"].mean
     columns["illumination_min_pct"] = _percent(statistics["sun"].min)
@@ -92,13 +92,6 @@ def build_cells(
     columns["label_hls"] = labels(columns, rules.hls, "hls")
     frame = pd.DataFrame({column.name: columns[column.name] for column in CELLS.columns})
     return gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(x_m, y_m))
-
-
-def _crater_columns(craters: pd.DataFrame | None, cells: Cells) -> dict[str, NDArray[np.float32]]:
-    if craters is None:
-        return unknown_columns(cells)
-    x_m, y_m, diameter_m = (craters[name].to_numpy(dtype=np.float64) for name in ("x_m", "y_m", "diameter_m"))
-    return crater_columns(x_m, y_m, diameter_m, cells)
 
 
 def _buffered_slope(slope: LayerStatistics) -> NDArray[np.float32]:

@@ -145,6 +145,17 @@ def reduce_layer(read: Read, cells: Cells, buffer_m: float | None = None) -> Lay
     return LayerStatistics(mean, std, least, most, valid, None if half_widths is None else buffered)
 
 
+def valid_shares(read: Read, cells: Cells) -> Floats:
+    """Return the share of each cell's pixels that have data, kept or not, (rows, cols)."""
+    found = np.empty((5, cells.rows, cells.cols), dtype=np.float32)
+    for block in _blocks(cells):
+        core, _, _ = _window(cells, block, 0)
+        part = np.empty((5, block[0].stop - block[0].start, block[1].stop - block[1].start), dtype=np.float32)
+        cell_statistics(np.ascontiguousarray(read(core), dtype=np.float32), cells.pixels_per_cell, part)
+        found[:, *block] = part
+    return np.asarray(found[4])
+
+
 def _blocks(cells: Cells) -> Iterator[Slices]:
     """Yield blocks of cells whose windows cut no block of the files where that can be had."""
     whole = math.lcm(cells.pixels_per_cell, _FILE_BLOCK_PX)

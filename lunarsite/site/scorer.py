@@ -21,14 +21,15 @@ from numpy.typing import NDArray
 
 from lunarsite.artefact.contracts import REFERENCE_COLUMNS
 from lunarsite.settings import ScorerSettings
+from lunarsite.site.craters import CRATER_COLUMNS, NEAR_COLUMNS
 from lunarsite.site.rules import Target, rule_inputs
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
-CRATER_FEATURES = ("crater_count", "crater_coverage_pct", "crater_mean_diameter_m", "crater_max_diameter_m")
-FEATURES = REFERENCE_COLUMNS[5:]
+REFERENCE_FEATURES = REFERENCE_COLUMNS[5:]
 """The 24 features of the reference system: all of its columns but the cell's id and place."""
+FEATURES = (*REFERENCE_FEATURES, *NEAR_COLUMNS)
 _FAMILIES_OF_THE_RULES = ("slope_", "buffered_slope", "avg_illumination", "illumination_min", "psr_", "earth_")
 _CHUNK = 16_384
 
@@ -46,12 +47,14 @@ class Population:
         suitable: Which of the known cells pass it, (known,).
         features: Features of the known cells, (known, features), float32; NaN is unknown.
         left_out: Features that hold no value because the run has no crater to describe.
+        craters_unknown: Known cells about which the catalogue tells nothing; the trees have them all the same.
     """
 
     known: Bools
     suitable: Bools
     features: pd.DataFrame
     left_out: tuple[str, ...]
+    craters_unknown: int
 
     @property
     def names(self) -> list[str]:
@@ -70,7 +73,7 @@ def population(cells: pd.DataFrame, target: Target) -> Population:
     if target == "hls" and not cells["buffered_slope_deg"].equals(cells["slope_mean"]):
         names.append("buffered_slope_deg")
     empty = [name for name in names if cells[name][known].isna().all()]
-    if empty and known.any() and set(empty) <= set(CRATER_FEATURES):
+    if empty and known.any() and set(empty) <= set(CRATER_COLUMNS):
         names = [name for name in names if name not in empty]
     elif empty:
         raise ScorerError(
@@ -86,7 +89,9 @@ def population(cells: pd.DataFrame, target: Target) -> Population:
         )
     if suitable.all():
         raise ScorerError(f"every known cell passes the rule '{target}' ({counts}): tighten site.rules.{target}")
-    return Population(known, suitable, cells.loc[known, names].astype(np.float32), tuple(empty))
+    features = cells.loc[known, names].astype(np.float32)
+    craters_unknown = int(cells.loc[known, "crater_count_5km"].isna().sum())
+    return Population(known, suitable, features, tuple(empty), craters_unknown)
 
 
 def train(features: pd.DataFrame, suitable: Bools, settings: ScorerSettings) -> xgboost.Booster:

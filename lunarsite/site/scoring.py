@@ -103,7 +103,7 @@ def score_cells(
         importance=dict(zip(people.names, np.abs(shap).mean(axis=0, dtype=np.float64).tolist(), strict=True)),
         shared={most: shared_share(score, plain, most) for most in _SHARED_BEST if most < score.size},
         shap_gap=float(np.abs(shap.sum(axis=1, dtype=np.float64) + bias - score).max()),
-        notes=(*_left_out(people), *notes),
+        notes=(*_crater_notes(people), *notes),
         settings=settings,
     )
     return Scoring(frame, booster, _card(people, record, settings), record)
@@ -134,10 +134,16 @@ def _frame(
     return gpd.GeoDataFrame(pd.DataFrame(columns), geometry=cells.geometry.to_numpy())
 
 
-def _left_out(people: Population) -> tuple[str, ...]:
-    if not people.left_out:
-        return ()
-    return (f"Left out, because no crater is known to this run: {', '.join(people.left_out)}.",)
+def _crater_notes(people: Population) -> tuple[str, ...]:
+    notes = []
+    if people.left_out:
+        notes.append(f"Left out, because no crater is known to this run: {', '.join(people.left_out)}.")
+    if 0 < people.craters_unknown < people.suitable.size:
+        notes.append(
+            f"The craters within 5 km are unknown for {people.craters_unknown} of the {people.suitable.size} cells: the"
+            " catalogue covers a part of the map. The trees can tell such cells from others by that alone."
+        )
+    return tuple(notes)
 
 
 def _card(people: Population, record: Record, settings: ScorerSettings) -> Card:

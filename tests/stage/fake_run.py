@@ -11,17 +11,23 @@ import numpy as np
 import pandas as pd
 import xgboost
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from lunarsite import command
 from lunarsite.artefact import contracts, model, raster, record, table
 from lunarsite.artefact.raster import RasterSpec
 from lunarsite.artefact.record import Metric, Record, Verdict
 from lunarsite.artefact.stamp import Stamp
-from lunarsite.grid import Cells, Grid
+from lunarsite.grid import Cells, Grid, lonlat_to_xy
 
 RESOURCES = Path(__file__).parents[2] / "resources"
 FIGURES = ("score_map", "close_up", "elevation", "slope", "sun", "earth", "psr", "shap", "artemis")
 LIGHT = ("night", "sun_and_earth", "light_differences", "light_scatter")
+CRATERS = (
+    *("crater_map", "crater_matches", "crater_curve", "crater_reliability"),
+    *("crater_recall", "crater_probability"),
+)
+CRATER_TABLES = ("detected_craters", "crater_matches", "crater_candidates", "crater_curve")
 TABLES = ("illumination_cells", "night", "place_profiles", "place_series")
 GRID = {"half_width_m": 96_000.0, "pixel_m": 960.0, "latitude_limit_deg": 87.0, "far_half_width_m": 120_000.0}
 FEATURES = ("slope_mean", "avg_illumination_pct", "earth_visibility_pct", "crater_count")
@@ -40,16 +46,17 @@ class FakeRun:
         self._tables(Cells(grid, 960.0, 87.0))
         self._others()
         self._light(Cells(grid, 960.0, 87.0))
+        self._craters(grid)
 
     def path(self, name: str) -> Path:
         """Path of an artefact or output by its name."""
         suffix = {"cells": "parquet", "scores": "parquet", "scorer": "ubj", "report": "html"}
-        suffix |= dict.fromkeys(TABLES, "parquet")
+        suffix |= dict.fromkeys((*TABLES, *CRATER_TABLES), "parquet") | {"crater_model": "safetensors"}
         if name == "named_features":
             return RESOURCES / "named_features.csv"
         if name.endswith(("_png", "_pdf")):
             return self.folder / "figures" / f"{name[:-4]}.{name[-3:]}"
-        if name in ("scorer_record", "artemis", "illumination"):
+        if name in ("scorer_record", "artemis", "illumination", "crater_record"):
             return self.folder / f"{name}.json"
         return self.folder / f"{name}.{suffix.get(name, 'tif')}"
 
@@ -119,6 +126,10 @@ class FakeRun:
             illumination_min_pct=light,
             earth_visibility_pct=earth,
             buffered_slope_deg=at["slope"],
+            crater_count_5km=3.0,
+            crater_coverage_5km_pct=12.5,
+            crater_mean_diameter_5km_m=1_500.0,
+            crater_max_diameter_5km_m=2_000.0,
             valid_fraction=1.0,
         )
         passes = (at["slope"] <= 5.0) & (light >= 33.0) & (earth >= 50.0)
@@ -228,3 +239,107 @@ class FakeRun:
         record.write(self.path("illumination"), contracts.ILLUMINATION_RECORD, found, stamp)
         stamp = self.stamp("illumination_cells", "validate-illumination")
         table.write(self.path("illumination_cells"), contracts.ILLUMINATION_CELLS, frame, stamp)
+
+    def _craters(self, grid: Grid) -> None:
+        generator = np.random.default_rng(3)
+        count = 240
+        lon, lat = generator.uniform(-180.0, 180.0, count), generator.uniform(-89.9, -87.0, count)
+        x, y = lonlat_to_xy(lon, lat)
+        score = generator.uniform(0.0, 1.0, count)
+        diameter = 1_500.0 * generator.pareto(2.0, count) + 1_500.0
+        frame = pd.DataFrame({"id": np.arange(count), "lon_deg": lon, "lat_deg": lat, "x_m": x, "y_m": y}).assign(
+            diameter_m=diameter, depth_m=0.1 * diameter, score=score, response=score, accepted=score >= 0.4
+        )
+        frame.loc[:5, "depth_m"] = np.nan
+        self._write("detected_craters", contracts.DETECTED, frame, x, y)
+        accepted = frame["accepted"].to_numpy()
+        self._write("crater_candidates", contracts.CRATER_CANDIDATES, frame[accepted], x[accepted], y[accepted])
+        hit, alarm = accepted & (score >= 0.6), accepted & (score < 0.6)
+        matches = frame.assign(
+            catalogue_id=np.where(alarm, -1, 1_000 + frame["id"]),
+            detected_id=np.where(accepted, frame["id"], -1),
+            outcome=np.select([hit, alarm], ["hit", "false_alarm"], "miss"),
+            detected_diameter_m=np.where(accepted, 1.1 * diameter, np.nan),
+            centre_error_radii=np.where(hit, 0.1, np.nan),
+            score=np.where(accepted, score, np.nan),
+            split=np.select(
+                [(lon >= 15.0) & (lon < 75.0), (lon >= 135.0) & (lon < 175.0)], ["test", "validation"], "training"
+            ),
+        )
+        self._write("crater_matches", contracts.CRATER_MATCHES, matches, x, y)
+        names = "network", "base", "classical"
+        curve = pd.DataFrame(
+            [
+                (name, "test", least, value, 1.0 - 0.1 * rank - 0.5 * (1.0 - value) ** 2, 1.0 - value)
+                for rank, name in enumerate(names)
+                for least in (3_000.0, 5_000.0)
+                for value in np.linspace(1.0, 0.0, 11)
+            ],
+            columns=[column.name for column in contracts.CRATER_CURVE.columns],
+        )
+        table.write(
+            self.path("crater_curve"), contracts.CRATER_CURVE, curve, self.stamp("crater_curve", "validate-crater")
+        )
+        x_grid, y_grid = np.meshgrid(grid.x_m(), grid.y_m())
+        response = (0.5 + 0.5 * np.sin(x_grid / 5_000.0) * np.cos(y_grid / 7_000.0)).astype(np.float32)
+        response[:9, :9] = np.nan
+        bands = {"centre": response**2, "rim": response}
+        stamp = self.stamp("crater_probability", "crater-extract")
+        raster.write(self.path("crater_probability"), contracts.CRATER_PROBABILITY, grid, bands, stamp)
+        history: list[JsonValue] = [{"epoch": float(epoch), "loss": 1.0 / (1.0 + epoch)} for epoch in range(9)]
+        card = model.Card(
+            spec={"kind": "plain-unet", "calibration": {"threshold": 0.4}},
+            inputs=("relief",),
+            training={
+                "data": "tiles <made up>",
+                "test": {"f1_3km": 0.71, "pixels_m": [240.0, 340.0]},
+                "history": history,
+            },
+        )
+        weights = {"weight": np.zeros(3, dtype=np.float16)}
+        stamp = self.stamp("crater_model", "crater-calibrate")
+        model.write_tensors(self.path("crater_model"), contracts.CRATER_MODEL, weights, card, stamp)
+        stamp = self.stamp("crater", "validate-crater")
+        record.write(self.path("crater_record"), contracts.CRATER_RECORD, crater_record(), stamp)
+
+
+def crater_record() -> Record:
+    """A record of detected craters against a catalogue, with numbers that belong to no table."""
+
+    def rates(**values: float) -> dict[str, JsonValue]:
+        ends = {"": 0.0, "_low": -0.03, "_high": 0.03}
+        return {f"{name}{end}": value + shift for name, value in values.items() for end, shift in ends.items()}
+
+    headline = [
+        {
+            "detector": name,
+            "split": "test",
+            "least_diameter_m": least,
+            **rates(precision=f1 + 0.1, recall=f1 - 0.1, f1=f1),
+        }
+        for least in (3_000.0, 5_000.0)
+        for name, f1 in (("network", 0.74), ("base", 0.66), ("classical", 0.52), ("chance", 0.06))
+    ]
+    scores = np.linspace(0.4, 0.95, 5)
+    reliability = [
+        {"split": "test", "score": float(score), "detections": 40, **rates(precision=float(score))} for score in scores
+    ]
+    by_diameter = [
+        {"split": "test", "diameter": name, "craters": 90, **rates(precision=0.8, recall=0.7)}
+        for name in ("1.4 to 3", "over 3")
+    ]
+    by_depth = [
+        {"split": "test", "depth_ratio": name, "craters": 50, **rates(recall=recall)}
+        for name, recall in (("below 0.04", 0.17), ("above 0.15", 0.91))
+    ]
+    tables: dict[str, list[dict[str, JsonValue]]] = {
+        "headline": headline,
+        "reliability": reliability,
+        "by_diameter": by_diameter,
+        "by_depth": by_depth,
+    }
+    verdicts = (
+        Verdict(name="F1 from 3 km", value=0.74, unit="1", bound=">= 0.73", holds=True, why="made up"),
+        Verdict(name="F1 from 5 km", value=0.7, unit="1", bound=">= 0.74", holds=False, why="made up"),
+    )
+    return Record(title="Detected craters against the catalogue", verdicts=verdicts, tables=tables)

@@ -16,6 +16,7 @@ from lunarsite.artefact.contracts import (
     CELLS,
     CRATERS,
     DEM,
+    DETECTED,
     EARTH_ANY,
     ELEVATION_ERROR,
     PSR,
@@ -29,13 +30,14 @@ from lunarsite.artefact.contracts import (
     SUN_MEAN,
 )
 from lunarsite.grid import Cells, Grid, xy_to_lonlat
-from lunarsite.settings import GridSettings, RulesSettings, ScorerSettings
+from lunarsite.settings import CatalogueSettings, GridSettings, RulesSettings, ScorerSettings
 from lunarsite.site import stages
-from lunarsite.stage import Job
+from lunarsite.stage import Job, StageError
 
 GRID = GridSettings(pixel_m=80.0, half_width_m=24_000.0, latitude_limit_deg=89.3, far_half_width_m=48_000.0)
 AREA = Grid.centred(24_000.0, 80.0, 960.0)
 RULES = RulesSettings()
+CATALOGUE = CatalogueSettings()
 SCORER_SETTINGS = ScorerSettings(trees=15, max_depth=3, folds=2, block_km=8.0)
 DARK = (slice(240, 288), slice(240, 300))
 """Pixels whose light is unknown: four by five cells."""
@@ -93,9 +95,14 @@ def files(tmp_path: Path, job: Job) -> dict[str, Path]:
 
 
 def cells_of(
-    job: Job, files: dict[str, Path], target: Path, rules: RulesSettings = RULES, **changed: Path | None
+    job: Job,
+    files: dict[str, Path],
+    target: Path,
+    rules: RulesSettings = RULES,
+    catalogue: CatalogueSettings = CATALOGUE,
+    **changed: Path | None,
 ) -> gpd.GeoDataFrame:
-    stages.cells(job, GRID, rules, **{**files, **changed}, cells=target)
+    stages.cells(job, GRID, rules, catalogue, **{"detected": None, **files, **changed}, cells=target)
     frame, _ = table.read(target, CELLS)
     return frame
 
@@ -141,6 +148,67 @@ def test_no_catalogue_leaves_craters_unknown(tmp_path: Path, job: Job, files: di
     scores, _, record = score(job, tmp_path / "scores", tmp_path / "cells.parquet")
     assert not [name for name in table.read(scores, SCORES)[0].columns if "crater" in name]
     assert any("no crater is known" in note for note in records.read(record, SCORER_RECORD)[0].notes)
+
+
+def detected_from(job: Job, files: dict[str, Path], path: Path) -> Path:
+    """Write the given craters as detected ones, of which every second was rejected."""
+    frame, _ = table.read(files["craters"], CRATERS)
+    frame = frame.drop(columns="name").assign(score=0.5, response=0.5, accepted=np.arange(len(frame)) % 2 == 0)
+    order = [column.name for column in DETECTED.columns]
+    table.write(path, DETECTED, frame[[*order, "geometry"]], job.stamp(DETECTED))
+    return path
+
+
+def test_of_detected_craters_the_accepted_count(
+    tmp_path: Path, job: Job, files: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="lunarsite.site-test")
+    given = cells_of(job, files, tmp_path / "given.parquet")
+    assert "200 given craters" in caplog.text
+    detected = detected_from(job, files, tmp_path / "detected.parquet")
+    found = cells_of(job, files, tmp_path / "cells.parquet", craters=None, detected=detected)
+    assert "100 detected craters" in caplog.text
+    accepted, _ = table.read(detected, DETECTED, ["x_m", "y_m", "accepted"])
+    accepted = accepted[accepted["accepted"]]
+    at = Cells(AREA, 960.0, 89.3).id_at(accepted["x_m"], accepted["y_m"])
+    known = found["crater_count"].notna()
+    assert known.mean() > 0.9
+    np.testing.assert_array_equal(found["crater_count"][known], np.bincount(at[at >= 0], minlength=len(found))[known])
+    assert found["crater_count"].sum() < given["crater_count"].sum()
+
+
+def test_detected_craters_are_unknown_where_heights_are(tmp_path: Path, job: Job, files: dict[str, Path]) -> None:
+    heights = raster.read(files["dem"], DEM)["elevation_m"]
+    heights[:, :300] = np.nan
+    holed = tmp_path / "holed.tif"
+    raster.write(holed, DEM, AREA, {"elevation_m": heights}, job.stamp(DEM))
+    detected = detected_from(job, files, tmp_path / "detected.parquet")
+    found = cells_of(job, files, tmp_path / "cells.parquet", craters=None, detected=detected, dem=holed)
+    np.testing.assert_array_equal(found["crater_count"].isna(), found["x_m"] < 0.0)
+    assert found["crater_count_5km"][found["x_m"] < 2_900.0].isna().all()
+    assert found["crater_count_5km"].notna().any()
+    # The hard rule reads no crater: those cells keep their labels.
+    whole = cells_of(job, files, tmp_path / "whole.parquet", craters=None, detected=detected)
+    assert (found["label_cassa"] == whole["label_cassa"]).all()
+
+
+def test_a_given_catalogue_of_a_sector_leaves_the_rest_unknown(
+    tmp_path: Path, job: Job, files: dict[str, Path]
+) -> None:
+    half = CatalogueSettings(lon_deg=(0.0, 180.0))
+    found = cells_of(job, files, tmp_path / "cells.parquet", catalogue=half)
+    assert found.filter(like="crater_")[found["x_m"] < 0.0].isna().all().all()
+    whole = cells_of(job, files, tmp_path / "whole.parquet")
+    known = found["crater_count_5km"].notna()
+    assert known.any()
+    for name in ("crater_count_5km", "crater_coverage_5km_pct", "crater_coverage_pct"):
+        assert found[name][known].equals(whole[name][known])
+
+
+def test_two_catalogues_are_refused(tmp_path: Path, job: Job, files: dict[str, Path]) -> None:
+    detected = detected_from(job, files, tmp_path / "detected.parquet")
+    with pytest.raises(StageError, match=r"both 'craters' and 'detected'.*site\.craters"):
+        cells_of(job, files, tmp_path / "cells.parquet", detected=detected)
 
 
 def test_pixels_larger_than_the_buffer_are_said(

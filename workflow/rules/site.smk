@@ -11,7 +11,8 @@ rule site_cells:
         sun_any=f"{RESULTS}/illumination/sun_any.tif",
         earth_any=f"{RESULTS}/illumination/earth_any.tif",
         psr=f"{RESULTS}/illumination/psr.tif",
-        craters=CRATERS,
+        craters=CRATERS if SETTINGS.site.craters == "given" else [],
+        detected=DETECTED if SETTINGS.site.craters == "detected" else [],
     output:
         cells=f"{RESULTS}/site/cells.parquet",
     log:

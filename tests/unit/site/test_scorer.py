@@ -10,9 +10,10 @@ from lunarsite.artefact.contracts import REFERENCE_COLUMNS
 from lunarsite.publish import story
 from lunarsite.settings import RulesSettings, ScorerSettings
 from lunarsite.site.agreement import Agreement, agreement, cross_validated, shared_share, spatial_folds
+from lunarsite.site.craters import CRATER_COLUMNS, NEAR_COLUMNS
 from lunarsite.site.scorer import (
-    CRATER_FEATURES,
     FEATURES,
+    REFERENCE_FEATURES,
     ScorerError,
     context_features,
     margins,
@@ -33,11 +34,13 @@ def without_light(cells: gpd.GeoDataFrame, count: int) -> gpd.GeoDataFrame:
     return cells
 
 
-def test_features_are_the_reference_columns_without_place() -> None:
+def test_features_are_the_reference_columns_without_place_and_the_craters_near() -> None:
     assert len(REFERENCE_COLUMNS) == 29
-    assert len(FEATURES) == 24
-    assert FEATURES[0] == "elevation_mean"
-    assert FEATURES[-1] == "earth_visibility_pct"
+    assert len(REFERENCE_FEATURES) == 24
+    assert REFERENCE_FEATURES[0] == "elevation_mean"
+    assert REFERENCE_FEATURES[-1] == "earth_visibility_pct"
+    assert (*REFERENCE_FEATURES, *NEAR_COLUMNS) == FEATURES
+    assert set(CRATER_COLUMNS) == {name for name in FEATURES if name.startswith("crater_")}
     assert [name for name in context_features(FEATURES) if "slope" in name or "illumination" in name] == []
     assert "roughness_mean" in context_features(FEATURES)
 
@@ -47,7 +50,7 @@ def test_unknown_cells_have_no_score_and_rank_0(cells: gpd.GeoDataFrame, small: 
     unknown = found["label"] == "unknown"
     assert unknown.sum() == 300
     shap = [name for name in found.columns if name.startswith("shap_")]
-    assert len(shap) == 24
+    assert len(shap) == len(FEATURES)
     assert found.loc[unknown, ["score", "probability", *shap]].isna().all().all()
     assert (found.loc[unknown, "rank"] == 0).all()
     assert found.loc[~unknown, ["score", "probability", *shap]].notna().all().all()
@@ -95,11 +98,27 @@ def test_the_same_cells_give_the_same_bytes(cells: gpd.GeoDataFrame, small: Scor
 
 
 def test_without_a_catalogue_the_crater_features_are_left_out(cells: gpd.GeoDataFrame, small: ScorerSettings) -> None:
-    cells[list(CRATER_FEATURES)] = np.float32(np.nan)
+    cells[list(CRATER_COLUMNS)] = np.float32(np.nan)
     found = score_cells(cells, RULES.cassa, small)
     assert not [name for name in found.scores.columns if "crater" in name]
     assert any("crater_count" in note for note in found.record.notes)
     assert not [name for name in found.card.inputs if "crater" in name]
+
+
+def test_a_catalogue_of_half_the_map_makes_no_cell_unknown(cells: gpd.GeoDataFrame, small: ScorerSettings) -> None:
+    whole = score_cells(cells.copy(), RULES.cassa, small)
+    assert not any("unknown for" in note for note in whole.record.notes)
+    far = (cells["x_m"] < 0.0).to_numpy()
+    cells.loc[far, list(CRATER_COLUMNS)] = np.float32(np.nan)
+    people = population(cells, "cassa")
+    assert people.known.all()
+    assert people.left_out == ()
+    assert people.craters_unknown == far.sum()
+    found = score_cells(cells, RULES.cassa, small)
+    assert (found.scores["rank"] > 0).all()
+    assert found.scores[["score", *[f"shap_{name}" for name in FEATURES]]].notna().all().all()
+    assert found.record.metric("shap_gap") < 1e-3
+    assert any(f"unknown for {far.sum()} of the {len(cells)} cells" in note for note in found.record.notes)
 
 
 def test_an_empty_feature_is_refused(cells: gpd.GeoDataFrame) -> None:
