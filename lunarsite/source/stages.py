@@ -1,4 +1,4 @@
-"""Stages of the source room: both leave elevation, the far field, the known craters and a record of their origin."""
+"""Stages of the source room: elevation, the far field, known craters and a record of their origin; tiles of others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from lunarsite.artefact import contracts
 from lunarsite.grid import Grid
-from lunarsite.settings import GridSettings, SyntheticSettings
+from lunarsite.settings import GridSettings, LocalSettings, PretrainingTilesSettings, SyntheticSettings
 from lunarsite.stage import Input, Job, Output, StageError, stage
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def synthetic(
 def local(
     job: Job,
     grid: GridSettings,
+    local: LocalSettings,
     dem_file: Annotated[Path, Input()],
     far_dem_file: Annotated[Path | None, Input()],
     elevation_error_file: Annotated[Path | None, Input()],
@@ -110,13 +111,58 @@ def local(
     n_craters = 0
     pair = _pair(job, "craters", craters_file, craters)
     if pair is not None:
-        table = read_craters(pair[0], near, "source.local.craters")
+        table = read_craters(
+            pair[0],
+            near,
+            "source.local.craters",
+            lon=local.craters_lon,
+            unit=local.craters_unit,
+            columns=local.craters_columns,
+        )
         n_craters = len(table)
         notes.append(f"source.local.craters: {n_craters} of {table.attrs['read']} craters lie on the grid.")
         job.log.info("%s", notes[-1])
         _write_craters(job, pair[1], table, near)
     if record is not None:
         _write_record(job, record, "The user's own files", metrics, n_craters, notes=tuple(notes))
+
+
+@stage
+def deepmoon(
+    job: Job,
+    pretraining_tiles: PretrainingTilesSettings,
+    images_file: Annotated[Path, Input()],
+    craters_file: Annotated[Path | None, Input()],
+    tiles: Annotated[Path, Output(contracts.CRATER_TILES)],
+) -> None:
+    """Read a user's crater tiles in DeepMoon's layout, split by longitude."""
+    from lunarsite.artefact import tiles as tile_files
+    from lunarsite.source.deepmoon import LEFT_OUT, TRAINING, VALIDATION, opened, split_by_longitude
+    from lunarsite.source.local import LocalError
+
+    job.origin = "local"
+    field, least = "crater.pretraining_tiles", pretraining_tiles
+    with opened(images_file, craters_file, field) as source:
+        split = split_by_longitude(source.bounds_deg())
+        numbers = {
+            name: int((split == number).sum()) for name, number in (("train", TRAINING), ("validate", VALIDATION))
+        }
+        for name, number in numbers.items():
+            if number == 0:
+                raise LocalError(
+                    f"{field}.images: {images_file}: none of its {source.count} tiles lies where tiles {name}; tiles of"
+                    " the first 20 degrees of longitude of every 120 validate, others train: give more tiles"
+                )
+        job.log.info(
+            "%d tiles train, %d validate, %d straddle a border and are left out",
+            numbers["train"],
+            numbers["validate"],
+            int((split == LEFT_OUT).sum()),
+        )
+        with tile_files.creating(tiles, contracts.CRATER_TILES, job.stamp(contracts.CRATER_TILES)) as writer:
+            for done, block in source.blocks(split, least.least_diameter_px, least.least_diameter_km):
+                writer.append(block.images, block.masks, block.per_tile, block.craters)
+                job.progress(done, source.count, "tiles")
 
 
 def _pair(job: Job, name: str, source: Path | None, target: Path | None) -> tuple[Path, Path] | None:
