@@ -58,7 +58,7 @@ def write_tensors(path: Path, spec: ModelSpec, tensors: Mapping[str, NDArray[Any
     Raises:
         ArtefactError: There are none, or one holds NaN or infinities.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     _check_suffix(path, spec)
     if not tensors:
@@ -68,7 +68,20 @@ def write_tensors(path: Path, spec: ModelSpec, tensors: Mapping[str, NDArray[Any
             raise ArtefactError(f"{path}: weights '{name}' are not finite; the training diverged")
     metadata = {_STAMP: stamp.to_json(), _CARD: canonical_json(card.model_dump(mode="json"))}
     with replacing(path) as partial:
-        save_file({name: np.ascontiguousarray(values) for name, values in tensors.items()}, partial, metadata)
+        arrays = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
+        partial.write_bytes(_same_bytes(save(arrays, metadata)))
+
+
+def _same_bytes(data: bytes) -> bytes:
+    """Return a safetensors file with a sorted header: the library writes metadata in an order that changes by chance.
+
+    The format is eight bytes of the header's length, the header as JSON, and the arrays, to which it points by offsets
+    from its own end.
+    """
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = canonical_json(json.loads(data[8:end])).encode()
+    header += b" " * (-len(header) % 8)  # arrays stay aligned
+    return len(header).to_bytes(8, "little") + header + data[end:]
 
 
 def read_tensors(path: Path, spec: ModelSpec) -> tuple[dict[str, NDArray[Any]], Card, Stamp]:

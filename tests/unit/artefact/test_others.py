@@ -80,6 +80,19 @@ def test_tensors_round_trip(tmp_path: Path) -> None:
         model.read_tensors(path, NET)
 
 
+def test_a_model_gives_the_same_bytes_each_time(tmp_path: Path) -> None:
+    weights = {"b": np.ones((3, 2), dtype=np.float16), "a": np.arange(5, dtype=np.int64)}
+    written = set()
+    for index in range(12):
+        path = tmp_path / f"{index}.safetensors"
+        model.write_tensors(path, NET, weights, CARD, make_stamp("crater_model"))
+        written.add(path.read_bytes())
+    assert len(written) == 1
+    found, card, _ = model.read_tensors(path, NET)
+    assert card == CARD
+    assert {name: values.tolist() for name, values in found.items()} == {n: v.tolist() for n, v in weights.items()}
+
+
 def test_tensors_refused(tmp_path: Path) -> None:
     stamp = make_stamp("crater_model")
     with pytest.raises(ArtefactError, match="diverged"):
