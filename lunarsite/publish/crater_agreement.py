@@ -33,6 +33,8 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "reliability": ("split", "score", "precision", "precision_low", "precision_high", "detections"),
     "by_diameter": ("split", "diameter", "craters", *(f"{r}{e}" for r in _RATES[:2] for e in ("", "_low", "_high"))),
+    "gains": ("over", "least_diameter_m", "gain_f1", "gain_f1_low", "gain_f1_high"),
+    "losses": ("least_diameter_m", "doubt", "share_of_misses"),
     "by_depth": ("split", "depth_ratio", "craters", "recall", "recall_low", "recall_high"),
 }
 """Tables of the record and the columns that are read of them."""
@@ -82,7 +84,7 @@ class Agreement:
 
 
 def rows(found: Record, name: str, split: str = HEADLINE) -> Sequence[Mapping[str, Any]]:
-    """Return the rows of one split of a table of the record; none if the table has no rows.
+    """Return the rows of a table of the record, of one split where it tells splits apart.
 
     Raises:
         ArtefactError: The record lacks the table, or a row lacks a column.
@@ -93,4 +95,4 @@ def rows(found: Record, name: str, split: str = HEADLINE) -> Sequence[Mapping[st
         absent = [column for column in _NEEDS[name] if column not in row]
         if absent:
             raise ArtefactError(f"the record '{found.title}': table '{name}' lacks {absent}; rerun validate-crater")
-    return [row for row in found.tables[name] if row["split"] == split]
+    return [row for row in found.tables[name] if row.get("split", split) == split]

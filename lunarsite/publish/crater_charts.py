@@ -201,13 +201,13 @@ _SERIES: Final = {
 def draw_recall(panels: Sequence[Bins], ground: str, stamp: Stamp) -> Figure:
     """Return the charts of recall (and precision) by bin with intervals and counts, for two columns."""
     with styled():
-        height = 3.85
+        height = 3.95
         figure = new_figure(WIDE_IN, height)
         widths = [
             max(len(panel.rows), 4) + sum(len(str(row[panel.name])) for row in panel.rows) / 4 for panel in panels
         ]
         drawn = figure.subplots(1, len(panels), squeeze=False, sharey=True, width_ratios=widths)[0]
-        figure.subplots_adjust(left=0.075, right=0.985, top=1.0 - 0.56 / height, bottom=1.3 / height, wspace=0.07)
+        figure.subplots_adjust(left=0.075, right=0.985, top=1.0 - 0.56 / height, bottom=1.42 / height, wspace=0.07)
         for axes, panel in zip(drawn, panels, strict=False):
             for index, name in enumerate(panel.series):
                 shift = 0.14 * (index - 0.5) if len(panel.series) > 1 else 0.0
@@ -215,7 +215,7 @@ def draw_recall(panels: Sequence[Bins], ground: str, stamp: Stamp) -> Figure:
             for at, row in enumerate(panel.rows):
                 count = number_words(row["craters"])
                 axes.text(at, 0.012, count, ha="center", va="bottom", fontsize=SMALL_PT, color=FAINT)
-            axes.set_xticks(np.arange(len(panel.rows)), [str(row[panel.name]) for row in panel.rows])
+            axes.set_xticks(np.arange(len(panel.rows)), [_two_lines(str(row[panel.name])) for row in panel.rows])
             axes.set(xlim=(-0.6, max(len(panel.rows), 1) - 0.4), ylim=(0.0, 1.03), xlabel=panel.label)
             axes.set_title(panel.title)
             axes.grid(axis="y", lw=0.3, alpha=0.6)
@@ -234,6 +234,11 @@ def draw_recall(panels: Sequence[Bins], ground: str, stamp: Stamp) -> Figure:
         caption(figure, f"{lines}\nNumbers from validate/crater.json.")
         header(figure, "Which craters are found", synthetic=stamp.origin == "synthetic")
         return figure
+
+
+def _two_lines(name: str) -> str:
+    """Return a bin's name without its unit, which the axis tells, broken before its last word."""
+    return "\n".join(name.removesuffix(" km").rsplit(" ", 1))
 
 
 def _series(axes: Axes, name: str, rows: Sequence[Row], shift: float) -> None:

@@ -133,13 +133,20 @@ def measured(found: Record) -> Iterator[str]:
             f" {_with_interval(own, 'recall')} of the catalogue's craters are detected (recall)."
         )
         chance = of.pop(_CHANCE, None)
-        rivals = [f"the {detector_look(name).words} {_with_interval(row, 'f1')}" for name, row in of.items()]
+        gains = {str(row["over"]): row for row in rows(found, "gains") if float(row["least_diameter_m"]) == least_m}
+        rivals = [_rival(name, row, gains.get(name)) for name, row in of.items()]
         if chance is not None:
             rivals.append(f"the same detections at random places {_with_interval(chance, 'f1')}")
         if rivals:
             yield f"Beside it reach{'es' if len(rivals) == 1 else ''} {_listed(rivals)}."
     yield from _short_of(found)
-    yield from _lost(rows(found, "by_depth"))
+    yield from _by_depth(rows(found, "by_depth"))
+    yield from _lost(rows(found, "losses"))
+
+
+def _rival(name: str, row: Mapping[str, Any], gain: Mapping[str, Any] | None) -> str:
+    words = f"the {detector_look(name).words} {_with_interval(row, 'f1')}"
+    return words if gain is None else f"{words}, which makes a gain of {_with_interval(gain, 'gain_f1')}"
 
 
 def _with_interval(row: Mapping[str, Any], name: str) -> str:
@@ -163,13 +170,25 @@ def _short_of(found: Record) -> Iterator[str]:
         yield f"Unknown remain: {'; '.join(unknown)}."
 
 
-def _lost(depths: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _lost(losses: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Return what speaks against the craters that are missed, from the smallest of the least diameters on."""
+    least_m = min((float(row["least_diameter_m"]) for row in losses), default=0.0)
+    shares = [
+        f"{row['doubt']}: {100.0 * row['share_of_misses']:.0f} %"
+        for row in losses
+        if float(row["least_diameter_m"]) == least_m and row["share_of_misses"] is not None
+    ]
+    if shares:
+        yield f"What speaks against the missed craters of at least {least_m / 1000:g} km: {'; '.join(shares)}."
+
+
+def _by_depth(depths: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     known = [row for row in depths if row["recall"] is not None]
     if len(known) > 1:
         first, last = known[0], known[-1]
         yield (
-            f"By how deep the catalogue says a crater is, recall is {first['recall']:.2f} at a depth over diameter of"
-            f" {first['depth_ratio']}, and {last['recall']:.2f} at {last['depth_ratio']}."
+            f"Recall depends on how deep the catalogue says a crater is: {first['recall']:.2f} for a depth over"
+            f" diameter {first['depth_ratio']}, {last['recall']:.2f} for one {last['depth_ratio']}."
         )
 
 

@@ -243,28 +243,30 @@ def _metric_table(record: Record) -> Table:
 
 
 def _record_table(rows: Sequence[Mapping[str, Any]], caption: str, words: Mapping[str, str]) -> Table:
-    """Return a record's table; columns x_median, x_low, x_high become one."""
+    """Return a record's table; columns x_median (or x), x_low, x_high become one."""
     # Records are written with sorted keys, so columns come in the order of their words; the rest follows, text first.
     known, found = list(words), {key for row in rows for key in row}
     texts = {key for key in found if any(isinstance(row.get(key), str) for row in rows)}
     rest = sorted(found - words.keys(), key=lambda key: (key not in texts, key))
     keys = [key for key in known if key in found] + rest
-    nulls = [key.removesuffix("_median") for key in keys if key.endswith("_median")]
-    folded = {f"{null}_{end}" for null in nulls for end in ("low", "high")}
+    stems = {key: key.removesuffix("_median") for key in keys}
+    ranges = {key: stem for key, stem in stems.items() if {f"{stem}_low", f"{stem}_high"} <= found}
+    folded = {f"{stem}_{end}" for stem in ranges.values() for end in ("low", "high")}
     shown = [key for key in keys if key not in folded and any(row.get(key) not in (None, "") for row in rows)]
     columns, numeric = [], []
     for key in shown:
         columns.append(words.get(key, _plain(key)))
         numeric.append(all(isinstance(row.get(key), int | float | None) for row in rows))
-    body = [tuple(_record_cell(row, key, nulls) for key in shown) for row in rows]
+    body = [tuple(_record_cell(row, key, ranges.get(key)) for key in shown) for row in rows]
     return Table(caption, tuple(columns), tuple(body), tuple(numeric))
 
 
-def _record_cell(row: Mapping[str, Any], key: str, nulls: Sequence[str]) -> str:
+def _record_cell(row: Mapping[str, Any], key: str, stem: str | None) -> str:
+    """Return a cell in words; `stem` names the columns of its interval, if it has one."""
     value = row.get(key)
-    null = key.removesuffix("_median")
-    if key.endswith("_median") and null in nulls and value is not None:
-        return f"{number_words(value)} ({number_words(row[f'{null}_low'])} to {number_words(row[f'{null}_high'])})"
+    ends = [None if stem is None else row.get(f"{stem}_{end}") for end in ("low", "high")]
+    if value is not None and None not in ends:
+        return f"{number_words(value)} ({number_words(ends[0])} to {number_words(ends[1])})"
     if value is None:
         return "unknown"
     if isinstance(value, bool):

@@ -11,10 +11,12 @@ FIGURES = [
     "shap",
     "artemis",
 ]
-# What only some runs have: a published reference of light, nights, named places.
+# What only some runs have: a published reference of light, nights, named places, detected craters and a catalogue.
 LIGHT = ["light_differences", "light_scatter"] if SETTINGS.validation.illumination.table else []
 NIGHTS = ["night", "sun_and_earth"] if SETTINGS.darkness.enabled else []
 PLACES = ["place_profiles", "place_series"] if SETTINGS.places.table else []
+CRATER_MAPS = ["crater_map", "crater_probability"] if DETECTED else []
+CRATER_CHECKS = ["crater_matches", "crater_curve", "crater_reliability", "crater_recall"] if CRATER_RECORD else []
 FIGURE = f"{RESULTS}/publish/figures"
 
 
@@ -144,9 +146,73 @@ if PLACES:
             " --settings {params.settings:q} --run {params.run} --log {log}"
 
 
+if CRATER_MAPS:
+
+    rule publish_craters:
+        input:
+            dem=f"{RESULTS}/terrain/dem.tif",
+            detected=DETECTED,
+            probability=PROBABILITY,
+            named_features=f"{RESOURCES}/named_features.csv",
+        output:
+            **{f"{name}_png": f"{FIGURE}/{name}.png" for name in CRATER_MAPS},
+            **{f"{name}_pdf": f"{FIGURE}/{name}.pdf" for name in CRATER_MAPS},
+        log:
+            f"{RESULTS}/log/publish-craters.log",
+        benchmark:
+            f"{RESULTS}/benchmark/publish-craters.tsv"
+        conda:
+            "../../envs/publish.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=20,
+        params:
+            run=RUN,
+            settings=settings_of("publish-craters"),
+            code=code_of("publish-craters"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite publish-craters --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+if CRATER_CHECKS:
+
+    rule publish_crater_checks:
+        input:
+            dem=f"{RESULTS}/terrain/dem.tif",
+            detected=DETECTED,
+            matches=CRATER_MATCHES,
+            curve=CRATER_CURVE,
+            record=CRATER_RECORD,
+            named_features=f"{RESOURCES}/named_features.csv",
+        output:
+            **{f"{name}_png": f"{FIGURE}/{name}.png" for name in CRATER_CHECKS},
+            **{f"{name}_pdf": f"{FIGURE}/{name}.pdf" for name in CRATER_CHECKS},
+        log:
+            f"{RESULTS}/log/publish-crater-checks.log",
+        benchmark:
+            f"{RESULTS}/benchmark/publish-crater-checks.tsv"
+        conda:
+            "../../envs/publish.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=20,
+        params:
+            run=RUN,
+            settings=settings_of("publish-crater-checks"),
+            code=code_of("publish-crater-checks"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite publish-crater-checks --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
 rule publish_report:
     input:
-        **{f"{name}_png": f"{FIGURE}/{name}.png" for name in FIGURES + LIGHT + NIGHTS},
+        **{f"{name}_png": f"{FIGURE}/{name}.png" for name in FIGURES + LIGHT + NIGHTS + CRATER_MAPS + CRATER_CHECKS},
         dem=f"{RESULTS}/terrain/dem.tif",
         slope=f"{RESULTS}/terrain/slope.tif",
         roughness=f"{RESULTS}/terrain/roughness.tif",
@@ -161,6 +227,10 @@ rule publish_report:
         artemis=f"{RESULTS}/validate/artemis.json",
         illumination=f"{RESULTS}/validate/illumination.json",
         craters=CRATERS,
+        detected=DETECTED,
+        crater_model=CRATER_MODEL if DETECTED else [],
+        crater_record=CRATER_RECORD,
+        crater_candidates=CRATER_CANDIDATES,
         named_features=f"{RESOURCES}/named_features.csv",
     output:
         report=f"{RESULTS}/publish/report.html",
@@ -209,6 +279,13 @@ rule publish_catalogue:
         illumination=f"{RESULTS}/validate/illumination.json",
         illumination_cells=f"{RESULTS}/validate/illumination_cells.parquet",
         night=f"{RESULTS}/illumination/night.parquet" if NIGHTS else [],
+        crater_model=CRATER_MODEL if DETECTED else [],
+        crater_probability=PROBABILITY,
+        detected_craters=DETECTED,
+        crater_record=CRATER_RECORD,
+        crater_matches=CRATER_MATCHES,
+        crater_candidates=CRATER_CANDIDATES,
+        crater_curve=CRATER_CURVE,
         report=f"{RESULTS}/publish/report.html",
     output:
         catalogue=f"{RESULTS}/publish/catalog.json",
