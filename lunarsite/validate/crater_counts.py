@@ -16,6 +16,7 @@ know where detections come from.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -146,6 +147,13 @@ def tally(detections: Detections, catalogue: Catalogue, ground: Ground, chosen: 
     return Tally(truth, found, hit, np.asarray(chosen & ~paired & large), partner)
 
 
+def squares(one: Tally, detections: Detections, catalogue: Catalogue, blocks: Blocks) -> tuple[Ints, Ints, Ints]:
+    """Return the squares of hits, false alarms and misses: a hit lies where the catalogue's crater lies."""
+    truth = blocks.ids(catalogue.circles)
+    own = blocks.ids(detections.circles)
+    return truth[one.found], own[one.false_alarm], truth[one.truth & ~one.found]
+
+
 def strict_tally(detections: Detections, catalogue: Catalogue, ground: Ground) -> Tally:
     """Count with both sides cut at the least diameter and the ground's edge before they are matched."""
     truth = ground.truths(catalogue)
@@ -182,26 +190,23 @@ class Blocks:
         col, row = (np.floor(axis / self.side_m).astype(np.int64) for axis in (places.x_m, places.y_m))
         return row * 1_000_003 + col
 
-    def drawn(self, tallies: list[tuple[Tally, Detections]], catalogue: Catalogue) -> Floats:
-        """Return hits, false alarms and misses of each draw, (tallies, draws, 3).
+    def drawn(self, rows: Sequence[Sequence[Ints]]) -> Floats:
+        """Return counts of each draw, (rows, draws, kinds), from the squares of what is counted.
 
-        A hit or miss lies in the square of the catalogue's crater, a false alarm in its own.
+        Args:
+            rows: For each row (detector, bin) the same number of arrays of squares, such as hits', false alarms',
+                misses'. All rows are drawn with the same squares.
         """
-        truth_id = self.ids(catalogue.circles)
-        rows: list[tuple[Ints, Ints, Ints]] = []
-        for one, detections in tallies:
-            own = self.ids(detections.circles)
-            rows.append((truth_id[one.found], own[one.false_alarm], truth_id[one.truth & ~one.found]))
         squares = np.unique(np.concatenate([part for row in rows for part in row]))
         if squares.size == 0:
-            return np.zeros((len(tallies), self.draws, 3))
+            return np.zeros((len(rows), self.draws, len(rows[0])))
         per_square = np.array(
             [[np.bincount(np.searchsorted(squares, part), minlength=squares.size) for part in row] for row in rows],
             dtype=np.float64,
         )
         generator = np.random.default_rng(self.seed)
         weights = generator.multinomial(squares.size, np.full(squares.size, 1.0 / squares.size), size=self.draws)
-        return np.asarray(np.einsum("ds,tks->tdk", weights.astype(np.float64), per_square))
+        return np.asarray(np.einsum("ds,tks->tdk", weights.astype(np.float64), per_square, optimize=True))
 
 
 def interval(draws: Floats) -> tuple[float, float] | None:

@@ -8,6 +8,13 @@ from typing import Annotated
 from lunarsite.artefact.contracts import (
     ARTEMIS_RECORD,
     CELLS,
+    CRATER_CANDIDATES,
+    CRATER_CURVE,
+    CRATER_MATCHES,
+    CRATER_RECORD,
+    CRATERS,
+    DEM,
+    DETECTED,
     EARTH_ANY,
     EARTH_MEAN,
     ILLUMINATION_CELLS,
@@ -19,10 +26,14 @@ from lunarsite.artefact.contracts import (
 )
 from lunarsite.settings import (
     ArtemisSettings,
+    CatalogueSettings,
+    CraterReferenceSettings,
+    DetectionSettings,
     GridSettings,
     IlluminationReferenceSettings,
     RulesSettings,
     ScorerSettings,
+    SplitSettings,
 )
 from lunarsite.stage import Input, Job, Output, stage
 
@@ -101,3 +112,50 @@ def illumination(
         job.log.info("%s: %s, bound %s: %s", verdict.name, verdict.value, verdict.bound, verdict.holds)
     records.write(record, ILLUMINATION_RECORD, result, job.stamp(ILLUMINATION_RECORD))
     tables.write(cells, ILLUMINATION_CELLS, frame, job.stamp(ILLUMINATION_CELLS))
+
+
+@stage
+def crater(
+    job: Job,
+    grid: GridSettings,
+    coverage: CatalogueSettings,
+    split: SplitSettings,
+    detection: DetectionSettings,
+    reference: CraterReferenceSettings,
+    detected: Annotated[Path, Input(DETECTED)],
+    catalogue: Annotated[Path, Input(CRATERS)],
+    dem: Annotated[Path, Input(DEM)],
+    base: Annotated[Path | None, Input(DETECTED)],
+    classical: Annotated[Path | None, Input(DETECTED)],
+    record: Annotated[Path, Output(CRATER_RECORD)],
+    matches: Annotated[Path, Output(CRATER_MATCHES)],
+    candidates: Annotated[Path, Output(CRATER_CANDIDATES)],
+    curve: Annotated[Path, Output(CRATER_CURVE)],
+) -> None:
+    """Compare detected craters with the given catalogue one to one, beside their rivals and chance."""
+    from lunarsite.artefact import raster
+    from lunarsite.artefact import record as records
+    from lunarsite.artefact import table as tables
+    from lunarsite.validate.crater_products import candidate_table, gather, match_table
+    from lunarsite.validate.crater_record import NETWORK, judge_craters
+
+    job.seed = reference.seed
+    files = {NETWORK: detected, "base": base, "classical": classical}
+    detectors = {name: tables.read(path, DETECTED)[0] for name, path in files.items() if path is not None}
+    given = tables.read(catalogue, CRATERS)[0]
+    with raster.opened(dem, DEM) as source:
+        heights, lattice = source.read(), source.grid
+    evidence = gather(
+        given, detectors, heights, lattice, grid.latitude_limit_deg, (coverage, split, detection, reference)
+    )
+    result, curves = judge_craters(evidence, reference, synthetic=job.synthetic)
+    for verdict in result.verdicts:
+        job.log.info("%s: %s, bound %s: %s", verdict.name, verdict.value, verdict.bound, verdict.holds)
+    found = detectors[NETWORK]
+    compared = match_table(evidence, given, found, detection.least_diameter_m)
+    unknown = candidate_table(evidence, found, heights, lattice)
+    job.log.info("%d accepted detections on hollow ground are not in the catalogue", len(unknown))
+    records.write(record, CRATER_RECORD, result, job.stamp(CRATER_RECORD))
+    tables.write(matches, CRATER_MATCHES, compared, job.stamp(CRATER_MATCHES), lattice.pole)
+    tables.write(candidates, CRATER_CANDIDATES, unknown, job.stamp(CRATER_CANDIDATES), lattice.pole)
+    tables.write(curve, CRATER_CURVE, curves, job.stamp(CRATER_CURVE))
