@@ -56,7 +56,11 @@ OPTIONAL: dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, object]]] 
             *("record=crater_record", "named_features"),
         ),
         ("crater_matches", "crater_curve", "crater_reliability", "crater_recall"),
-        {"grid": GRID, "catalogue": {"lon_deg": [0.0, 180.0]}},
+        {
+            "grid": GRID,
+            "catalogue": {"lon_deg": [0.0, 180.0]},
+            "split": {"validation_lon_deg": [135.0, 175.0], "test_lon_deg": [15.0, 75.0]},
+        },
     ),
     "publish-places": (("dem", "profiles=place_profiles", "series=place_series"), ("places",), {}),
 }
