@@ -52,6 +52,7 @@ DETECTORS: Final[dict[str, Detector]] = {
     "network": Detector("network", BLUE, "solid", "o"),
     "base": Detector("network before fine-tuning", ORANGE, (0.0, (5.0, 1.6)), "s"),
     "classical": Detector("classical detector", PURPLE, (0.0, (1.2, 1.2)), "^"),
+    "chance": Detector("same detections at other longitudes", BLACK, "", "D"),
 }
 _F1_LINES = (0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -75,8 +76,8 @@ def draw_curve(curve: pd.DataFrame, points: Sequence[Row], ground: str, stamp: S
         least = sorted(
             {float(value) for value in curve["least_diameter_m"]} | {float(p["least_diameter_m"]) for p in points}
         )
-        names = [name for name in DETECTORS if name in set(curve["detector"])]
-        names += sorted(set(curve["detector"]) - set(names))
+        found = set(curve["detector"]) | {str(point["detector"]) for point in points}
+        names = [name for name in DETECTORS if name in found] + sorted(found - set(DETECTORS))
         columns = max(len(least), 2)
         height = 4.55
         figure = new_figure(WIDE_IN, height)
@@ -106,7 +107,7 @@ def draw_curve(curve: pd.DataFrame, points: Sequence[Row], ground: str, stamp: S
         ]  # fmt: skip
         handles.append(Line2D([], [], color=FAINT, lw=0.6, label="equal F1"))
         figure.legend(
-            handles=handles, loc="lower left", bbox_to_anchor=(0.06, 0.42 / height), ncols=4, columnspacing=1.4
+            handles=handles, loc="lower left", bbox_to_anchor=(0.005, 0.42 / height), ncols=5, columnspacing=1.1
         )
         lines = f"Markers: at the threshold, with 95 % intervals over blocks of ground. One to one, {ground}."
         caption(figure, f"{lines}\nNumbers from validate/crater.json and validate/crater_curve.parquet.")

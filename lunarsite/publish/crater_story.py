@@ -136,7 +136,7 @@ def measured(found: Record) -> Iterator[str]:
         gains = {str(row["over"]): row for row in rows(found, "gains") if float(row["least_diameter_m"]) == least_m}
         rivals = [_rival(name, row, gains.get(name)) for name, row in of.items()]
         if chance is not None:
-            rivals.append(f"the same detections at random places {_with_interval(chance, 'f1')}")
+            rivals.append(f"the same detections at other longitudes {_with_interval(chance, 'f1')}")
         if rivals:
             yield f"Beside it reach{'es' if len(rivals) == 1 else ''} {_listed(rivals)}."
     yield from _short_of(found)

@@ -337,6 +337,11 @@ def crater_record() -> Record:
         "reliability": reliability,
         "by_diameter": by_diameter,
         "by_depth": by_depth,
+        "gains": [{"over": "base", "least_diameter_m": 3_000.0, **rates(gain_f1=0.08)}],
+        "losses": [
+            {"least_diameter_m": 3_000.0, "doubt": "no hollow", "share_of_misses": 0.38},
+            {"least_diameter_m": 3_000.0, "doubt": "none of these", "share_of_misses": 0.62},
+        ],
     }
     verdicts = (
         Verdict(name="F1 from 3 km", value=0.74, unit="1", bound=">= 0.73", holds=True, why="made up"),
