@@ -70,7 +70,8 @@ class Trained:
     network: nn.Module
     """With the averaged weights of the best epoch, in evaluation mode, on the CPU."""
     history: list[dict[str, float]]
-    """An epoch each: 'epoch' (from 1), 'seconds', 'learning_rate', 'training_loss', 'validation_loss' and the parts."""
+    """An epoch each: 'epoch' (from 1), 'seconds', 'learning_rate' at its end, 'training_loss' and
+    'validation_loss', and their parts alike."""
     best_epoch: int
     """Epoch of the lowest validation loss, from 1."""
     seconds: float
