@@ -131,8 +131,8 @@ def cut_tiles(
     for pixel_m in tiling.pixel_m:
         level = level_grid(grid, pixel_m)
         heights = level_heights(read_window, grid.shape, grid.pixel_m, pixel_m)
-        # Interpolation looks at neighbours: as far as that, the ground must belong to the split as well.
-        reach_px = math.ceil(grid.pixel_m / pixel_m) if pixel_m < grid.pixel_m else 0
+        # Another pixel size mixes neighbours of the source: as far as that, the ground must be the split's as well.
+        reach_px = 0 if pixel_m == grid.pixel_m else math.ceil(grid.pixel_m / pixel_m)
         for number in (TRAINING, VALIDATION):
             ground = split_ground(level, split, catalogue, number, reach_px) & np.isfinite(heights)
             places = tile_places(ground, stride)

@@ -92,6 +92,17 @@ def test_a_tile_shows_the_ground_of_its_split_alone(first, width, test_width, co
         assert (in_sector(lon_deg, validation) == (tile.per_tile["split"] == 1.0)).all()
 
 
+def test_resampling_brings_no_height_from_other_ground() -> None:
+    lon_deg, _ = xy_to_lonlat(GRID.x_m()[None, :], GRID.y_m()[:, None])
+    for number, sector in ((1.0, SPLIT.validation_lon_deg), (0.0, SPLIT.test_lon_deg)):
+        # Training ground borders on test ground: nothing of its height may show; validation ground has its own.
+        heights = np.where(in_sector(lon_deg, sector), 1000.0, 0.0).astype(np.float32)
+        expected = 1000.0 if number == 1.0 else 0.0
+        for tile in cut(random_craters(), (170.0, 340.0, 480.0, 700.0), heights=heights):
+            if tile.per_tile["split"] == number:
+                assert (tile.per_tile["elev_min_m"], tile.per_tile["elev_max_m"]) == (expected, expected)
+
+
 def test_hardly_any_ground_is_lost() -> None:
     found = cut(random_craters())
     shown = {0.0: np.zeros(GRID.shape, bool), 1.0: np.zeros(GRID.shape, bool)}
