@@ -7,6 +7,7 @@ the whole catalogue. For a split's ground and a least diameter,
   if it has a partner, a **miss** otherwise;
 - a detection is a **false alarm** if its centre lies on the ground, its diameter is at least the least one, and no
   catalogue crater of any size or place is its partner;
+- a detection so near to the border of what the catalogue covers that its partner could lie beyond is no false alarm;
 - a detection whose partner does not count (smaller than the least diameter, or centred beyond the ground) is neutral.
 
 So an edge of size or place costs nobody anything. The strict variant, which cuts both sides at the least diameter
@@ -23,7 +24,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from lunarsite.grid import in_sector
+from lunarsite.grid import MOON_RADIUS_M, in_sector
 from lunarsite.settings import CatalogueSettings, SplitSettings
 from lunarsite.vision.crater.matching import NOTHING, Circles, Pairs, admissible, assign
 
@@ -60,6 +61,23 @@ def split_of(
     found[in_sector(lon_deg, split.test_lon_deg)] = SPLITS.index("test")
     found[~in_sector(lon_deg, coverage.lon_deg) | ~known | (np.abs(lat_deg) < latitude_limit_deg)] = BEYOND
     return found
+
+
+def from_border_m(lon_deg: Floats, lat_deg: Floats, coverage: CatalogueSettings) -> Floats:
+    """Return the distance along the surface to the nearest border of the covered sector; infinite where it has none.
+
+    A detection near a border may be of a crater whose centre lies beyond it, which the catalogue need not hold.
+    """
+    nearest = np.full(lon_deg.size, np.inf)
+    if (coverage.lon_deg[1] - coverage.lon_deg[0]) % 360.0 == 0.0:
+        return nearest
+    colatitude = np.radians(90.0 - np.abs(lat_deg))
+    for border in coverage.lon_deg:
+        away = np.radians(lon_deg - border)
+        # A border is half a great circle: behind the pole the pole itself is its nearest point.
+        angle = np.where(np.cos(away) > 0.0, np.arcsin(np.sin(colatitude) * np.abs(np.sin(away))), colatitude)
+        nearest = np.minimum(nearest, MOON_RADIUS_M * angle)
+    return nearest
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from lunarsite.settings import (
     SplitSettings,
 )
 from lunarsite.validate import crater as measures
-from lunarsite.validate.crater_counts import SPLITS, Catalogue, Ground, prepared, split_of, tally
+from lunarsite.validate.crater_counts import BEYOND, SPLITS, Catalogue, Ground, from_border_m, prepared, split_of, tally
 from lunarsite.validate.crater_record import LEAST_RELIEF, Evidence
 from lunarsite.validate.crater_relief import crossed, known_at, relief_ratio
 from lunarsite.vision.crater.matching import Circles
@@ -56,12 +56,18 @@ def gather(
         x_m, y_m, lon_deg, lat_deg = (_column(frame, name) for name in ("x_m", "y_m", "lon_deg", "lat_deg"))
         return split_of(lon_deg, lat_deg, known_at(heights, grid, x_m, y_m), latitude_limit_deg, covered, split)
 
+    def ground_of_detections(frame: pd.DataFrame) -> NDArray[np.int64]:
+        reach_m = 0.5 * reference.centre_tolerance * _column(frame, "diameter_m")
+        border_m = from_border_m(_column(frame, "lon_deg"), _column(frame, "lat_deg"), covered)
+        return np.where(border_m < reach_m, BEYOND, ground(frame))
+
     circles = _circles(catalogue)
     truth = Catalogue(circles, _column(catalogue, "depth_m") / circles.diameter_m, ground(catalogue))
     tolerances = reference.centre_tolerance, reference.diameter_tolerance
     found = [
         prepared(
-            name, _circles(frame), _column(frame, "score"), frame["accepted"].to_numpy(bool), ground(frame), truth,
+            name, _circles(frame), _column(frame, "score"), frame["accepted"].to_numpy(bool),
+            ground_of_detections(frame), truth,
             tolerances,
         )
         for name, frame in detectors.items()

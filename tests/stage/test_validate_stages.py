@@ -2,10 +2,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import geopandas as gpd
+import numpy as np
+import pandas as pd
 import pytest
 
-from lunarsite.artefact import record
-from lunarsite.artefact.contracts import ARTEMIS_RECORD
+from lunarsite.artefact import record, table
+from lunarsite.artefact.contracts import (
+    ARTEMIS_RECORD,
+    CRATER_CANDIDATES,
+    CRATER_CURVE,
+    CRATER_MATCHES,
+    CRATER_RECORD,
+    CRATERS,
+    DETECTED,
+)
+from lunarsite.grid import xy_to_lonlat
 
 from .fake_run import GRID, FakeRun
 
@@ -54,3 +66,78 @@ def test_regions_of_the_other_pole_are_unknown(tmp_path: Path) -> None:
     assert run.call("validate-artemis", INPUTS, {"artemis": path}, SETTINGS) == 0
     found, _ = record.read(path, ARTEMIS_RECORD)
     assert {verdict.holds for verdict in found.verdicts} == {None}
+
+
+CRATER_SETTINGS: dict[str, object] = {
+    "grid": GRID,
+    "coverage": {"lon_deg": [0.0, 180.0]},
+    "split": {"validation_lon_deg": [115.0, 155.0], "test_lon_deg": [40.0, 100.0]},
+    "reference": {"draws": 100, "block_km": 20.0},
+}
+OUTPUTS = ("record", "matches", "candidates", "curve")
+
+
+def write_craters(run: FakeRun, count: int = 120) -> None:
+    """A catalogue of the fake run's map, a detector that finds all but every third crater, and one that finds half."""
+    rng = np.random.default_rng(8)
+    side = np.arange(-60e3, 61e3, 8e3)
+    x, y = (axis.ravel()[rng.permutation(side.size**2)[:count]] for axis in np.meshgrid(side, side))
+    lon, lat = xy_to_lonlat(x, y)
+    diameter = rng.uniform(3_000.0, 7_000.0, count)
+    frame = pd.DataFrame({"id": np.arange(count), "lon_deg": lon, "lat_deg": lat, "x_m": x, "y_m": y})
+    given = frame.assign(name="", diameter_m=diameter, depth_m=0.1 * diameter, score=np.nan)
+    write(run, "catalogue", CRATERS, given)
+    for name, step in (("detected", 3), ("base", 2)):
+        kept = np.arange(count) % step != 0
+        found = frame[kept].assign(diameter_m=diameter[kept], depth_m=np.nan, response=0.7, score=0.7, accepted=True)
+        write(run, name, DETECTED, found)
+
+
+def write(run: FakeRun, name: str, spec: table.TableSpec, frame: pd.DataFrame) -> None:
+    order = [column.name for column in spec.columns]
+    geo = gpd.GeoDataFrame(frame[order].reset_index(drop=True), geometry=gpd.points_from_xy(frame["x_m"], frame["y_m"]))
+    table.write(run.folder / f"{name}.parquet", spec, geo, run.stamp(spec.name, f"test-{name}"))
+
+
+@pytest.fixture(scope="module")
+def cratered(tmp_path_factory: pytest.TempPathFactory) -> FakeRun:
+    run = FakeRun(tmp_path_factory.mktemp("cratered"), origin="local")
+    write_craters(run)
+    own = run.path
+    tables = {name: run.folder / f"{name}.parquet" for name in ("catalogue", "detected", "base")}
+    run.path = lambda name: tables.get(name) or own(name)  # type: ignore[method-assign]
+    return run
+
+
+def outputs(folder: Path) -> dict[str, Path]:
+    return {name: folder / f"{name}.{'json' if name == 'record' else 'parquet'}" for name in OUTPUTS}
+
+
+def test_craters_are_compared_with_the_catalogue(cratered: FakeRun, tmp_path: Path) -> None:
+    files = outputs(tmp_path)
+    inputs = ("detected", "catalogue", "dem", "base")
+    assert cratered.call("validate-crater", inputs, files, CRATER_SETTINGS) == 0
+    found, stamp = record.read(files["record"], CRATER_RECORD)
+    assert (stamp.origin, stamp.seed) == ("local", 7)
+    assert found.metric("precision_3km") == 1.0
+    matches, _ = table.read(files["matches"], CRATER_MATCHES)
+    test = matches[matches["split"] == "test"]
+    assert found.metric("recall_3km") == pytest.approx((test["outcome"] == "hit").sum() / len(test))
+    assert {verdict.name.split(",")[0] for verdict in found.verdicts} >= {"F1", "F1 above that of 'base'"}
+    curve, _ = table.read(files["curve"], CRATER_CURVE)
+    assert set(curve["detector"]) == {"network", "base"}
+    assert set(curve["split"]) == {"training", "validation", "test"}
+    assert table.read(files["candidates"], CRATER_CANDIDATES)[0].empty
+    (tmp_path / "again").mkdir()
+    again = outputs(tmp_path / "again")
+    assert cratered.call("validate-crater", inputs, again, CRATER_SETTINGS) == 0
+    for name in OUTPUTS:
+        assert again[name].read_bytes() == files[name].read_bytes(), name
+
+
+def test_craters_that_are_no_detections_are_refused(
+    cratered: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs = ("detected=catalogue", "catalogue", "dem")
+    assert cratered.call("validate-crater", inputs, outputs(tmp_path), CRATER_SETTINGS) == 3
+    assert "catalogue.parquet" in capsys.readouterr().err

@@ -17,6 +17,7 @@ from lunarsite.validate.crater_counts import (
     Ground,
     average_precision,
     curve,
+    from_border_m,
     interval,
     prepared,
     rates,
@@ -124,6 +125,19 @@ def test_splits_and_ground_that_is_not_covered() -> None:
     assert found.tolist() == [0, 1, 2, BEYOND, BEYOND, BEYOND]
     everywhere = split_of(lon, -lat, known, 75.0, CatalogueSettings(), split)
     assert everywhere.tolist() == [0, 1, 2, 0, 2, BEYOND]
+
+
+def test_distance_from_the_border_of_the_coverage() -> None:
+    half = CatalogueSettings(lon_deg=(0.0, 180.0))
+    # One degree of latitude is 30.3 km; the border runs through the pole.
+    lon, lat = np.array([0.0, 90.0, 179.0, 30.0]), np.array([-85.0, -89.0, -85.0, -89.0])
+    step = np.pi / 180.0 * 1_737_400.0
+    found = from_border_m(lon, lat, half)
+    assert found == pytest.approx([0.0, step, 5.0 * step * np.sin(np.radians(1.0)), 0.5 * step], rel=2e-3)
+    # Behind the pole of a narrow sector the pole is its nearest point.
+    narrow = from_border_m(np.array([190.0]), np.array([-89.0]), CatalogueSettings(lon_deg=(0.0, 20.0)))
+    assert narrow == pytest.approx([step])
+    assert np.isinf(from_border_m(lon, lat, CatalogueSettings())).all()
 
 
 def test_the_bootstrap_draws_blocks_and_pairs_detectors() -> None:

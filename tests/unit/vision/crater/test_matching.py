@@ -79,9 +79,7 @@ def test_nothing_is_used_twice_and_every_pair_is_admissible(detected: Circles, c
 @settings(max_examples=40, deadline=None)
 @given(detected=crowd, catalogue=crowd, data=st.data())
 def test_fewer_detections_never_find_more(detected: Circles, catalogue: Circles, data: st.DataObject) -> None:
-    kept = np.array(
-        data.draw(st.lists(st.booleans(), min_size=len(detected), max_size=len(detected))), dtype=bool
-    )
+    kept = np.array(data.draw(st.lists(st.booleans(), min_size=len(detected), max_size=len(detected))), dtype=bool)
     pairs = admissible(detected, catalogue)
     whole = assign(pairs, len(detected), len(catalogue))
     part = assign(pairs.of(kept), len(detected), len(catalogue))
