@@ -37,7 +37,8 @@ def save(path: Path, spec: ModelSpec, network: nn.Module, card: Card, stamp: Sta
     """
     tensors = {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}
     for name in _floating_parameters(network) if half else ():
-        narrow = tensors[name].astype(np.float16)  # what overflows becomes infinite
+        with np.errstate(over="ignore"):  # what overflows becomes infinite, which the next line looks for
+            narrow = tensors[name].astype(np.float16)
         if not np.isfinite(narrow[np.isfinite(tensors[name])]).all():
             largest = float(np.abs(tensors[name]).max())
             raise ArtefactError(f"{path}: weights '{name}' reach {largest:.3g}, beyond 16 bits; save with half=False")
