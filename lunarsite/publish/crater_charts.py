@@ -79,10 +79,10 @@ def draw_curve(curve: pd.DataFrame, points: Sequence[Row], ground: str, stamp: S
         found = set(curve["detector"]) | {str(point["detector"]) for point in points}
         names = [name for name in DETECTORS if name in found] + sorted(found - set(DETECTORS))
         columns = max(len(least), 2)
-        height = 4.55
+        height = 4.75
         figure = new_figure(WIDE_IN, height)
         panels = figure.subplots(1, columns, squeeze=False, sharey=True)[0]
-        figure.subplots_adjust(left=0.075, right=0.985, top=1.0 - 0.56 / height, bottom=1.15 / height, wspace=0.08)
+        figure.subplots_adjust(left=0.075, right=0.985, top=1.0 - 0.56 / height, bottom=1.3 / height, wspace=0.08)
         for axes in panels[len(least) :]:
             axes.set_axis_off()
         for axes, diameter_m in zip(panels, least, strict=False):
@@ -107,7 +107,7 @@ def draw_curve(curve: pd.DataFrame, points: Sequence[Row], ground: str, stamp: S
         ]  # fmt: skip
         handles.append(Line2D([], [], color=FAINT, lw=0.6, label="equal F1"))
         figure.legend(
-            handles=handles, loc="lower left", bbox_to_anchor=(0.005, 0.42 / height), ncols=5, columnspacing=1.1
+            handles=handles, loc="lower left", bbox_to_anchor=(0.06, 0.4 / height), ncols=3, columnspacing=1.4
         )
         lines = f"Markers: at the threshold, with 95 % intervals over blocks of ground. One to one, {ground}."
         caption(figure, f"{lines}\nNumbers from validate/crater.json and validate/crater_curve.parquet.")
@@ -166,7 +166,7 @@ def draw_reliability(rows: Sequence[Row], ground: str, stamp: Stamp) -> Figure:
         )  # fmt: skip
         chart.set(ylim=(0.0, 1.03), ylabel="Precision (share confirmed)")
         chart.legend(loc="upper left")
-        bars.vlines([row["score"] for row in known], 0.0, [row["detections"] for row in known], color=BLUE, lw=4.0)
+        bars.vlines([row["score"] for row in known], 0.0, [row["detections"] for row in known], color=BLUE, lw=3.0)
         bars.set(xlim=(0.0, 1.0), ylabel="Detections", xlabel="Score")
         bars.set_ylim(bottom=0.0)
         bars.margins(y=0.15)
@@ -215,7 +215,9 @@ def draw_recall(panels: Sequence[Bins], ground: str, stamp: Stamp) -> Figure:
                 _series(axes, name, panel.rows, shift)
             for at, row in enumerate(panel.rows):
                 count = number_words(row["craters"])
-                axes.text(at, 0.012, count, ha="center", va="bottom", fontsize=SMALL_PT, color=FAINT)
+                axes.text(
+                    at, 0.012, count, ha="center", va="bottom", fontsize=SMALL_PT, color=FAINT, path_effects=halo()
+                )
             axes.set_xticks(np.arange(len(panel.rows)), [_two_lines(str(row[panel.name])) for row in panel.rows])
             axes.set(xlim=(-0.6, max(len(panel.rows), 1) - 0.4), ylim=(0.0, 1.03), xlabel=panel.label)
             axes.set_title(panel.title)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -117,11 +119,11 @@ class Matches:
             for axes, part in sheet.panels:
                 self._panel(axes, part, rows, enlarged=part is not view)
             for name, (start, stop) in sectors.items():
-                _outline(sheet.panels[0][0], view, (start, stop), self.limit_deg, name, pole)
+                _outline(sheet.panels[0][0], view, zooms, (start, stop), self.limit_deg, name, pole)
             sheet.name_ground(10)
             self._legend(sheet, rows)
             if len(measured):
-                ground = f"Ground that neither trained nor tuned the network: {sector_words(sector)}."
+                ground = f"Test ground, which training and tuning leave out: {sector_words(sector)}."
             elif len(rows):
                 ground = "No crater lies on test ground: training and validation ground is shown."
             else:
@@ -196,17 +198,20 @@ def sector_view(sector: Sector, limit_deg: float, whole: View) -> View:
     )
 
 
-def _outline(axes: Axes, view: View, sector: Sector, limit_deg: float, name: str, pole: Pole) -> None:
+def _outline(
+    axes: Axes, view: View, zooms: Sequence[View], sector: Sector, limit_deg: float, name: str, pole: Pole
+) -> None:
+    """Draw a sector's outline, and its name in it: towards its rim, where the view and the enlarged squares allow."""
     line = sector_line(sector, limit_deg, pole)
     for colour, width in (("white", 3.0), (INK, 1.4)):
         axes.plot(line[:, 0], line[:, 1], color=colour, lw=width, zorder=3.4, solid_joinstyle="round")
     axes.set(xlim=view.extent[:2], ylim=view.extent[2:])
     width = (sector[1] - sector[0]) % 360.0 or 360.0
     sign = -1.0 if pole == "south" else 1.0
-    for share in (0.5, 0.35, 0.65, 0.2, 0.8):
-        at = lonlat_to_xy(sector[0] + share * width, sign * (limit_deg + 0.35), pole)
-        x, y = float(at[0]), float(at[1])
-        if view.holds(x, y, 0.06):
+    for from_rim, share in product((0.06, 0.3, 0.6, 0.75), (0.5, 0.35, 0.65, 0.2, 0.8)):
+        lat = limit_deg + from_rim * (90.0 - limit_deg)
+        x, y = (float(value) for value in lonlat_to_xy(sector[0] + share * width, sign * lat, pole))
+        if view.holds(x, y, 0.06) and not any(zoom.holds(x, y, -0.15) for zoom in zooms):
             style: dict[str, Any] = {
                 "fontsize": LETTER_PT,
                 "fontweight": "bold",

@@ -26,6 +26,10 @@ _SIZES_KM = (3, 5, 10, 20)
 _NETWORK, _CHANCE = "network", "chance"
 _LONGEST_LIST = 6
 """Longer lists of a model's card (a history of losses) are told by their length."""
+_TEST_GROUND = (
+    "The test ground is the sector crater.split.test_lon_deg of the settings. Training and tuning in a run leave it"
+    " out; of a model that came ready, its card must say so."
+)
 PICTURES: Final[dict[str, tuple[str, str]]] = {
     "crater_map": (
         "Map of the detected craters as circles over shaded relief, coloured by score, with two squares enlarged:"
@@ -35,8 +39,8 @@ PICTURES: Final[dict[str, tuple[str, str]]] = {
     "crater_matches": (
         "Map of hits in solid blue, misses in dashed orange and false alarms in dotted black over shaded relief, on"
         " the test ground, with two squares enlarged.",
-        "Hits, misses and false alarms against the given catalogue on ground that neither trained nor tuned the"
-        " network. In the enlarged squares a hit's rim in the catalogue lies beside the detected one.",
+        "Hits, misses and false alarms against the given catalogue on the test ground. In the enlarged squares a hit's"
+        " rim in the catalogue lies beside the detected one.",
     ),
     "crater_curve": (
         "Charts of precision against recall for the network, the network before fine-tuning and the classical"
@@ -128,7 +132,7 @@ def measured(found: Record) -> Iterator[str]:
             yield f"For {size} nothing could be measured on the test ground."
             continue
         yield (
-            f"On ground that neither trained nor tuned the network, F1 for {size} is {_with_interval(own, 'f1')}:"
+            f"On the test ground F1 for {size} is {_with_interval(own, 'f1')}:"
             f" {_with_interval(own, 'precision')} of the detections are in the catalogue (precision), and"
             f" {_with_interval(own, 'recall')} of the catalogue's craters are detected (recall)."
         )
@@ -136,17 +140,18 @@ def measured(found: Record) -> Iterator[str]:
         gains = {str(row["over"]): row for row in rows(found, "gains") if float(row["least_diameter_m"]) == least_m}
         rivals = [_rival(name, row, gains.get(name)) for name, row in of.items()]
         if chance is not None:
-            rivals.append(f"the same detections at other longitudes {_with_interval(chance, 'f1')}")
+            rivals.append(f"{_with_interval(chance, 'f1')} for the same detections at other longitudes, by chance")
         if rivals:
-            yield f"Beside it reach{'es' if len(rivals) == 1 else ''} {_listed(rivals)}."
+            yield f"For comparison, F1 is {'; '.join(rivals)}."
+    yield _TEST_GROUND
     yield from _short_of(found)
     yield from _by_depth(rows(found, "by_depth"))
     yield from _lost(rows(found, "losses"))
 
 
 def _rival(name: str, row: Mapping[str, Any], gain: Mapping[str, Any] | None) -> str:
-    words = f"the {detector_look(name).words} {_with_interval(row, 'f1')}"
-    return words if gain is None else f"{words}, which makes a gain of {_with_interval(gain, 'gain_f1')}"
+    words = f"{_with_interval(row, 'f1')} for the {detector_look(name).words}"
+    return words if gain is None else f"{words}, a gain of {_with_interval(gain, 'gain_f1')}"
 
 
 def _with_interval(row: Mapping[str, Any], name: str) -> str:
@@ -155,10 +160,6 @@ def _with_interval(row: Mapping[str, Any], name: str) -> str:
     if row.get(f"{name}_low") is None or row.get(f"{name}_high") is None:
         return f"{row[name]:.2f}"
     return f"{row[name]:.2f} (95 %: {row[f'{name}_low']:.2f} to {row[f'{name}_high']:.2f})"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return " and ".join((", ".join(parts[:-1]), parts[-1])) if len(parts) > 1 else parts[0]
 
 
 def _short_of(found: Record) -> Iterator[str]:
