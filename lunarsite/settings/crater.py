@@ -22,9 +22,9 @@ class CatalogueSettings(Section):
 class SplitSettings(Section):
     """Which ground trains, which tunes and which tests: sectors of longitude. What is in neither of them trains."""
 
-    validation_lon_deg: tuple[Longitude, Longitude] = (135.0, 175.0)
+    validation_lon_deg: tuple[Longitude, Longitude] = (115.0, 155.0)
     """Sector, from the first longitude eastwards to the second, that chooses epochs, thresholds and calibration."""
-    test_lon_deg: tuple[Longitude, Longitude] = (15.0, 75.0)
+    test_lon_deg: tuple[Longitude, Longitude] = (40.0, 100.0)
     """Sector that is measured and nothing else."""
 
     @model_validator(mode="after")

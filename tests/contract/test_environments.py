@@ -53,7 +53,8 @@ def rooms_by_environment() -> dict[str, set[str]]:
 def third_party(room: str) -> set[str]:
     """Top-level names that a room's modules, and whatever of the package they import, import from outside."""
     paths = dict(modules())
-    queue = [name for name in paths if name.startswith(f"lunarsite.{room}.")] + ["lunarsite.command"]
+    rooms = (f"lunarsite.{room}.", f"lunarsite.vision.{room}.")
+    queue = [name for name in paths if name.startswith(rooms)] + ["lunarsite.command"]
     seen: set[str] = set()
     found: set[str] = set()
     while queue:
@@ -107,7 +108,7 @@ def closure_of(distribution: str) -> dict[str, str]:
         name = queue.pop()
         for line in importlib.metadata.requires(name) or []:
             requirement = Requirement(line)
-            extras = ("workflow", "web", "dev") if name == distribution else ("",)
+            extras = ("workflow", "ml", "web", "dev") if name == distribution else ("",)
             wanted = requirement.marker is None or any(requirement.marker.evaluate({"extra": e}) for e in extras)
             if wanted and normal(requirement.name) not in found:
                 found[normal(requirement.name)] = importlib.metadata.version(requirement.name).split("+")[0]

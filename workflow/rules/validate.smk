@@ -61,3 +61,45 @@ rule validate_illumination:
     shell:
         "python -m lunarsite validate-illumination --in {params.inputs:q} --out {params.outputs:q}"
         " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+# Detected craters are compared with a given catalogue where the run has one.
+CRATERS_JUDGED = DETECTED and CRATERS
+CRATER_RECORD = f"{RESULTS}/validate/crater.json" if CRATERS_JUDGED else []
+CRATER_MATCHES = f"{RESULTS}/validate/crater_matches.parquet" if CRATERS_JUDGED else []
+CRATER_CANDIDATES = f"{RESULTS}/validate/crater_candidates.parquet" if CRATERS_JUDGED else []
+CRATER_CURVE = f"{RESULTS}/validate/crater_curve.parquet" if CRATERS_JUDGED else []
+
+
+if CRATERS_JUDGED:
+
+    rule validate_crater:
+        input:
+            detected=DETECTED,
+            catalogue=CRATERS,
+            dem=f"{RESULTS}/terrain/dem.tif",
+            base=BASE,
+            classical=CLASSICAL,
+        output:
+            record=CRATER_RECORD,
+            matches=CRATER_MATCHES,
+            candidates=CRATER_CANDIDATES,
+            curve=CRATER_CURVE,
+        log:
+            f"{RESULTS}/log/validate-crater.log",
+        benchmark:
+            f"{RESULTS}/benchmark/validate-crater.tsv"
+        conda:
+            "../../envs/site.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=20,
+        params:
+            run=RUN,
+            settings=settings_of("validate-crater"),
+            code=code_of("validate-crater"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite validate-crater --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"

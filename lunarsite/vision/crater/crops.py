@@ -5,8 +5,11 @@ Crop i is a function of the seed and of i alone, so a training that goes on afte
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lunarsite.artefact import tiles
+from lunarsite.artefact.contracts import CRATER_TILES
 from lunarsite.artefact.tiles import TilesReader
 from lunarsite.vision.crater.network import STRIDE
 from lunarsite.vision.crater.targets import rasterise
@@ -39,20 +43,21 @@ Batch = dict[str, Tensor]
 class Share:
     """Tiles of one file that crops are drawn from."""
 
-    reader: TilesReader
+    path: Path
     chosen: NDArray[np.int64]
     """Numbers of the tiles."""
     weight: float
     """Share of the crops."""
 
 
-def shares(readers: Sequence[tuple[TilesReader, float]], split: int) -> list[Share]:
+def shares(files: Sequence[tuple[Path, float]], split: int) -> list[Share]:
     """Return the tiles of one split (0 training, 1 validation) of several files; files without any are left out."""
     found = []
-    for reader, weight in readers:
-        chosen = np.flatnonzero(reader.read("split", slice(None)) == split)
+    for path, weight in files:
+        with tiles.opened(path, CRATER_TILES) as reader:
+            chosen = np.flatnonzero(reader.read("split", slice(None)) == split)
         if chosen.size and weight > 0.0:
-            found.append(Share(reader, chosen, weight))
+            found.append(Share(path, chosen, weight))
     return found
 
 
@@ -61,14 +66,18 @@ class CraterCrops(Dataset[Batch]):
 
     Each item: `heights` (1, n, n), heights over pixel size, NaN without data; the targets `centre`, `size`,
     `size_weight` (4, n / 2, n / 2) and `rim` (n / 2, n / 2); `weight` (n / 2, n / 2), 1 where the targets hold.
+    Files are opened by the process that reads.
     """
 
-    def __init__(self, drawn_from: Sequence[Share], count: int, crop_px: int, seed: int, *, augment: bool) -> None:
+    def __init__(self, drawn_from: Sequence[Share], count: int, crop_px: int, seed: int) -> None:
         if not drawn_from:
             raise ValueError("there are no tiles to draw crops from")
-        self.shares, self.count, self.crop_px, self.seed, self.augment = drawn_from, count, crop_px, seed, augment
+        self.shares, self.count, self.crop_px, self.seed = drawn_from, count, crop_px, seed
         total = sum(share.weight for share in drawn_from)
         self.chances = [share.weight / total for share in drawn_from]
+        self._opened: dict[Path, TilesReader] = {}
+        self._stack = ExitStack()
+        self._process = 0
 
     def __len__(self) -> int:
         return self.count
@@ -79,8 +88,25 @@ class CraterCrops(Dataset[Batch]):
             raise IndexError(index)
         rng = np.random.default_rng([self.seed, index])
         share = self.shares[rng.choice(len(self.shares), p=self.chances)]
-        number = int(share.chosen[rng.integers(share.chosen.size)])
-        return crop(share.reader, number, self.crop_px, rng if self.augment else None)
+        return crop(self._reader(share.path), int(share.chosen[rng.integers(share.chosen.size)]), self.crop_px, rng)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave open files behind: another process opens its own."""
+        return {**self.__dict__, "_opened": {}, "_stack": ExitStack(), "_process": 0}
+
+    def close(self) -> None:
+        """Close what this process opened."""
+        if self._process == os.getpid():
+            self._stack.close()
+        self._opened, self._stack = {}, ExitStack()
+
+    def _reader(self, path: Path) -> TilesReader:
+        if self._process != os.getpid():
+            # After a fork the parent's handles are not ours to use, nor to close.
+            self._opened, self._stack, self._process = {}, ExitStack(), os.getpid()
+        if path not in self._opened:
+            self._opened[path] = self._stack.enter_context(tiles.opened(path, CRATER_TILES))
+        return self._opened[path]
 
 
 def crop(reader: TilesReader, number: int, crop_px: int, rng: np.random.Generator | None) -> Batch:

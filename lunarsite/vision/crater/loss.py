@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 from torch.nn import functional
 
@@ -11,7 +13,7 @@ _SIZE_WEIGHT, _RIM_WEIGHT = 0.5, 0.5
 _SIZE_BETA_OCTAVES = 0.1
 
 
-def crater_loss(raw: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+def crater_loss(raw: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the loss of a batch and its parts.
 
     Centres: quality focal loss (Li et al. 2020, NeurIPS 33) per unit of target; sizes: smooth L1 in octaves, weighted
