@@ -21,7 +21,7 @@ from lunarsite.publish.crater_charts import Bins, draw_curve, draw_recall, draw_
 
 HEADLINE: Final = "test"
 """The split that is measured and nothing else."""
-GROUND: Final = "on the test ground, which training and tuning leave out"
+GROUND: Final = "on the test ground (crater.split)"
 _RATES = ("precision", "recall", "f1")
 _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "headline": (
