@@ -68,7 +68,7 @@ def write_tensors(path: Path, spec: ModelSpec, tensors: Mapping[str, NDArray[Any
             raise ArtefactError(f"{path}: weights '{name}' are not finite; the training diverged")
     metadata = {_STAMP: stamp.to_json(), _CARD: canonical_json(card.model_dump(mode="json"))}
     with replacing(path) as partial:
-        arrays = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
+        arrays = {name: np.asarray(values, order="C") for name, values in tensors.items()}
         partial.write_bytes(_same_bytes(save(arrays, metadata)))
 
 
