@@ -81,9 +81,14 @@ class LearnerModule(LightningModule):
         """Return the loss of a batch."""
         return self._loss(batch, "validation")
 
-    def on_train_epoch_start(self) -> None:
-        """Make dropout and the like depend on the epoch, not on what was drawn before."""
-        torch.manual_seed(self.settings.seed + 1_000_003 * (self.current_epoch + 1) + self.global_rank)
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Make dropout and the like depend on the step, not on what was drawn before.
+
+        The hook of an epoch's start would not do: Lightning leaves it out in the first epoch after an interruption.
+        """
+        torch.manual_seed(
+            self.settings.seed + 1_000_003 * (self.global_step * self.trainer.world_size + self.global_rank)
+        )
 
     def take_means(self) -> dict[str, float]:
         """Return the means of the losses and their parts over the epoch's items, of all processes, and forget them.
@@ -165,9 +170,10 @@ class Keeper(Callback):
         average = self.state["average"] or _copied(_network(pl_module).state_dict())
         self.state["average"] = {name: value.to(pl_module.device) for name, value in average.items()}
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Start the clock."""
-        self.started = time.monotonic()
+        if batch_idx == 0:
+            self.started = time.monotonic()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Move the average towards the weights."""
