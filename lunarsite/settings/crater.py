@@ -117,5 +117,5 @@ class CraterReferenceSettings(Section):
     """Draws of the bootstrap."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
     """Seed of the bootstrap."""
-    baselines: bool = True
-    """Whether the classical detector and the model before fine-tuning are run and compared."""
+    baselines: bool = False
+    """Whether the classical detector and the model before fine-tuning are run and compared too; it takes two minutes."""

@@ -7,6 +7,7 @@ merit.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -14,7 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lunarsite.artefact import ArtefactError
 from lunarsite.artefact.contracts import CRATER_CANDIDATES, CRATER_MATCHES
+from lunarsite.artefact.model import Card
 from lunarsite.grid import Grid, lonlat_to_xy
 from lunarsite.settings import (
     CatalogueSettings,
@@ -30,6 +33,25 @@ from lunarsite.vision.crater.matching import Circles
 
 Floats = NDArray[np.float64]
 Heights = NDArray[np.float32]
+
+
+def check_unseen(model: Path, card: Card, split: SplitSettings) -> None:
+    """Refuse to call ground unseen that a model may have been trained on.
+
+    Args:
+        model: The model's file, for the message.
+        card: Its card, which tells the sectors that it was trained, tuned and tested with.
+        split: The run's sectors.
+
+    Raises:
+        ArtefactError: They differ.
+    """
+    theirs, ours = card.training.get("split"), split.model_dump(mode="json")
+    if theirs != ours:
+        raise ArtefactError(
+            f"{model}: was trained with crater.split {theirs}, this run has {ours}, so what the run calls unseen ground"
+            " the model may have seen; take the model's split, or train one with this run's (crater.model: train)"
+        )
 
 
 def gather(

@@ -11,6 +11,7 @@ from lunarsite.artefact.contracts import (
     CRATER_CANDIDATES,
     CRATER_CURVE,
     CRATER_MATCHES,
+    CRATER_MODEL,
     CRATER_RECORD,
     CRATERS,
     DEM,
@@ -123,6 +124,7 @@ def crater(
     detection: DetectionSettings,
     reference: CraterReferenceSettings,
     detected: Annotated[Path, Input(DETECTED)],
+    model: Annotated[Path, Input(CRATER_MODEL)],
     catalogue: Annotated[Path, Input(CRATERS)],
     dem: Annotated[Path, Input(DEM)],
     base: Annotated[Path | None, Input(DETECTED)],
@@ -136,9 +138,12 @@ def crater(
     from lunarsite.artefact import raster
     from lunarsite.artefact import record as records
     from lunarsite.artefact import table as tables
-    from lunarsite.validate.crater_products import candidate_table, gather, match_table
+    from lunarsite.artefact.model import read_tensors
+    from lunarsite.validate.crater_products import candidate_table, check_unseen, gather, match_table
     from lunarsite.validate.crater_record import NETWORK, judge_craters
 
+    if not job.synthetic:
+        check_unseen(model, read_tensors(model, CRATER_MODEL)[1], split)
     job.seed = reference.seed
     files = {NETWORK: detected, "base": base, "classical": classical}
     detectors = {name: tables.read(path, DETECTED)[0] for name, path in files.items() if path is not None}

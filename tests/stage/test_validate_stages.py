@@ -7,16 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lunarsite.artefact import model as models
 from lunarsite.artefact import record, table
 from lunarsite.artefact.contracts import (
     ARTEMIS_RECORD,
     CRATER_CANDIDATES,
     CRATER_CURVE,
     CRATER_MATCHES,
+    CRATER_MODEL,
     CRATER_RECORD,
     CRATERS,
     DETECTED,
 )
+from lunarsite.artefact.model import Card
 from lunarsite.grid import xy_to_lonlat
 
 from .fake_run import GRID, FakeRun
@@ -105,6 +108,12 @@ def cratered(tmp_path_factory: pytest.TempPathFactory) -> FakeRun:
     write_craters(run)
     own = run.path
     tables = {name: run.folder / f"{name}.parquet" for name in ("catalogue", "detected", "base")}
+    for name, split in (("model", CRATER_SETTINGS["split"]), ("other_model", {"validation_lon_deg": [0.0, 9.0]})):
+        tables[name] = run.folder / f"{name}.safetensors"
+        card = Card(spec={}, inputs=("height",), training={"split": split})
+        models.write_tensors(
+            tables[name], CRATER_MODEL, {"w": np.ones(1)}, card, run.stamp("crater_model", "crater-calibrate")
+        )
     run.path = lambda name: tables.get(name) or own(name)  # type: ignore[method-assign]
     return run
 
@@ -115,7 +124,7 @@ def outputs(folder: Path) -> dict[str, Path]:
 
 def test_craters_are_compared_with_the_catalogue(cratered: FakeRun, tmp_path: Path) -> None:
     files = outputs(tmp_path)
-    inputs = ("detected", "catalogue", "dem", "base")
+    inputs = ("detected", "model", "catalogue", "dem", "base")
     assert cratered.call("validate-crater", inputs, files, CRATER_SETTINGS) == 0
     found, stamp = record.read(files["record"], CRATER_RECORD)
     assert (stamp.origin, stamp.seed) == ("local", 7)
@@ -138,6 +147,16 @@ def test_craters_are_compared_with_the_catalogue(cratered: FakeRun, tmp_path: Pa
 def test_craters_that_are_no_detections_are_refused(
     cratered: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    inputs = ("detected=catalogue", "catalogue", "dem")
+    inputs = ("detected=catalogue", "model", "catalogue", "dem")
     assert cratered.call("validate-crater", inputs, outputs(tmp_path), CRATER_SETTINGS) == 3
     assert "catalogue.parquet" in capsys.readouterr().err
+
+
+def test_ground_that_the_model_may_have_seen_is_not_called_unseen(
+    cratered: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs = ("detected", "model=other_model", "catalogue", "dem")
+    assert cratered.call("validate-crater", inputs, outputs(tmp_path), CRATER_SETTINGS) == 3
+    message = capsys.readouterr().err
+    assert "other_model.safetensors" in message
+    assert "crater.split" in message

@@ -76,6 +76,7 @@ if CRATERS_JUDGED:
     rule validate_crater:
         input:
             detected=DETECTED,
+            model=CRATER_MODEL,
             catalogue=CRATERS,
             dem=f"{RESULTS}/terrain/dem.tif",
             base=BASE,

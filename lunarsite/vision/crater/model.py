@@ -15,11 +15,14 @@ from lunarsite.artefact import ArtefactError
 from lunarsite.artefact import partial as partials
 from lunarsite.artefact.contracts import CRATER_LEVELS, CRATER_MODEL
 from lunarsite.artefact.model import Card, read_tensors
+from lunarsite.settings import SplitSettings
 from lunarsite.vision.crater.calibration import Calibration, CalibrationError
 from lunarsite.vision.crater.network import CraterNetwork, from_spec
 from lunarsite.vision.learn.saved import load
 
 _CALIBRATION = "calibration"
+SPLIT = "split"
+"""Part of a card's training record: the sectors that the model was trained, tuned and tested with."""
 
 
 def load_network(path: Path) -> tuple[CraterNetwork, Card]:
@@ -28,13 +31,15 @@ def load_network(path: Path) -> tuple[CraterNetwork, Card]:
     return cast(CraterNetwork, network), card
 
 
-def with_calibration(card: Card, calibration: Calibration, metrics: Mapping[str, float]) -> Card:
-    """Return a card with a calibration and with what was measured on the validation ground."""
+def with_calibration(card: Card, calibration: Calibration, metrics: Mapping[str, float], split: SplitSettings) -> Card:
+    """Return a card with a calibration, what was measured on the validation ground, and which ground that was."""
+    training: dict[str, JsonValue] = {
+        **card.training,
+        "validation": cast(dict[str, JsonValue], dict(metrics)),
+        SPLIT: split.model_dump(mode="json"),
+    }
     numbers = cast(dict[str, JsonValue], calibration.to_json())
-    measured = cast(dict[str, JsonValue], dict(metrics))
-    return card.model_copy(
-        update={"spec": {**card.spec, _CALIBRATION: numbers}, "training": {**card.training, "validation": measured}}
-    )
+    return card.model_copy(update={"spec": {**card.spec, _CALIBRATION: numbers}, "training": training})
 
 
 def calibration_of(path: Path) -> Calibration:

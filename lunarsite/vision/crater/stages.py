@@ -120,7 +120,7 @@ def calibrate(
         job.log.info("%s: %.4g", name, value)
     tensors, _, _ = models.read_tensors(weights, CRATER_MODEL)
     models.write_tensors(
-        model, CRATER_MODEL, tensors, with_calibration(card, calibration, metrics), job.stamp(CRATER_MODEL)
+        model, CRATER_MODEL, tensors, with_calibration(card, calibration, metrics, split), job.stamp(CRATER_MODEL)
     )
 
 
