@@ -79,6 +79,26 @@ def scale_factor(x_m: ArrayLike, y_m: ArrayLike) -> Floats:
     return 1.0 + (x * x + y * y) / (2.0 * MOON_RADIUS_M) ** 2
 
 
+def map_circles(x_m: Floats, y_m: Floats, diameter_m: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return centre and radius on the map of circles on the sphere, map metres.
+
+    A circle on the sphere is a circle on the stereographic map, though its centre is not the circle's centre on the
+    map (Snyder 1987, p. 154).
+
+    Args:
+        x_m: Map x of the circles' centres on the sphere.
+        y_m: Their map y.
+        diameter_m: Diameters along the surface, true metres.
+    """
+    rho_m = np.hypot(x_m, y_m)
+    half_colatitude = np.arctan(rho_m / (2.0 * MOON_RADIUS_M))
+    quarter_angle = 0.25 * diameter_m / MOON_RADIUS_M  # half the angular radius
+    near_m = 2.0 * MOON_RADIUS_M * np.tan(half_colatitude - quarter_angle)
+    far_m = 2.0 * MOON_RADIUS_M * np.tan(half_colatitude + quarter_angle)
+    outward = 0.5 * (near_m + far_m) / np.where(rho_m > 0.0, rho_m, 1.0)
+    return x_m * outward, y_m * outward, 0.5 * (far_m - near_m)
+
+
 def in_sector(lon_deg: ArrayLike, sector_deg: tuple[float, float]) -> NDArray[np.bool_]:
     """Return whether longitudes lie in the sector from the first of two longitudes eastwards to the second.
 

@@ -1,4 +1,4 @@
-"""What the maps of craters share: circles on the map, a map with enlarged squares beneath it, and where those lie."""
+"""What the maps of craters share: a map with enlarged squares beneath it, and where those lie."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lunarsite.artefact import raster
 from lunarsite.artefact.contracts import DEM
 from lunarsite.artefact.stamp import Stamp
-from lunarsite.grid import MOON_RADIUS_M, Grid, colatitude_deg, map_radius_m
+from lunarsite.grid import Grid, map_circles
 from lunarsite.publish.figures import shaded_relief
 from lunarsite.publish.polar_map import Feature, Labels, draw_features, frame, read_named_features
 from lunarsite.publish.rasters import Picture, View, picture
@@ -35,25 +35,6 @@ SIDE_IN: Final = 0.3
 """Margin at the sides of a map, inches."""
 _FOOT, _GAP = 1.5, 0.42
 """Room at the foot and gaps between panels, inches."""
-
-
-def map_circles(x_m: Floats, y_m: Floats, diameter_m: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return centre and radius on the map of circles on the sphere, map metres.
-
-    A circle on the sphere is a circle on the stereographic map, though its centre is not the circle's centre on the
-    map (Snyder 1987, p. 154).
-
-    Args:
-        x_m: Map x of the circles' centres on the sphere.
-        y_m: Their map y.
-        diameter_m: Diameters along the surface, true metres.
-    """
-    rho_m = np.hypot(x_m, y_m)
-    angular_radius_deg = np.degrees(0.5 * np.asarray(diameter_m, dtype=np.float64) / MOON_RADIUS_M)
-    near_m = map_radius_m(colatitude_deg(rho_m) - angular_radius_deg)
-    far_m = map_radius_m(colatitude_deg(rho_m) + angular_radius_deg)
-    outward = 0.5 * (near_m + far_m) / np.where(rho_m > 0.0, rho_m, 1.0)
-    return x_m * outward, y_m * outward, 0.5 * (far_m - near_m)
 
 
 @dataclass(frozen=True)

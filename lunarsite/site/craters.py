@@ -1,8 +1,8 @@
 """What a crater catalogue says of each cell and of the ground within 5 km: number, size and cover of its craters.
 
 On the polar stereographic map a circle on the sphere is a circle, though its centre is not the circle's centre on the
-map (Snyder 1987, p. 154); both are computed here. So 'centred within 5 km of the cell's centre', in true metres, is a
-circle on the map as well, about the crater or about the cell. This module must not know where the catalogue came from.
+map. So 'centred within 5 km of the cell's centre', in true metres, is a circle on the map as well, about the crater or
+about the cell. This module must not know where the catalogue came from.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
-from lunarsite.grid import MOON_RADIUS_M, Cells
+from lunarsite.grid import Cells, map_circles
 from lunarsite.site.crater_union import Circles, chords, covered_cells, covered_discs
 from lunarsite.site.survey import Survey
 
@@ -94,23 +94,6 @@ def columns_of_all(x_m: Floats, y_m: Floats, diameter_m: Floats, cells: Cells) -
     cell_x_m, cell_y_m = cells.centres_m()
     about_cells = _circles(cell_x_m, cell_y_m, np.full(cells.count, 2.0 * NEAR_M), cells)
     return own | _named(NEAR_COLUMNS, covered_discs(union, about_cells, cells.cols), around[0], around[1], around[2])
-
-
-def map_circles(x_m: Floats, y_m: Floats, diameter_m: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return centre and radius on the map of circles on the sphere, map metres.
-
-    Args:
-        x_m: Map x of the circles' centres on the sphere.
-        y_m: Their map y.
-        diameter_m: Diameters along the surface, true metres.
-    """
-    rho_m = np.hypot(x_m, y_m)
-    half_colatitude = np.arctan(rho_m / (2.0 * MOON_RADIUS_M))
-    quarter_angle = 0.25 * diameter_m / MOON_RADIUS_M  # half the angular radius
-    near_m = 2.0 * MOON_RADIUS_M * np.tan(half_colatitude - quarter_angle)
-    far_m = 2.0 * MOON_RADIUS_M * np.tan(half_colatitude + quarter_angle)
-    outward = 0.5 * (near_m + far_m) / np.where(rho_m > 0.0, rho_m, 1.0)
-    return x_m * outward, y_m * outward, 0.5 * (far_m - near_m)
 
 
 def _circles(x_m: Floats, y_m: Floats, diameter_m: Floats, cells: Cells) -> Circles:

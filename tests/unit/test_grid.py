@@ -20,6 +20,7 @@ from lunarsite.grid import (
     is_polar_map,
     lonlat_to_xy,
     lunar_crs,
+    map_circles,
     scale_factor,
     shard,
     xy_to_lonlat,
@@ -43,6 +44,37 @@ def test_lonlat_xy_round_trip(lon: float, colatitude: float, pole: str) -> None:
     back_lon, back_lat = xy_to_lonlat(*lonlat_to_xy(lon, lat, pole), pole)
     assert back_lat == pytest.approx(lat, abs=1e-9)
     assert math.remainder(float(back_lon) - lon, 360) == pytest.approx(0, abs=1e-7)
+
+
+@given(
+    lon=st.floats(-180, 180),
+    lat=st.floats(60, 90),
+    diameter_m=st.floats(1e3, 1e6),
+    bearing=st.floats(0, 2 * np.pi),
+    pole=poles,
+)
+def test_places_on_a_circle_of_the_sphere_lie_on_its_circle_of_the_map(
+    lon: float, lat: float, diameter_m: float, bearing: float, pole: str
+) -> None:
+    lat = lat if pole == "north" else -lat
+    x, y = lonlat_to_xy([lon], [lat], pole)
+    centre_x, centre_y, radius = map_circles(x, y, np.array([diameter_m]))
+    # The place half a diameter from the centre in a direction, along the sphere.
+    angle, phi = 0.5 * diameter_m / MOON_RADIUS_M, np.radians(lat)
+    sine = np.clip(np.sin(phi) * np.cos(angle) + np.cos(phi) * np.sin(angle) * np.cos(bearing), -1.0, 1.0)
+    turn = np.arctan2(np.sin(bearing) * np.sin(angle) * np.cos(phi), np.cos(angle) - np.sin(phi) * sine)
+    rim_x, rim_y = lonlat_to_xy(lon + np.degrees(turn), np.degrees(np.arcsin(sine)), pole)
+    # Next to the pole latitudes in double precision leave centimetres.
+    assert np.hypot(rim_x - centre_x, rim_y - centre_y) == pytest.approx(radius, rel=1e-6, abs=0.1)
+
+
+def test_circles_of_the_map_at_the_pole_and_small_ones_far_from_it() -> None:
+    x, y, radius = map_circles(np.array([0.0, 3e5]), np.array([0.0, 0.0]), np.array([20_000.0, 100.0]))
+    assert (x[0], y[0]) == (0.0, 0.0)
+    assert radius[0] == pytest.approx(2.0 * MOON_RADIUS_M * math.tan(5_000.0 / MOON_RADIUS_M))
+    assert x[1] == pytest.approx(3e5, abs=0.01)
+    assert radius[1] == pytest.approx(50.0 * float(scale_factor(3e5, 0.0)), rel=1e-6)
+    assert map_circles(np.zeros(0), np.zeros(0), np.zeros(0))[2].shape == (0,)
 
 
 @given(grid=grids, data=st.data())

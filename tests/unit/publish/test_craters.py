@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from matplotlib.collections import EllipseCollection
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
@@ -17,11 +15,11 @@ from lunarsite.artefact import model, record, table
 from lunarsite.artefact.contracts import CRATER_MATCHES, CRATER_PROBABILITY, CRATER_RECORD
 from lunarsite.artefact.record import Record, Verdict
 from lunarsite.artefact.stamp import ArtefactError
-from lunarsite.grid import MOON_RADIUS_M, Grid, lonlat_to_xy, xy_to_lonlat
+from lunarsite.grid import Grid, lonlat_to_xy, map_circles, xy_to_lonlat
 from lunarsite.publish import crater_story
 from lunarsite.publish.crater_agreement import Agreement, rows
 from lunarsite.publish.crater_matches import OUTCOMES, Matches, sector_line, sector_view, sector_words
-from lunarsite.publish.crater_sheet import Ground, densest, map_circles, reaching, square
+from lunarsite.publish.crater_sheet import Ground, densest, reaching, square
 from lunarsite.publish.craters import Detections, Responses
 from lunarsite.publish.rasters import View, whole_view
 from lunarsite.settings import CatalogueSettings, CraterReferenceSettings, SplitSettings
@@ -61,20 +59,6 @@ def rims(axes: Any) -> list[EllipseCollection]:
     """The craters drawn, without the light lines beneath."""
     found = [part for part in axes.collections if isinstance(part, EllipseCollection)]
     return [part for part in found if part.get_zorder() > 2.05]
-
-
-@given(st.floats(-180.0, 180.0), st.floats(-90.0, -70.0), st.floats(1e3, 3e5), st.floats(0.0, 360.0))
-def test_places_on_a_craters_rim_lie_on_its_circle_of_the_map(
-    lon: float, lat: float, diameter_m: float, bearing_deg: float
-) -> None:
-    x, y = lonlat_to_xy([lon], [lat])
-    centre_x, centre_y, radius = map_circles(x, y, np.array([diameter_m]))
-    # The place half a diameter from the centre in a direction, along the sphere.
-    angle, bearing, phi = 0.5 * diameter_m / MOON_RADIUS_M, np.radians(bearing_deg), np.radians(lat)
-    sine = np.clip(np.sin(phi) * np.cos(angle) + np.cos(phi) * np.sin(angle) * np.cos(bearing), -1.0, 1.0)
-    turn = np.arctan2(np.sin(bearing) * np.sin(angle) * np.cos(phi), np.cos(angle) - np.sin(phi) * sine)
-    rim_x, rim_y = lonlat_to_xy(lon + np.degrees(turn), np.degrees(np.arcsin(sine)))
-    assert np.hypot(rim_x - centre_x, rim_y - centre_y) == pytest.approx(radius, rel=1e-5, abs=0.1)
 
 
 def test_a_square_stays_in_its_view_and_the_densest_holds_most() -> None:

@@ -1,4 +1,4 @@
-"""Crater columns: circles on the map, counts, diameters and the union's area, in the cell and within 5 km."""
+"""Crater columns: counts, diameters and the union's area, in the cell and within 5 km."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lunarsite.grid import MOON_RADIUS_M, Cells, Grid, lonlat_to_xy, xy_to_lonlat
+from lunarsite.grid import MOON_RADIUS_M, Cells, Grid, map_circles, xy_to_lonlat
 from lunarsite.site.craters import (
     CELL_COLUMNS,
     CRATER_COLUMNS,
@@ -16,7 +16,6 @@ from lunarsite.site.craters import (
     Catalogue,
     columns_of_all,
     crater_columns,
-    map_circles,
 )
 from lunarsite.site.survey import Survey, whole_map
 
@@ -28,24 +27,6 @@ CELLS = Cells(Grid.centred(24_000.0, 240.0, 960.0), 960.0, 89.0)
 def columns(*craters: tuple[float, float, float]) -> dict[str, NDArray[np.float32]]:
     x_m, y_m, diameter_m = np.array(craters, dtype=np.float64).reshape(-1, 3).T
     return columns_of_all(x_m, y_m, diameter_m, CELLS)
-
-
-@given(
-    lon=st.floats(-180, 180), lat=st.floats(-90, -60), diameter_m=st.floats(1e3, 1e6), bearing=st.floats(0, 2 * np.pi)
-)
-def test_a_circle_on_the_sphere_is_that_circle_on_the_map(
-    lon: float, lat: float, diameter_m: float, bearing: float
-) -> None:
-    x, y = lonlat_to_xy(lon, lat)
-    centre_x, centre_y, radius = map_circles(x[None], y[None], np.array([diameter_m]))
-    angle, phi = 0.5 * diameter_m / MOON_RADIUS_M, np.radians(lat)
-    rim_lat = np.arcsin(np.sin(phi) * np.cos(angle) + np.cos(phi) * np.sin(angle) * np.cos(bearing))
-    rim_lon = np.radians(lon) + np.arctan2(
-        np.sin(bearing) * np.sin(angle) * np.cos(phi), np.cos(angle) - np.sin(phi) * np.sin(rim_lat)
-    )
-    rim_x, rim_y = lonlat_to_xy(np.degrees(rim_lon), np.degrees(rim_lat))
-    # Next to the pole latitudes in double precision leave half a centimetre.
-    assert np.hypot(rim_x - centre_x[0], rim_y - centre_y[0]) == pytest.approx(radius[0], rel=1e-6, abs=0.1)
 
 
 def test_counts_and_diameters_are_of_the_craters_centred_in_the_cell() -> None:
