@@ -90,9 +90,15 @@ def best_threshold(score: Floats, confirmed: NDArray[np.bool_], truths: int) -> 
         score: Scores of the detections that count.
         confirmed: Whether each is one of the truths.
         truths: Number of truths.
+
+    Raises:
+        CalibrationError: There is no detection or no truth.
     """
     if score.size == 0 or truths == 0:
-        raise CalibrationError("no detection or no catalogue crater on the validation ground")
+        raise CalibrationError(
+            f"{score.size} detections and {truths} catalogue craters on the validation ground: widen"
+            " crater.split.validation_lon_deg"
+        )
     order = np.argsort(-score, kind="stable")
     hits = np.cumsum(confirmed[order])
     f1 = 2.0 * hits / (np.arange(1, score.size + 1) + truths)

@@ -61,19 +61,27 @@ def joined_levels(paths: Sequence[Path], wanted: Mapping[str, Any]) -> list[NDAr
 
     Args:
         paths: The shards, in order.
-        wanted: Parts of the plan that every shard must have (the model's and the elevation model's checksums).
+        wanted: Parts of the plan that every shard must have: the model's and the elevation model's checksums, the
+            pyramid, the settings of the inference.
 
     Raises:
-        ArtefactError: A shard was made with another model, elevation model or pyramid.
+        ArtefactError: A shard was made with another model, elevation model, pyramid or tiling, or one is missing or out
+            of order.
     """
     levels: list[list[NDArray[np.float32]]] = []
-    plans = []
-    for path in paths:
+    for index, path in enumerate(paths):
         with partials.opened(path, CRATER_LEVELS) as shard:
             plan = json.loads(shard.plan or "{}")
-            plans.append(plan)
-            if any(plan.get(key) != value for key, value in wanted.items()) or plan != plans[0]:
-                raise ArtefactError(f"{path}: was made with other inputs than its neighbours; run crater-infer again")
+            differs = [key for key, value in wanted.items() if plan.get(key) != value]
+            if differs:
+                raise ArtefactError(
+                    f"{path}: was made with another {' and '.join(differs)} than asked for; run crater-infer again"
+                )
+            if (plan.get("shard"), plan.get("shards")) != (index, len(paths)):
+                raise ArtefactError(
+                    f"{path}: is shard {plan.get('shard')} of {plan.get('shards')}, given as {index} of {len(paths)};"
+                    " give all shards of crater.inference.shards in their order"
+                )
             arrays = [shard.read(name).astype(np.float32) for name in shard.names()]
         levels = levels or [[] for _ in arrays]
         for parts, array in zip(levels, arrays, strict=True):

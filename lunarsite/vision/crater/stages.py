@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from lunarsite.artefact.contracts import (
     CRATER_LEVELS,
@@ -29,6 +29,9 @@ from lunarsite.stage import Input, Job, Output, stage
 
 if TYPE_CHECKING:
     from lunarsite.artefact.raster import RasterReader
+    from lunarsite.vision.crater.calibration import Calibration
+    from lunarsite.vision.crater.inference import Candidates
+    from lunarsite.vision.crater.pyramid import Pyramid
     from lunarsite.vision.crater.resample import ReadWindow
 
 
@@ -97,25 +100,21 @@ def calibrate(
 ) -> None:
     """Fit the score and choose the threshold on the validation ground; both go into the model's card."""
     from lunarsite.artefact import model as models
-    from lunarsite.artefact import raster, table
+    from lunarsite.artefact import raster
     from lunarsite.vision.crater.inference import find_candidates, infer_shard, pyramid_of
     from lunarsite.vision.crater.model import load_network, with_calibration
-    from lunarsite.vision.crater.tuning import calibrate_on
 
     network, card = load_network(weights)
     whole = inference.model_copy(update={"shards": 1})
     with raster.opened(dem, DEM) as source:
-        pyramid = pyramid_of(source.grid, detection)
-
-        read = _windows(source)
+        pyramid, read = pyramid_of(source.grid, detection), _windows(source)
         outputs = list(
             infer_shard(
                 read, source.grid, pyramid, network, whole, 0, lambda done, of: job.progress(done, of, "inference")
             )
         )
         found = find_candidates(read, source.grid, pyramid, outputs, detection, inference.least_probability)
-        known = table.read(craters, CRATERS)[0]
-        calibration, metrics = calibrate_on(found, known, split, catalogue, detection)
+    calibration, metrics = _calibrated(craters, found, split, catalogue, detection)
     for name, value in metrics.items():
         job.log.info("%s: %.4g", name, value)
     tensors, _, _ = models.read_tensors(weights, CRATER_MODEL)
@@ -156,7 +155,7 @@ def infer(
         )
         # Half precision resolves a probability to 0.0005 and a size to 0.1 %.
         arrays = {f"level_{level:02d}": maps.astype(np.float16) for level, maps in enumerate(outputs)}
-    plan = {"pixel_m": list(pyramid.pixel_m), "model": job.inputs["model"], "dem": job.inputs["dem"]}
+    plan = {**_plan(job, pyramid, inference), "shard": shard, "shards": inference.shards}
     partials.write(partial, CRATER_LEVELS, arrays, plan, job.stamp(CRATER_LEVELS))
 
 
@@ -177,11 +176,9 @@ def extract(
     from lunarsite.vision.crater.model import calibration_of, joined_levels
 
     calibration = calibration_of(model)
-    outputs = joined_levels(partials, {"model": job.inputs["model"], "dem": job.inputs["dem"]})
     with raster.opened(dem, DEM) as source:
-        grid, pyramid = source.grid, pyramid_of(source.grid, detection)
-
-        read = _windows(source)
+        grid, pyramid, read = source.grid, pyramid_of(source.grid, detection), _windows(source)
+        outputs = joined_levels(partials, _plan(job, pyramid, inference))
         found = find_candidates(read, grid, pyramid, outputs, detection, inference.least_probability)
         frame = detections(found, calibration, grid)
         table.write(craters, DETECTED, frame, job.stamp(DETECTED), grid.pole)
@@ -207,18 +204,44 @@ def classical(
     from lunarsite.artefact import raster, table
     from lunarsite.vision.crater.classical import detect_classical
     from lunarsite.vision.crater.inference import detections
-    from lunarsite.vision.crater.tuning import calibrate_on
 
     with raster.opened(dem, DEM) as source:
         grid = source.grid
         heights = source.read()
     found = detect_classical(heights, grid, detection.least_diameter_m, detection.largest_diameter_m)
-    known = table.read(craters, CRATERS)[0]
-    calibration, metrics = calibrate_on(found, known, split, catalogue, detection)
+    calibration, metrics = _calibrated(craters, found, split, catalogue, detection)
     for name, value in metrics.items():
         job.log.info("%s: %.4g", name, value)
     frame = detections(found, calibration, grid)
     table.write(classical, DETECTED, frame, job.stamp(DETECTED), grid.pole)
+
+
+def _plan(job: Job, pyramid: Pyramid, inference: InferenceSettings) -> dict[str, Any]:
+    """What the shards and the extraction that joins them must agree on."""
+    return {
+        "model": job.inputs["model"],
+        "dem": job.inputs["dem"],
+        "pixel_m": list(pyramid.pixel_m),
+        "tiling": inference.model_dump(mode="json", exclude={"least_probability"}),
+    }
+
+
+def _calibrated(
+    craters: Path, found: Candidates, split: SplitSettings, catalogue: CatalogueSettings, detection: DetectionSettings
+) -> tuple[Calibration, dict[str, float]]:
+    """Return `calibrate_on` of a catalogue's file.
+
+    Raises:
+        ArtefactError: The catalogue and the detections are too few on the validation ground.
+    """
+    from lunarsite.artefact import ArtefactError, table
+    from lunarsite.vision.crater.calibration import CalibrationError
+    from lunarsite.vision.crater.tuning import calibrate_on
+
+    try:
+        return calibrate_on(found, table.read(craters, CRATERS)[0], split, catalogue, detection)
+    except CalibrationError as error:
+        raise ArtefactError(f"{craters}: {error}") from error
 
 
 def _windows(source: RasterReader) -> ReadWindow:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lunarsite.grid import in_sector, xy_to_lonlat
 from lunarsite.settings import CatalogueSettings, DetectionSettings, SplitSettings
-from lunarsite.vision.crater.calibration import Calibration, best_threshold, fit
+from lunarsite.vision.crater.calibration import Calibration, CalibrationError, best_threshold, fit
 from lunarsite.vision.crater.inference import Candidates
 from lunarsite.vision.crater.matching import NOTHING, Circles, match
 
@@ -27,6 +27,8 @@ def calibrate_on(
 ) -> tuple[Calibration, dict[str, float]]:
     """Return the calibration that the validation sector gives, and what was measured there.
 
+    What was found in the test sector plays no part, not even as a partner of craters beside their common border.
+
     Args:
         found: All candidates of the map.
         catalogue: The given craters: x_m, y_m, diameter_m.
@@ -38,20 +40,28 @@ def calibrate_on(
         CalibrationError: The validation ground holds too few craters or detections.
     """
     truth = Circles(*(catalogue[name].to_numpy(dtype=np.float64) for name in ("x_m", "y_m", "diameter_m")))
-    circles = Circles(found.x_m, found.y_m, found.diameter_m)
+    everywhere = Circles(found.x_m, found.y_m, found.diameter_m)
+    seen = ~_inside(everywhere, (split.test_lon_deg,))
+    circles, response = everywhere.take(seen), found.response[seen]
     partner = match(circles, truth)
     sectors = split.validation_lon_deg, covered.lon_deg
-    here = _inside(circles, sectors)
+    here, theirs = _inside(circles, sectors), _inside(truth, sectors)
+    if not theirs.any():
+        raise CalibrationError(
+            "no catalogue crater on the validation ground: widen crater.split.validation_lon_deg within"
+            " crater.catalogue.lon_deg"
+        )
     least_m = max(_MARGIN * covered.least_diameter_m, detection.least_diameter_m)
-    counted = here & (found.diameter_m >= least_m)
-    fitted = fit(found.response[counted], found.diameter_m[counted], partner[counted] != NOTHING)
+    counted = here & (circles.diameter_m >= least_m)
+    fitted = fit(response[counted], circles.diameter_m[counted], partner[counted] != NOTHING)
     draft = Calibration(*fitted, threshold=0.5)
-    score = draft.score(found.response, found.diameter_m)
+    score = draft.score(response, circles.diameter_m)
     # From here on craters of the headline's size alone; a match across the border is neither hit nor false alarm.
-    headline_m = max(_HEADLINE_M, least_m) if (truth.diameter_m >= max(_HEADLINE_M, least_m)).any() else least_m
-    wanted = _inside(truth, sectors) & (truth.diameter_m >= headline_m)
+    headline_m = max(_HEADLINE_M, least_m)
+    headline_m = headline_m if (theirs & (truth.diameter_m >= headline_m)).any() else least_m
+    wanted = theirs & (truth.diameter_m >= headline_m)
     hit = (partner != NOTHING) & wanted[np.maximum(partner, 0)]
-    counts = hit | (here & (partner == NOTHING) & (found.diameter_m >= headline_m))
+    counts = hit | (here & (partner == NOTHING) & (circles.diameter_m >= headline_m))
     threshold = best_threshold(score[counts], hit[counts], int(wanted.sum()))
     accepted = counts & (score >= threshold)
     precision = float(hit[accepted].mean())
