@@ -200,7 +200,7 @@ def _job(ref: StageRef, call: dict[str, Any], options: argparse.Namespace) -> Jo
         job.inputs[f"{parameter.name}[{index}]" if parameter.many else parameter.name] = digest(path)
         if parameter.spec is not None:
             stamp = _kind(parameter.spec).read_stamp(path)
-            if stamp.run != job.run:
+            if stamp.run != job.run and not getattr(parameter.spec, "portable", False):
                 raise ArtefactError(
                     f"{path}: belongs to run '{stamp.run}', this is run '{job.run}'; check the paths given"
                 )

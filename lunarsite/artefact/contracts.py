@@ -132,7 +132,7 @@ CRATER_TILES = TilesSpec(
 )
 """`split`: 0 = training, 1 = validation; ground that tests is in no tile. The craters of a tile are complete from
 `least_diameter_px` on."""
-CRATER_MODEL = ModelSpec("crater_model", "safetensors")
+CRATER_MODEL = ModelSpec("crater_model", "safetensors", portable=True)
 CRATER_TRAINING = RecordSpec(name="crater_training")
 CRATER_LEVELS = PartialSpec("crater_levels")
 CRATER_PROBABILITY = RasterSpec(

@@ -50,6 +50,8 @@ class ModelSpec:
 
     name: str
     suffix: str
+    portable: bool = False
+    """Whether a run may use a model that another run trained."""
 
 
 def write_tensors(path: Path, spec: ModelSpec, tensors: Mapping[str, NDArray[Any]], card: Card, stamp: Stamp) -> None:

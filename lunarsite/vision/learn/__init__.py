@@ -4,6 +4,8 @@ It knows tensors and files and nothing of the Moon: what the channels mean is ea
 torch, some of them Lightning, which takes seconds: a stage imports them inside its function.
 """
 
+from lunarsite.settings import SettingsError
 
-class LearningError(ValueError):
+
+class LearningError(SettingsError):
     """A network, a training or an inference that is asked for wrongly or fails; the message says what to do."""
