@@ -280,6 +280,13 @@ class Settings(Section):
     validation: ValidateSettings = ValidateSettings()
     publish: PublishSettings = PublishSettings()
 
+    @model_validator(mode="after")
+    def _trainable(self) -> Self:
+        trains = self.crater.enabled and self.crater.model == "train"
+        if trains and self.source.kind == "local" and self.source.local.craters is None:
+            raise ValueError("crater.model: 'train' needs a crater catalogue; name one in source.local.craters")
+        return self
+
 
 def parse(config: Mapping[str, Any]) -> Settings:
     """Return the settings that a configuration gives, defaults filled in.

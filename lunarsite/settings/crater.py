@@ -118,4 +118,4 @@ class CraterReferenceSettings(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
     """Seed of the bootstrap."""
     baselines: bool = False
-    """Whether the classical detector and the model before fine-tuning are run and compared too; it takes two minutes."""
+    """Whether the classical detector and the model before fine-tuning are run and compared too: two more minutes."""

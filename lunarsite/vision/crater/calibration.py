@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _REFERENCE_M = 3_000.0
-_FEWEST = 20
+_FEWEST = 10
 """Confirmed and unconfirmed detections that a fit needs of each."""
 
 
@@ -65,7 +65,7 @@ def fit(response: Floats, diameter_m: Floats, confirmed: NDArray[np.bool_]) -> t
     """Return intercept, by_response and by_octave of detections that were confirmed or not.
 
     Raises:
-        CalibrationError: There are fewer than 20 of either kind.
+        CalibrationError: There are fewer than 10 of either kind.
     """
     from sklearn.linear_model import LogisticRegression
 

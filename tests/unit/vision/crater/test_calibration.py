@@ -42,7 +42,7 @@ def test_scores_rise_with_the_response_and_stay_in_0_to_1(slope: float, octave: 
     assert score.max() <= 1.0
 
 
-@pytest.mark.parametrize(("confirmed", "unconfirmed"), [(19, 500), (500, 19), (0, 0)])
+@pytest.mark.parametrize(("confirmed", "unconfirmed"), [(9, 500), (500, 9), (0, 0)])
 def test_too_few_outcomes_of_a_kind_are_refused_with_what_to_do(confirmed: int, unconfirmed: int) -> None:
     outcome = np.repeat([True, False], [confirmed, unconfirmed])
     values = np.linspace(0.1, 0.9, outcome.size)
