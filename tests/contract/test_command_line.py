@@ -54,8 +54,9 @@ def test_help_comes_at_once() -> None:
 def test_every_command_of_the_workflow_parses(tiny: Checkout) -> None:
     calls = commands(tiny.snakemake("--dry-run", "--forceall").stdout)
     stages = discover()
-    # The next test has those that need a user's files.
+    # The next test has those that need a user's files, and the crater network's rivals.
     others = {"source-local", "illumination-places", "publish-light", "publish-places"}
+    others |= {"source-deepmoon", "crater-pretrain", "crater-classical"}
     assert {call[0] for call in calls} == set(stages) - others
     for name, *arguments in calls:
         parse_call(stages[name], arguments)
@@ -79,7 +80,19 @@ def test_commands_of_a_local_run_parse(tiny: Checkout, tmp_path: Path, optional:
     if optional:
         reference = tmp_path / "my reference.csv"
         reference.touch()
-        changes |= {"places": {"table": str(places)}, "validation": {"illumination": {"table": str(reference)}}}
+        tiles = {name: tmp_path / f"my {name}.hdf5" for name in ("images", "craters")}
+        for path in tiles.values():
+            path.touch()
+        changes |= {
+            "places": {"table": str(places)},
+            "crater": {"pretraining_tiles": {name: str(path) for name, path in tiles.items()}},
+            "site": {"craters": "given"},
+            "validation": {"illumination": {"table": str(reference)}, "crater": {"baselines": True}},
+        }
+    else:
+        model = tmp_path / "my model.safetensors"
+        model.touch()
+        changes |= {"crater": {"model": "pretrained", "model_file": str(model)}}
     calls = {
         call[0]: parse_call(discover()[call[0]], call[1:])[0]
         for call in commands(tiny.snakemake("--dry-run", changes=changes).stdout)
@@ -91,6 +104,17 @@ def test_commands_of_a_local_run_parse(tiny: Checkout, tmp_path: Path, optional:
         assert (source[name] is not None) is optional
     assert (calls["illumination-sweep"]["far_dem"] is not None) is optional
     assert (calls["site-cells"]["craters"] is not None) is optional
+    assert (calls["site-cells"]["detected"] is None) is optional
+    trained = ("source-deepmoon", "crater-pretrain", "crater-tiles", "crater-finetune", "crater-calibrate")
+    judged = ("crater-classical", "validate-crater", "publish-crater-checks")
+    assert all((name in calls) is optional for name in (*trained, *judged))
+    if optional:
+        deepmoon = calls["source-deepmoon"]
+        assert [deepmoon["images_file"], deepmoon["craters_file"]] == list(tiles.values())
+        assert all(calls["crater-finetune"][name] is not None for name in ("pretraining_tiles", "initial"))
+        assert all(calls["validate-crater"][name] is not None for name in ("base", "classical"))
+    else:
+        assert calls["crater-extract"]["model"] == model
     assert all((name in calls) is optional for name in ("illumination-places", "publish-places", "publish-light"))
     for name in ("light_differences_png", "light_scatter_png"):
         assert (calls["publish-report"][name] is not None) is optional

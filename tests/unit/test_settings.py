@@ -69,6 +69,16 @@ def test_unquoted_yaml_date_is_a_date() -> None:
     assert parse({"illumination": {"span": {"start_utc": day}}}).illumination.span.start_utc == day
 
 
+def test_training_on_own_data_needs_a_catalogue() -> None:
+    local: dict[str, object] = {"dem": "dem.tif"}
+    config = {"source": {"kind": "local", "local": local}, "crater": {"model": "train"}}
+    with pytest.raises(SettingsError, match=r"'train' needs a crater catalogue; name one in source\.local\.craters"):
+        parse(config)
+    assert parse({**config, "crater": {"model": "train", "enabled": False}}).source.local.craters is None
+    local["craters"] = "craters.csv"
+    assert parse(config).crater.model == "train"
+
+
 def test_sections_are_found_by_class() -> None:
     assert section_path(SpanSettings) == "illumination.span"
     assert at(Settings(), "illumination.span.years") == 18.6

@@ -22,6 +22,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("tiny")]
 PUBLISHED = {"publish_figures", "publish_report", "publish_catalogue"}
 AFTER_SCORES = {"validate_artemis", *PUBLISHED}
 AFTER_CELLS = {"site_scores", *AFTER_SCORES}
+AFTER_CRATER_VALIDATION = {"publish_crater_checks", "publish_report", "publish_catalogue"}
+AFTER_CRATER_MODEL = {
+    *("crater_infer", "crater_extract", "validate_crater", "publish_craters", *AFTER_CRATER_VALIDATION),
+    *("site_cells", *AFTER_CELLS),
+}
 AFTER_LIGHT = {
     *("illumination_profiles", "illumination_darkness", "validate_illumination", "publish_nights"),
     *("site_cells", *AFTER_CELLS),
@@ -65,24 +70,38 @@ def test_run_leaves_what_it_promises(tiny: Checkout) -> None:
         "illumination/psr.tif",
         "illumination/night.parquet",
         "source/craters.parquet",
+        "crater/tiles.h5",
+        "crater/training.json",
+        "crater/weights.safetensors",
+        "crater/model.safetensors",
+        "crater/craters.parquet",
+        "crater/probability.tif",
         "site/cells.parquet",
         "site/scores.parquet",
         "site/scorer.ubj",
         "validate/artemis.json",
         "validate/illumination.json",
+        "validate/crater.json",
+        "validate/crater_matches.parquet",
+        "validate/crater_candidates.parquet",
+        "validate/crater_curve.parquet",
         "publish/figures/score_map.pdf",
+        "publish/figures/crater_map.png",
+        "publish/figures/crater_curve.pdf",
         "publish/figures/night.png",
         "publish/report.html",
         "publish/catalog.json",
     ):
         assert (tiny.results / name).stat().st_size > 0
     assert not leftovers(tiny)
+    assert not list((tiny.results / "crater").glob("*.checkpoints")), "a finished training leaves no checkpoints"
 
 
 def test_every_job_left_log_and_benchmark(tiny: Checkout) -> None:
     logs = {path.stem for path in (tiny.results / "log").glob("*.log")}
     assert logs == {path.stem for path in (tiny.results / "benchmark").glob("*.tsv")}
     assert {"source-synthetic", "illumination-sweep_0", "illumination-sweep_1", "site-scores"} <= logs
+    assert {"crater-finetune", "crater-calibrate", "crater-infer_0", "crater-infer_1", "validate-crater"} <= logs
     for path in (tiny.results / "log").glob("*.log"):
         assert "done in" in path.read_text(encoding="utf-8"), path
 
@@ -92,8 +111,8 @@ def test_second_run_does_nothing(tiny: Checkout) -> None:
 
 
 def test_partials_are_not_missed(tiny: Checkout) -> None:
-    partials = list((tiny.results / "illumination").glob("*.h5"))
-    assert len(partials) == 4
+    partials = [*(tiny.results / "illumination").glob("*.h5"), *(tiny.results / "crater").glob("levels_*.h5")]
+    assert len(partials) == 4 + 2
     kept = [(path, path.rename(path.with_suffix(".away"))) for path in partials]
     try:
         assert tiny.planned() == set()
@@ -112,13 +131,26 @@ def test_partials_are_not_missed(tiny: Checkout) -> None:
             {"terrain_roughness", "terrain_elevation_error", "site_cells", *AFTER_CELLS},
         ),
         ({"validation": {"artemis": {"draws": 201}}}, AFTER_SCORES),
-        ({"publish": {"title": "Another title"}}, {"publish_nights", *PUBLISHED}),
+        (
+            {"publish": {"title": "Another title"}},
+            {"publish_nights", "publish_craters", "publish_crater_checks", *PUBLISHED},
+        ),
+        # Diameters that are looked for: nothing is trained again, but calibrated, which looks for them too.
+        ({"crater": {"detection": {"largest_diameter_m": 19e3}}}, {"crater_calibrate", *AFTER_CRATER_MODEL}),
+        (
+            {"crater": {"finetuning": {"learning_rate": 0.009}}},
+            {"crater_finetune", "crater_calibrate", *AFTER_CRATER_MODEL},
+        ),
+        ({"validation": {"crater": {"draws": 200}}}, {"validate_crater", *AFTER_CRATER_VALIDATION}),
         (
             {"illumination": {"azimuths": 17}},
             {"illumination_sweep", "illumination_gather", *AFTER_LIGHT},
         ),
     ],
-    ids=["scorer", "terrain", "validation", "publish", "illumination"],
+    ids=[
+        *("scorer", "terrain", "validation", "publish"),
+        *("detection", "finetuning", "crater validation", "illumination"),
+    ],
 )
 def test_changed_setting_reruns_its_descendants_only(
     tiny: Checkout, changes: dict[str, object], rerun: set[str]
@@ -146,7 +178,7 @@ def test_changed_setting_changes_results_and_back_again(tiny: Checkout) -> None:
     tiny.snakemake("--notemp", changes={"site": {"scorer": {"trees": 19}}})
     changed = {name for name, value in digests(tiny).items() if value != before[name]}
     assert {"site/scores.parquet", "site/scorer.ubj", "publish/report.html"} <= changed
-    assert not {name for name in changed if name.split("/")[0] in ("source", "terrain", "illumination")}
+    assert not {name for name in changed if name.split("/")[0] in ("source", "terrain", "illumination", "crater")}
     tiny.snakemake("--notemp")
     assert digests(tiny) == before, "the same settings give the same bytes"
 
