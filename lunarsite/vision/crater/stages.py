@@ -29,6 +29,7 @@ from lunarsite.stage import Input, Job, Output, stage
 
 if TYPE_CHECKING:
     from lunarsite.artefact.raster import RasterReader
+    from lunarsite.grid import Pole
     from lunarsite.vision.crater.calibration import Calibration
     from lunarsite.vision.crater.inference import Candidates
     from lunarsite.vision.crater.pyramid import Pyramid
@@ -99,6 +100,8 @@ def calibrate(
     model: Annotated[Path, Output(CRATER_MODEL)],
 ) -> None:
     """Fit the score and choose the threshold on the validation ground; both go into the model's card."""
+    import numpy as np
+
     from lunarsite.artefact import model as models
     from lunarsite.artefact import raster
     from lunarsite.vision.crater.inference import find_candidates, infer_shard, pyramid_of
@@ -108,13 +111,14 @@ def calibrate(
     whole = inference.model_copy(update={"shards": 1})
     with raster.opened(dem, DEM) as source:
         pyramid, read = pyramid_of(source.grid, detection), _windows(source)
-        outputs = list(
-            infer_shard(
-                read, source.grid, pyramid, network, whole, 0, lambda done, of: job.progress(done, of, "inference")
-            )
+        levels = infer_shard(
+            read, source.grid, pyramid, network, whole, 0, lambda done, of: job.progress(done, of, "inference")
         )
+        # Rounded as the shards' files round them: a detection that sets the threshold must meet it again.
+        outputs = [maps.astype(np.float16).astype(np.float32) for maps in levels]
         found = find_candidates(read, source.grid, pyramid, outputs, detection, inference.least_probability)
-    calibration, metrics = _calibrated(craters, found, split, catalogue, detection)
+        pole = source.grid.pole
+    calibration, metrics = _calibrated(craters, found, split, catalogue, detection, pole)
     for name, value in metrics.items():
         job.log.info("%s: %.4g", name, value)
     tensors, _, _ = models.read_tensors(weights, CRATER_MODEL)
@@ -209,7 +213,7 @@ def classical(
         grid = source.grid
         heights = source.read()
     found = detect_classical(heights, grid, detection.least_diameter_m, detection.largest_diameter_m)
-    calibration, metrics = _calibrated(craters, found, split, catalogue, detection)
+    calibration, metrics = _calibrated(craters, found, split, catalogue, detection, grid.pole)
     for name, value in metrics.items():
         job.log.info("%s: %.4g", name, value)
     frame = detections(found, calibration, grid)
@@ -227,7 +231,12 @@ def _plan(job: Job, pyramid: Pyramid, inference: InferenceSettings) -> dict[str,
 
 
 def _calibrated(
-    craters: Path, found: Candidates, split: SplitSettings, catalogue: CatalogueSettings, detection: DetectionSettings
+    craters: Path,
+    found: Candidates,
+    split: SplitSettings,
+    catalogue: CatalogueSettings,
+    detection: DetectionSettings,
+    pole: Pole,
 ) -> tuple[Calibration, dict[str, float]]:
     """Return `calibrate_on` of a catalogue's file.
 
@@ -239,7 +248,7 @@ def _calibrated(
     from lunarsite.vision.crater.tuning import calibrate_on
 
     try:
-        return calibrate_on(found, table.read(craters, CRATERS)[0], split, catalogue, detection)
+        return calibrate_on(found, table.read(craters, CRATERS)[0], split, catalogue, detection, pole)
     except CalibrationError as error:
         raise ArtefactError(f"{craters}: {error}") from error
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lunarsite.grid import in_sector, xy_to_lonlat
+from lunarsite.grid import Pole, in_sector, xy_to_lonlat
 from lunarsite.settings import CatalogueSettings, DetectionSettings, SplitSettings
 from lunarsite.vision.crater.calibration import Calibration, CalibrationError, best_threshold, fit
 from lunarsite.vision.crater.inference import Candidates
@@ -24,6 +24,7 @@ def calibrate_on(
     split: SplitSettings,
     covered: CatalogueSettings,
     detection: DetectionSettings,
+    pole: Pole,
 ) -> tuple[Calibration, dict[str, float]]:
     """Return the calibration that the validation sector gives, and what was measured there.
 
@@ -35,17 +36,18 @@ def calibrate_on(
         split: Where the validation ground lies.
         covered: What the catalogue covers, and from which diameter on.
         detection: The wanted diameters.
+        pole: The map's pole, which tells longitudes.
 
     Raises:
         CalibrationError: The validation ground holds too few craters or detections.
     """
     truth = Circles(*(catalogue[name].to_numpy(dtype=np.float64) for name in ("x_m", "y_m", "diameter_m")))
     everywhere = Circles(found.x_m, found.y_m, found.diameter_m)
-    seen = ~_inside(everywhere, (split.test_lon_deg,))
+    seen = ~_inside(everywhere, (split.test_lon_deg,), pole)
     circles, response = everywhere.take(seen), found.response[seen]
     partner = match(circles, truth)
     sectors = split.validation_lon_deg, covered.lon_deg
-    here, theirs = _inside(circles, sectors), _inside(truth, sectors)
+    here, theirs = _inside(circles, sectors, pole), _inside(truth, sectors, pole)
     if not theirs.any():
         raise CalibrationError(
             "no catalogue crater on the validation ground: widen crater.split.validation_lon_deg within"
@@ -59,10 +61,10 @@ def calibrate_on(
     # From here on craters of the headline's size alone; a match across the border is neither hit nor false alarm.
     headline_m = max(_HEADLINE_M, least_m)
     headline_m = headline_m if (theirs & (truth.diameter_m >= headline_m)).any() else least_m
-    wanted = theirs & (truth.diameter_m >= headline_m)
+    wanted = theirs & (truth.diameter_m >= headline_m) & (truth.diameter_m <= detection.largest_diameter_m)
     hit = (partner != NOTHING) & wanted[np.maximum(partner, 0)]
     counts = hit | (here & (partner == NOTHING) & (circles.diameter_m >= headline_m))
-    threshold = best_threshold(score[counts], hit[counts], int(wanted.sum()))
+    threshold = best_threshold(score[counts], int(wanted.sum()))
     accepted = counts & (score >= threshold)
     precision = float(hit[accepted].mean())
     recall = float((hit & accepted).sum() / wanted.sum())
@@ -76,6 +78,6 @@ def calibrate_on(
     }
 
 
-def _inside(circles: Circles, sectors: tuple[tuple[float, float], ...]) -> NDArray[np.bool_]:
-    lon_deg, _ = xy_to_lonlat(circles.x_m, circles.y_m)
+def _inside(circles: Circles, sectors: tuple[tuple[float, float], ...], pole: Pole) -> NDArray[np.bool_]:
+    lon_deg, _ = xy_to_lonlat(circles.x_m, circles.y_m, pole)
     return np.asarray(np.logical_and.reduce([in_sector(lon_deg, sector) for sector in sectors]))

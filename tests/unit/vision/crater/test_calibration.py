@@ -3,6 +3,8 @@ out of the game."""
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -64,19 +66,27 @@ def test_the_threshold_is_about_the_best_one(seed: int, count: int) -> None:
 
     best = max(f1(float(threshold)) for threshold in score)
     # The curve is flat at its top and ragged by some 1 / sqrt(count).
-    assert f1(best_threshold(score, confirmed, truths)) > best - 0.5 / np.sqrt(count)
+    assert f1(best_threshold(score, truths)) > best - 0.5 / np.sqrt(count)
+
+
+def test_the_threshold_is_half_of_the_f1_that_it_promises() -> None:
+    score = np.random.default_rng(3).random(50_000)
+    truths = int(score.sum() * 1.3)
+    threshold = best_threshold(score, truths)
+    accepted = score >= threshold
+    assert threshold == pytest.approx(float(score[accepted].sum()) / (accepted.sum() + truths), abs=2e-3)
 
 
 def test_the_threshold_of_scores_that_separate_lies_at_the_gap() -> None:
     score = np.concatenate([np.linspace(0.7, 0.95, 300), np.linspace(0.05, 0.3, 300)])
-    found = best_threshold(score, np.repeat([True, False], 300), 300)
+    found = best_threshold(score, 300)
     assert 0.29 < found < 0.72
 
 
 @pytest.mark.parametrize(("detections", "truths"), [(0, 5), (5, 0)])
 def test_there_is_no_threshold_of_nothing(detections: int, truths: int) -> None:
     with pytest.raises(CalibrationError, match=f"{detections} detections and {truths} .*validation_lon_deg"):
-        best_threshold(np.full(detections, 0.5), np.zeros(detections, dtype=bool), truths)
+        best_threshold(np.full(detections, 0.5), truths)
 
 
 def test_a_calibration_goes_through_a_card() -> None:
@@ -123,7 +133,7 @@ class Ground:
 
     def calibrated(self, split: SplitSettings = SPLIT, candidates: Candidates | None = None) -> Calibration:
         found = self.candidates if candidates is None else candidates
-        return calibrate_on(found, self.catalogue, split, COVERED, DETECTION)[0]
+        return calibrate_on(found, self.catalogue, split, COVERED, DETECTION, "south")[0]
 
 
 def joined(first: Candidates, second: Candidates) -> Candidates:
@@ -184,7 +194,7 @@ def test_a_sector_may_pass_180_degrees() -> None:
 
 def test_what_is_measured_is_measured_at_the_threshold() -> None:
     ground = Ground()
-    calibration, metrics = calibrate_on(ground.candidates, ground.catalogue, SPLIT, COVERED, DETECTION)
+    calibration, metrics = calibrate_on(ground.candidates, ground.catalogue, SPLIT, COVERED, DETECTION, "south")
     assert metrics["threshold"] == calibration.threshold
     assert metrics["least_diameter_m"] == 3_000.0
     inside = (ground.catalogue["lon_deg"] >= 120.0) & (ground.catalogue["lon_deg"] < 160.0)
@@ -199,7 +209,7 @@ def test_without_large_craters_on_the_validation_ground_smaller_ones_choose_the_
     ground = Ground()
     theirs = (ground.catalogue["lon_deg"] >= 120.0) & (ground.catalogue["lon_deg"] < 160.0)
     ground.catalogue = ground.catalogue[~theirs | (ground.catalogue["diameter_m"] < 2_900.0)]
-    metrics = calibrate_on(ground.candidates, ground.catalogue, SPLIT, COVERED, DETECTION)[1]
+    metrics = calibrate_on(ground.candidates, ground.catalogue, SPLIT, COVERED, DETECTION, "south")[1]
     assert metrics["least_diameter_m"] == pytest.approx(1_400.0)
 
 
@@ -207,7 +217,17 @@ def test_without_large_craters_on_the_validation_ground_smaller_ones_choose_the_
 def test_a_catalogue_without_craters_there_is_refused_with_what_to_do(covered: tuple[float, float]) -> None:
     ground = Ground()
     with pytest.raises(CalibrationError, match=r"no catalogue crater .*crater\.split\.validation_lon_deg within"):
-        calibrate_on(ground.candidates, ground.catalogue, SPLIT, CatalogueSettings(lon_deg=covered), DETECTION)
+        calibrate_on(ground.candidates, ground.catalogue, SPLIT, CatalogueSettings(lon_deg=covered), DETECTION, "south")
     empty = ground.catalogue.iloc[:0]
     with pytest.raises(CalibrationError, match="no catalogue crater"):
-        calibrate_on(ground.candidates, empty, SPLIT, COVERED, DETECTION)
+        calibrate_on(ground.candidates, empty, SPLIT, COVERED, DETECTION, "south")
+
+
+def test_the_pole_of_the_map_tells_its_longitudes() -> None:
+    """A northern map is the mirror image of a southern one: y turns round, and nothing else."""
+    ground = Ground()
+    south = calibrate_on(ground.candidates, ground.catalogue, SPLIT, COVERED, DETECTION, "south")
+    found = dataclasses.replace(ground.candidates, y_m=-ground.candidates.y_m)
+    catalogue = ground.catalogue.assign(y_m=-ground.catalogue["y_m"])
+    assert calibrate_on(found, catalogue, SPLIT, COVERED, DETECTION, "north") == south
+    assert calibrate_on(found, catalogue, SPLIT, COVERED, DETECTION, "south") != south
