@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from lunarsite.settings.base import FilePath, Longitude, Positive, Section
 from lunarsite.settings.learning import InferenceSettings, NetworkSettings, TrainingSettings
 
+TilePixel = Annotated[float, Field(ge=1.0, le=10_000.0)]
+
 
 class CatalogueSettings(Section):
     """What part of the map the given crater catalogue (source) covers, and from which size on."""
@@ -29,6 +31,13 @@ class SplitSettings(Section):
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
+        for name in ("validation_lon_deg", "test_lon_deg"):
+            first, last = getattr(self, name)
+            if (last - first) % 360.0 == 0.0:
+                raise ValueError(
+                    f"{name} [{first:g}, {last:g}] has no width, or is the whole circle; give a sector of more than 0"
+                    " and less than 360 degrees"
+                )
         first, width = self.validation_lon_deg[0], (self.validation_lon_deg[1] - self.validation_lon_deg[0]) % 360.0
         start, reach = self.test_lon_deg[0], (self.test_lon_deg[1] - self.test_lon_deg[0]) % 360.0
         if (start - first) % 360.0 < width or (first - start) % 360.0 < reach:
@@ -39,14 +48,14 @@ class SplitSettings(Section):
 class TileSettings(Section):
     """Tiles cut from the run's elevation model for training."""
 
-    pixel_m: Annotated[tuple[Positive, ...], Field(min_length=1)] = (170.0, 240.0, 340.0, 480.0, 680.0)
+    pixel_m: Annotated[tuple[TilePixel, ...], Field(min_length=1)] = (170.0, 240.0, 340.0, 480.0, 680.0)
     """Pixel sizes at which the map is tiled, map metres."""
     halo_px: Annotated[int, Field(ge=0, le=96)] = 32
     """Neighbouring tiles of one split overlap by twice this, pixels."""
 
 
 class PretrainingTilesSettings(Section):
-    """Tiles of other ground for the first training; without them the network is trained on the map alone."""
+    """Tiles of other ground for a first training, unused with a pretrained model; null: train on the map alone."""
 
     images: FilePath | None = None
     """HDF5 of tiles in DeepMoon's layout."""
@@ -56,6 +65,12 @@ class PretrainingTilesSettings(Section):
     """The tables are complete from this diameter on, pixels of the tile, ..."""
     least_diameter_km: Annotated[float, Field(gt=0.0, le=100.0)] = 2.0
     """... and from this one, km. DeepMoon's own begin at 5 km."""
+
+    @model_validator(mode="after")
+    def _with_images(self) -> Self:
+        if self.craters is not None and self.images is None:
+            raise ValueError("craters names the crater tables of tiles, but images names no tiles; name both, or none")
+        return self
 
 
 class PretrainingSettings(TrainingSettings):
@@ -81,6 +96,15 @@ class DetectionSettings(Section):
     largest_diameter_m: Annotated[float, Field(ge=1_000.0, le=1_000_000.0)] = 100_000.0
     """Largest crater that is looked for, metres."""
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.least_diameter_m >= self.largest_diameter_m:
+            raise ValueError(
+                f"least_diameter_m ({self.least_diameter_m:g}) must be smaller than"
+                f" largest_diameter_m ({self.largest_diameter_m:g})"
+            )
+        return self
+
 
 class CraterSettings(Section):
     """Crater detection."""
@@ -100,6 +124,15 @@ class CraterSettings(Section):
     finetuning: FinetuningSettings = FinetuningSettings()
     inference: InferenceSettings = InferenceSettings()
     detection: DetectionSettings = DetectionSettings()
+
+    @model_validator(mode="after")
+    def _one_model(self) -> Self:
+        if self.model == "train" and self.model_file is not None:
+            raise ValueError(
+                "model 'train' trains a model, so model_file would not be read; remove model_file to train, or set"
+                " model to 'pretrained' to use the file"
+            )
+        return self
 
 
 class CraterReferenceSettings(Section):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lunarsite.settings.base import Fraction, Section
 
@@ -63,10 +63,16 @@ class InferenceSettings(Section):
     tile_px: Annotated[int, Field(ge=64, le=4_096, multiple_of=32)] = 512
     """Side of a tile without its halo, pixels."""
     halo_px: Annotated[int, Field(ge=32, le=1_024, multiple_of=32)] = 64
-    """Margin around a tile, pixels; neighbouring tiles are blended over it."""
+    """Margin around a tile, pixels, no wider than the tile; neighbouring tiles are blended over it."""
     views: Literal[1, 4, 8] = 1
     """Views of each tile that are averaged: 1; 4 quarter turns; 8 turns and their mirror images."""
     shards: Annotated[int, Field(ge=1, le=1_000)] = 1
     """Jobs among which the rows of tiles are dealt out."""
     least_probability: Fraction = 0.02
     """Peaks below this are not kept as candidates."""
+
+    @model_validator(mode="after")
+    def _narrow(self) -> Self:
+        if self.halo_px > self.tile_px:
+            raise ValueError(f"halo_px ({self.halo_px}) must not exceed tile_px ({self.tile_px})")
+        return self
