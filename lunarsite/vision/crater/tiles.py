@@ -230,6 +230,11 @@ def _cut(
     row: int,
     col: int,
 ) -> CutTile:
+    """Return one tile.
+
+    Craters centred on another split's ground are not listed, so what a tile shows of their rims near a border is
+    taught as no rim. That is accepted: their centres lie on blank ground, and to list them would tell of other splits.
+    """
     window = np.full((SIZE_PX, SIZE_PX), np.nan, dtype=np.float64)
     top, bottom = max(row, 0), min(row + SIZE_PX, level.rows)
     left, right = max(col, 0), min(col + SIZE_PX, level.cols)
@@ -315,7 +320,8 @@ def _belongs(
     lon_deg: NDArray[np.float64], split: SplitSettings, catalogue: CatalogueSettings, number: int
 ) -> NDArray[np.bool_]:
     validates, tests = in_sector(lon_deg, split.validation_lon_deg), in_sector(lon_deg, split.test_lon_deg)
-    return in_sector(lon_deg, catalogue.lon_deg) & (validates if number == VALIDATION else ~(validates | tests))
+    # What tests belongs to no split, even if sectors overlap that the settings should have refused.
+    return in_sector(lon_deg, catalogue.lon_deg) & ~tests & (validates if number == VALIDATION else ~validates)
 
 
 def _edges(centres_m: NDArray[np.float64], step_m: float) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from lunarsite.artefact.contracts import CRATER_TILES
 from lunarsite.vision.crater import crops
 from lunarsite.vision.crater.crops import NOMINAL_RELIEF_PX, CraterCrops, Share, crop, shares
 from lunarsite.vision.crater.network import DIAMETERS_PX, STRIDE
+from lunarsite.vision.crater.targets import SMALLEST_PX
 
 from .ground import bowls, write_tiles
 
@@ -145,8 +146,8 @@ def test_no_zoom_shows_large_craters_without_a_label(
     with tiles.opened(noise_tiles(tmp_path / "n.h5", [0], least_px=least_px), CRATER_TILES) as reader:
         for seed in range(60):
             crop(reader, 0, 32, np.random.default_rng(seed))
-    assert max(zooms) * least_px <= 8.0 + 1e-9
-    assert max(zooms) > 0.7 * min(8.0 / least_px, 2.0**1.5), "and it comes near to it"
+    assert max(zooms) * least_px <= SMALLEST_PX + 1e-9
+    assert max(zooms) > 0.7 * min(SMALLEST_PX / least_px, 2.0**1.5), "and it comes near to it"
 
 
 def test_tiles_without_metres_get_the_nominal_relief(tmp_path: Path) -> None:

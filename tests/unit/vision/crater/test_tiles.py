@@ -116,6 +116,16 @@ def test_hardly_any_ground_is_lost() -> None:
     assert not (shown[0.0] & shown[1.0]).any()
 
 
+def test_validation_never_shows_test_ground() -> None:
+    """Settings refuse such sectors; were they to let them through, the ground that tests would still be kept out."""
+    grid = Grid(-60_000.0, 60_000.0, 480.0, 250, 250)
+    split = SplitSettings.model_construct(validation_lon_deg=(-180.0, 180.0), test_lon_deg=(40.0, 100.0))
+    ground = split_ground(grid, split, CatalogueSettings(), 1)
+    lon_deg, _ = xy_to_lonlat(grid.x_m()[None, :], grid.y_m()[:, None])
+    assert not ground[in_sector(lon_deg, (40.0, 100.0))].any()
+    assert ground[~in_sector(lon_deg, (35.0, 105.0))].mean() > 0.9
+
+
 def test_grey_levels_give_the_heights_back() -> None:
     for tile in cut(random_craters(), (240.0, 340.0)):
         low, high = float(tile.per_tile["elev_min_m"]), float(tile.per_tile["elev_max_m"])
