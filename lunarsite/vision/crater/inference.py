@@ -19,7 +19,7 @@ from torch import nn
 
 from lunarsite.artefact.contracts import DETECTED
 from lunarsite.grid import Grid, scale_factor, shard, xy_to_lonlat
-from lunarsite.settings import DetectionSettings, InferenceSettings
+from lunarsite.settings import DetectionSettings, InferenceSettings, SettingsError
 from lunarsite.vision.crater.calibration import Calibration
 from lunarsite.vision.crater.depth import measure_depths
 from lunarsite.vision.crater.detect import Peaks, find_peaks, merge
@@ -33,6 +33,8 @@ Progress = Callable[[float, float], None]
 
 _RIM = len(OUTPUTS) - 1
 _STRIP_ROWS = 512
+_LEAST_PIXEL_RATIO = 0.5
+"""Finest level's pixel over the elevation model's: below it a level shows interpolation and no ground."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,22 @@ def pyramid_of(grid: Grid, detection: DetectionSettings) -> Pyramid:
     """Return the levels that see the wanted diameters anywhere on a map.
 
     Diameters on the map exceed true ones by the map's scale. A level has at least two output pixels a side.
+
+    Raises:
+        SettingsError: The least diameter asks for pixels below half the elevation model's.
     """
     corner_m = max(abs(value) for value in grid.bounds_m)
     largest_m = min(detection.largest_diameter_m * float(scale_factor(corner_m, corner_m)), *_extent_m(grid))
-    return Pyramid.covering(detection.least_diameter_m, max(largest_m, detection.least_diameter_m))
+    pyramid = Pyramid.covering(detection.least_diameter_m, max(largest_m, detection.least_diameter_m))
+    ratio = pyramid.pixel_m[0] / grid.pixel_m
+    if ratio < _LEAST_PIXEL_RATIO - 1e-9:
+        legal_m = math.ceil(detection.least_diameter_m * _LEAST_PIXEL_RATIO / ratio)
+        raise SettingsError(
+            f"crater.detection.least_diameter_m: {detection.least_diameter_m:g} m needs pixels of"
+            f" {pyramid.pixel_m[0]:.3g} m, below half of the elevation model's {grid.pixel_m:g} m; set it to"
+            f" {legal_m} m or more, or use a finer elevation model"
+        )
+    return pyramid
 
 
 def infer_shard(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from lunarsite.grid import Grid, lonlat_to_xy, scale_factor
-from lunarsite.settings import DetectionSettings, InferenceSettings
+from lunarsite.settings import DetectionSettings, InferenceSettings, SettingsError
 from lunarsite.vision.crater import resample
 from lunarsite.vision.crater.calibration import Calibration
 from lunarsite.vision.crater.inference import (
@@ -189,6 +189,14 @@ def test_the_pyramid_reaches_as_far_as_the_map_and_no_farther() -> None:
     assert pyramid.scales()[-1].diameter_m < 2.0 * 128 * PIXEL_M
     tiny = pyramid_of(map_grid(8), wide)
     assert len(tiny.pixel_m) == 1
+
+
+def test_diameters_too_small_for_the_elevation_model_are_refused() -> None:
+    tiny = DetectionSettings(least_diameter_m=900.0)
+    with pytest.raises(SettingsError, match=r"crater\.detection\.least_diameter_m: 900 m .*113 m, .* 240 m; .* 959 m"):
+        pyramid_of(map_grid(128), tiny)
+    assert pyramid_of(map_grid(128), DetectionSettings(least_diameter_m=959.0)).pixel_m[0] >= 0.5 * PIXEL_M
+    assert pyramid_of(map_grid(128), DetectionSettings()).pixel_m[0] == pytest.approx(0.73 * PIXEL_M, rel=0.01)
 
 
 def test_candidates_on_unknown_ground_are_dropped() -> None:
