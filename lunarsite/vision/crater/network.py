@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -32,6 +32,10 @@ OUTPUTS = (
 _SIZES = len(DIAMETERS_PX)
 _PRIOR_LOGIT = -5.0
 """Centres are rare: without this the first steps only learn that."""
+_SIGMAS_PX = 0.1, 20.0
+"""Wider ones would be pooled by more than 8 px, of which a front end's height and width need not be multiples."""
+_LARGEST_VALUE = 1e6
+"""No value of a front end that works comes near to it."""
 
 
 @dataclass(frozen=True)
@@ -145,17 +149,52 @@ def from_spec(spec: Mapping[str, Any]) -> CraterNetwork:
     """Return the network that a card describes, its weights still random.
 
     Raises:
-        ValueError: It was built for other diameters, or the card lacks a part.
+        ValueError: It was built for other diameters, the card lacks a part, or a part of it makes no sense here.
     """
     try:
-        front: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in spec["front"].items()
-        }
+        front, body = _front_of(spec["front"]), NetworkSpec.model_validate(spec["body"])
+        for name, value, ours in (
+            ("inputs", body.inputs, len(CHANNELS)),
+            ("outputs", body.outputs, len(OUTPUTS)),
+            ("stride", body.stride, STRIDE),
+        ):
+            if value != ours:
+                raise ValueError(f"body.{name} is {value}, a crater network has {ours}")
         if not all(math.isclose(a, b) for a, b in zip(spec["diameters_px"], DIAMETERS_PX, strict=True)):
             raise ValueError(f"the model responds to {spec['diameters_px']} px, this version to {list(DIAMETERS_PX)}")
-        return CraterNetwork(NetworkSpec.model_validate(spec["body"]), FrontSpec(**front))
+        return CraterNetwork(body, front)
     except (KeyError, TypeError) as error:
         raise ValueError(f"the card describes no crater network ({error!r})") from error
+
+
+def _front_of(part: Any) -> FrontSpec:
+    """Return the front end that a card describes: every value is there, none is left to a default.
+
+    Raises:
+        ValueError: A value is missing, unknown, of the wrong type or beyond what the front end can be built with.
+    """
+    names = [field.name for field in fields(FrontSpec)]
+    if not isinstance(part, Mapping) or set(part) != set(names):
+        raise ValueError(f"the card describes no crater network (front has not exactly the values {names})")
+    values = {name: part[name] for name in names}
+    for name in ("sigmas_px", "gains"):
+        if not isinstance(part[name], (list, tuple)) or len(part[name]) != 3:
+            raise ValueError(f"front.{name} is {part[name]!r}, needed are three numbers")
+        values[name] = tuple(_finite(f"front.{name}", value) for value in part[name])
+    for name in ("slope_gain", "slope_offset", "contrast_limit"):
+        values[name] = _finite(f"front.{name}", part[name])
+    low, high = _SIGMAS_PX
+    if not all(low <= sigma <= high for sigma in values["sigmas_px"]):
+        raise ValueError(f"front.sigmas_px is {part['sigmas_px']}, needed are widths of {low:g} to {high:g} px")
+    if values["contrast_limit"] <= 0.0:
+        raise ValueError(f"front.contrast_limit is {part['contrast_limit']}, needed is a number above 0")
+    return FrontSpec(**values)
+
+
+def _finite(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= _LARGEST_VALUE:
+        raise ValueError(f"{name} holds {value!r}, needed is a number within {_LARGEST_VALUE:g} of 0")
+    return float(value)
 
 
 def _gaussian(sigma_px: float) -> Tensor:

@@ -104,7 +104,8 @@ def predict(
         (outputs, R, ceil(W / stride)), float32; R is ceil(H / stride), or the part of it that the tile rows cover.
 
     Raises:
-        LearningError: Sizes do not fit the lattice, or the network's result has another shape than stated.
+        LearningError: Sizes do not fit the lattice, or the network's result has another shape than stated or is not
+            finite.
     """
     _check(image, tile_px, halo_px, stride, views)
     height, width = image.shape[1:]
@@ -125,6 +126,11 @@ def predict(
                 expected = (outputs, tiles.shape[2] // stride, tiles.shape[3] // stride)
                 if found.shape[1:] != expected:
                     raise LearningError(f"the network gives {found.shape[1:]} for a tile, not {expected} as stated")
+                if not np.isfinite(found).all():
+                    raise LearningError(
+                        f"the network's result is not finite at rows {vertical.used.start} to {vertical.used.stop} of"
+                        " the result; its weights are spoiled, or the image holds values beyond what it was trained on"
+                    )
                 for horizontal, values in zip(group, found, strict=True):
                     _add(result, top, vertical, horizontal, values)
                 done += len(group)

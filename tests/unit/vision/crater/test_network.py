@@ -83,6 +83,36 @@ def test_a_card_of_another_network_is_refused(change: dict[str, object]) -> None
         from_spec({})
 
 
+def changed(part: str, **values: object) -> dict[str, object]:
+    spec = to_spec(body_spec(TINY))
+    return {**spec, part: {**spec[part], **values}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (changed("front", sigmas_px=[2.0, 6.0, 20.1]), r"sigmas_px is .*0\.1 to 20 px"),
+        (changed("front", sigmas_px=[0.0, 6.0, 20.0]), r"sigmas_px is .*0\.1 to 20 px"),
+        (changed("front", sigmas_px=[2.0, 6.0]), "sigmas_px is .*three numbers"),
+        (changed("front", sigmas_px=2.0), "sigmas_px is .*three numbers"),
+        (changed("front", gains=[12.0, float("nan"), 1.5]), "front.gains holds nan"),
+        (changed("front", gains=[12.0, "4", 1.5]), "front.gains holds '4'"),
+        (changed("front", slope_gain=float("inf")), "front.slope_gain holds inf"),
+        (changed("front", slope_offset=True), "front.slope_offset holds True"),
+        (changed("front", contrast_limit=0.0), "contrast_limit is 0"),
+        (changed("front", more=1.0), "not exactly the values"),
+        ({**to_spec(body_spec(TINY)), "front": {"gains": [12.0, 4.0, 1.5]}}, "not exactly the values"),
+        ({**to_spec(body_spec(TINY)), "front": [1.0]}, "not exactly the values"),
+        (changed("body", inputs=4), "body.inputs is 4, a crater network has 5"),
+        (changed("body", outputs=8), "body.outputs is 8, a crater network has 9"),
+        (changed("body", stride=1), "body.stride is 1, a crater network has 2"),
+    ],
+)
+def test_a_card_that_makes_no_sense_is_refused(spec: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        from_spec(spec)
+
+
 def drawn(x: float, y: float, diameter: float, size: int = 96):
     return rasterise(*(np.array([value], np.float32) for value in (x, y, diameter)), (size, size))
 

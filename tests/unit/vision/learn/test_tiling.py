@@ -152,6 +152,14 @@ def test_memory_holds_windows_and_modes_are_put_back(network: nn.Module) -> None
     assert np.array_equal(found, predict(network, image, **options))
 
 
+@pytest.mark.parametrize("spoiled", [np.nan, np.inf])
+def test_a_result_that_is_not_finite_is_refused(spoiled: float) -> None:
+    image = noise(1, 100, 100)
+    image[0, 80, 20] = spoiled
+    with pytest.raises(LearningError, match="not finite at rows"):
+        predict(Pooled(2), image, outputs=1, stride=2, tile_px=64, halo_px=32)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
