@@ -16,7 +16,10 @@ none, the extent in latitude over the image's height times the distortion (DeepM
 
 Split: tiles that lie within the first 20 degrees of longitude of every 120 wholly validate, those that lie outside
 wholly train, and those that straddle a border are left out: tiles overlap one another, and this way none of one split
-shares ground with one of the other. This module must not know what is learned from the tiles.
+shares ground with one of the other.
+
+Caps: tiles that reach a latitude of 75 degrees or more are for neither. Runs lie there, and test ground of theirs must
+not come in by way of the first training. This module must not know what is learned from the tiles.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ from lunarsite.source.hdf5 import Hdf5File
 
 TRAINING, VALIDATION, LEFT_OUT = 0, 1, -1
 SECTOR_DEG, EVERY_DEG = 20.0, 120.0
+CAP_DEG = 75.0
 _SIDE_PX = 256
 _MOST_TILES = 1_000_000
 _MOST_CRATERS = 100_000
@@ -264,6 +268,11 @@ def opened(images: Path, craters: Path | None, field: str) -> Iterator[DeepMoonT
         else:
             with hdf5.opened(craters, f"{field}.craters") as crater_file:
                 yield DeepMoonTiles(image_file, crater_file)
+
+
+def reaches_cap(bounds_deg: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return whether tiles with the bounds (n, 4), degrees, reach latitudes of 75 degrees or more at either pole."""
+    return np.asarray((bounds_deg[:, 2] <= -CAP_DEG) | (bounds_deg[:, 3] >= CAP_DEG))
 
 
 def split_by_longitude(bounds_deg: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -136,14 +136,26 @@ def deepmoon(
     tiles: Annotated[Path, Output(contracts.CRATER_TILES)],
 ) -> None:
     """Read a user's crater tiles in DeepMoon's layout, split by longitude."""
+    import numpy as np
+
     from lunarsite.artefact import tiles as tile_files
-    from lunarsite.source.deepmoon import LEFT_OUT, TRAINING, VALIDATION, opened, split_by_longitude
+    from lunarsite.source.deepmoon import (
+        CAP_DEG,
+        LEFT_OUT,
+        TRAINING,
+        VALIDATION,
+        opened,
+        reaches_cap,
+        split_by_longitude,
+    )
     from lunarsite.source.local import LocalError
 
     job.origin = "local"
     field, least = "crater.pretraining_tiles", pretraining_tiles
     with opened(images_file, craters_file, field) as source:
-        split = split_by_longitude(source.bounds_deg())
+        bounds_deg = source.bounds_deg()
+        polar = reaches_cap(bounds_deg)
+        split = np.where(polar, LEFT_OUT, split_by_longitude(bounds_deg))
         numbers = {
             name: int((split == number).sum()) for name, number in (("train", TRAINING), ("validate", VALIDATION))
         }
@@ -151,13 +163,16 @@ def deepmoon(
             if number == 0:
                 raise LocalError(
                     f"{field}.images: {images_file}: none of its {source.count} tiles lies where tiles {name}; tiles of"
-                    " the first 20 degrees of longitude of every 120 validate, others train: give more tiles"
+                    " the first 20 degrees of longitude of every 120 validate, others train, and those that reach"
+                    f" {CAP_DEG:g} degrees of latitude do neither: give more tiles"
                 )
         job.log.info(
-            "%d tiles train, %d validate, %d straddle a border and are left out",
+            "%d tiles train, %d validate; %d straddle a border and %d reach %g degrees of latitude and are left out",
             numbers["train"],
             numbers["validate"],
-            int((split == LEFT_OUT).sum()),
+            int(((split == LEFT_OUT) & ~polar).sum()),
+            int(polar.sum()),
+            CAP_DEG,
         )
         with tile_files.creating(tiles, contracts.CRATER_TILES, job.stamp(contracts.CRATER_TILES)) as writer:
             for done, block in source.blocks(split, least.least_diameter_px, least.least_diameter_km):

@@ -241,6 +241,19 @@ def test_the_stage_leaves_tiles_that_keep_the_contract(tmp_path: Path, values: d
         assert len(source.craters(0)["x_px"]) == 3
 
 
+@pytest.mark.parametrize("lat_deg", [(-80.0, -74.0), (70.0, 75.0)])
+def test_the_stage_leaves_out_tiles_that_reach_a_cap(
+    tmp_path: Path, values: dict, lat_deg: tuple[float, float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bounds = values["bounds"].copy()
+    bounds[3, 2:] = lat_deg
+    assert run(tmp_path, *write_published(tmp_path, {**values, "bounds": bounds})) == 0
+    assert "3 straddle a border and 1 reach 75 degrees of latitude" in capsys.readouterr().err
+    with tiles.opened(tmp_path / "out.h5", contracts.CRATER_TILES) as source:
+        assert source.read("split", slice(None)).tolist() == [1, 0, 0, 1, 0]
+        assert np.abs(source.read("longlat_bounds", slice(None))[:, 2:]).max() < 75.0
+
+
 def test_the_stage_refuses_tiles_of_one_split_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert run(tmp_path, *write_published(tmp_path, content(1))) == command.EXIT_ARTEFACT
     assert not (tmp_path / "out.h5").exists()
