@@ -79,7 +79,9 @@ def gather(
         return split_of(lon_deg, lat_deg, known_at(heights, grid, x_m, y_m), latitude_limit_deg, covered, split)
 
     def ground_of_detections(frame: pd.DataFrame) -> NDArray[np.int64]:
-        reach_m = 0.5 * reference.centre_tolerance * _column(frame, "diameter_m")
+        # The largest crater that a detection may be is larger than the detection, and its radius is what counts.
+        largest_m = _column(frame, "diameter_m") / (1.0 - reference.diameter_tolerance)
+        reach_m = 0.5 * reference.centre_tolerance * largest_m
         border_m = from_border_m(_column(frame, "lon_deg"), _column(frame, "lat_deg"), covered)
         return np.where(border_m < reach_m, BEYOND, ground(frame))
 

@@ -1,7 +1,8 @@
 """The record of the craters' validation: what is compared, under which bounds, and what it means.
 
 The bounds are those that the project set itself before the network was trained on the polar map; they hold for the real
-Moon and the test ground alone. On synthetic terrain the numbers are printed without bounds.
+Moon, the test ground and the usual tolerances of matching alone. On synthetic terrain, or with other tolerances, the
+numbers are printed without bounds.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from lunarsite.validate.crater_counts import (
     rates,
     strict_tally,
 )
-from lunarsite.vision.crater.matching import Circles, admissible, assign
+from lunarsite.vision.crater.matching import CENTRE_TOLERANCE, DIAMETER_TOLERANCE, Circles, admissible, assign
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -54,8 +55,6 @@ _CLAIMS = {
     "f1_not_shallow": f"F1 against craters with depth/diameter >= {measures.NOT_SHALLOW:g}",
 }
 NOTES = (
-    "Matching is one to one: centres closer than half the catalogue crater's radius, diameters within 35 % of its own"
-    " (unless set otherwise), as many pairs as possible, and of those the closest.",
     "From a least diameter on, a catalogue crater is a hit or a miss by its own diameter; a detection is a false alarm"
     " if no catalogue crater of any size or place is its partner; one whose partner is smaller or off the ground is"
     " neither. The strict F1 cuts both sides before matching.",
@@ -96,6 +95,7 @@ def judge_craters(
     Ground without a crater of the catalogue leaves its numbers unknown, with the reason.
     """
     blocks = Blocks(1000.0 * settings.block_km, settings.draws, settings.seed)
+    usual = (settings.centre_tolerance, settings.diameter_tolerance) == (CENTRE_TOLERANCE, DIAMETER_TOLERANCE)
     metrics: list[Metric] = []
     verdicts: list[Verdict] = []
     tables: dict[str, Rows] = {name: [] for name in ("headline", "gains", "by_diameter", "by_depth", "reliability")}
@@ -116,15 +116,20 @@ def judge_craters(
             tables["localisation"].append(measures.localisation(scenes[0], evidence.pixel_m))
             tables["losses"] += measures.losses(scenes[0], evidence.relief, evidence.cut, LEAST_RELIEF)
             tables["other_measures"] += _other_measures(scenes)
-            if not synthetic:
+            if not synthetic and usual:
                 verdicts += _verdicts(least_m, values, scenes, found)
     _finest(evidence, settings, blocks, metrics, tables)
-    notes = [*NOTES, _hollow_note(evidence)]
+    notes = [_matching_note(settings), *NOTES, _hollow_note(evidence)]
     if evidence.catalogue.circles.x_m.size == 0:
         notes.append("The catalogue holds no crater on this map: nothing could be measured.")
     if synthetic:
         notes.append(
             "This is a synthetic Moon, whose catalogue is complete and exact: no bound is put to these numbers."
+        )
+    if not usual:
+        notes.append(
+            f"The bounds were set for matching within {CENTRE_TOLERANCE:g} radii and {100.0 * DIAMETER_TOLERANCE:g} %;"
+            " with the tolerances of this run no bound is put to these numbers."
         )
     title = "Detected craters against the given catalogue"
     return Record(
@@ -348,6 +353,14 @@ def _verdicts(
             )
         )
     return verdicts
+
+
+def _matching_note(settings: CraterReferenceSettings) -> str:
+    return (
+        f"Matching is one to one: centres closer than {settings.centre_tolerance:g} of the catalogue crater's radius,"
+        f" diameters within {100.0 * settings.diameter_tolerance:g} % of its own, as many pairs as possible, and of"
+        " those the closest."
+    )
 
 
 def _hollow_note(evidence: Evidence) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pandas as pd
@@ -192,6 +193,32 @@ def test_synthetic_ground_has_no_bounds(deep_only: Record) -> None:
     assert record.verdicts == ()
     assert any("synthetic" in note for note in record.notes)
     assert not any("synthetic" in note for note in deep_only.notes)
+
+
+@pytest.mark.parametrize("change", [{"centre_tolerance": 1.0}, {"diameter_tolerance": 0.5}])
+def test_other_tolerances_have_no_bounds(change: dict[str, float], deep_only: Record) -> None:
+    craters = truth()
+    found = detected(craters, np.ones(len(craters), bool))
+    other = REFERENCE.model_copy(update=change)
+    seen = gather(craters, {"network": found}, terrain(craters), GRID, 80.0, (*SETTINGS[:3], other))
+    record, _ = judge_craters(seen, other, synthetic=False)
+    assert record.verdicts == ()
+    assert any("with the tolerances of this run no bound" in note for note in record.notes)
+    told = f"closer than {other.centre_tolerance:g} of .* within {100.0 * other.diameter_tolerance:g} % of"
+    assert any(re.search(told, note) for note in record.notes)
+    assert deep_only.verdicts
+    assert not any("no bound" in note for note in deep_only.notes)
+    assert any("closer than 0.5 of" in note and "within 35 % of" in note for note in deep_only.notes)
+
+
+def test_the_border_reaches_as_far_as_the_largest_crater_that_a_detection_may_be() -> None:
+    """East of the border at longitude 0, where x is the distance; the catalogue's crater may be 1 / 0.65 as large."""
+    diameter_m = 4_000.0
+    reach_m = 0.5 * 0.5 * diameter_m / (1.0 - 0.35)
+    x_m = np.array([0.9 * 0.25 * diameter_m, 0.98 * reach_m, 1.02 * reach_m])
+    found = frame(x_m, np.full(3, 50_000.0), np.full(3, diameter_m), np.full(3, np.nan))
+    seen = evidence(found.assign(score=0.9, response=0.9, accepted=True))
+    assert (seen.detectors[0].split >= 0).tolist() == [False, False, True]
 
 
 def test_matches_repeat_the_record_and_candidates_are_hollow() -> None:
