@@ -187,22 +187,10 @@ def probability_strips(
         unknown = ~np.isfinite(read((rows, slice(0, grid.cols))))
         strip = {}
         for name, values in (("centre", centre), ("rim", rim)):
-            part = np.clip(_strip(values, factor, rows, grid.cols), 0.0, 1.0)
+            part = np.clip(enlarge(values, factor, (rows.stop - rows.start, grid.cols), rows.start), 0.0, 1.0)
             part[unknown] = np.nan
             strip[name] = part
         yield rows, strip
-
-
-def _strip(values: Maps, factor: float, rows: slice, cols: int) -> Maps:
-    """Return rows of `values` on the grid's lattice; `factor` is the grid's pixel over theirs."""
-    at = np.clip((np.arange(rows.start, rows.stop) + 0.5) * factor - 0.5, 0.0, values.shape[0] - 1.0)
-    low = np.minimum(at.astype(np.int64), max(values.shape[0] - 2, 0))
-    share = (at - low).astype(np.float32)[:, None]
-    mixed = values[low] * (1.0 - share) + values[np.minimum(low + 1, values.shape[0] - 1)] * share
-    across = np.clip((np.arange(cols) + 0.5) * factor - 0.5, 0.0, values.shape[1] - 1.0)
-    left = np.minimum(across.astype(np.int64), max(values.shape[1] - 2, 0))
-    share = (across - left).astype(np.float32)[None, :]
-    return np.asarray(mixed[:, left] * (1.0 - share) + mixed[:, np.minimum(left + 1, values.shape[1] - 1)] * share)
 
 
 def _on_known_ground(peaks: Peaks, heights: Maps, pixel_m: float) -> NDArray[np.bool_]:

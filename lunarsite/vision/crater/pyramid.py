@@ -90,17 +90,18 @@ def combine(pyramid: Pyramid, outputs: Sequence[Maps], scale: Scale) -> ScaleMap
     return ScaleMaps(scale.diameter_m, pixel_m, centre, octaves)
 
 
-def enlarge(values: NDArray[np.floating], factor: float, shape: tuple[int, ...]) -> Maps:
+def enlarge(values: NDArray[np.floating], factor: float, shape: tuple[int, ...], first_row: int = 0) -> Maps:
     """Return values on another lattice that shares the upper-left corner, linear between pixel centres.
 
     Args:
         values: (rows, cols).
         factor: Size of the new pixels over that of the old ones.
-        shape: Rows and columns of the new lattice.
+        shape: Rows and columns of the new lattice that are wanted.
+        first_row: The first of these rows.
     """
     found = np.asarray(values, dtype=np.float32)
-    for axis in (0, 1):
-        at = np.clip((np.arange(shape[axis]) + 0.5) * factor - 0.5, 0.0, found.shape[axis] - 1.0)
+    for axis, first in ((0, first_row), (1, 0)):
+        at = np.clip((np.arange(first, first + shape[axis]) + 0.5) * factor - 0.5, 0.0, found.shape[axis] - 1.0)
         low = np.minimum(at.astype(np.int64), max(found.shape[axis] - 2, 0))
         share = (at - low).astype(np.float32)
         share = share[:, None] if axis == 0 else share[None, :]
