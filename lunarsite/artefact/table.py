@@ -54,7 +54,7 @@ class TableSpec:
     columns: tuple[Column, ...]
     key: str | None = None
     sort: tuple[str, ...] = ()
-    geometry: Literal["point", "polygon"] | None = None
+    geometry: Literal["point", "line", "polygon"] | None = None
     extra_prefixes: tuple[str, ...] = ()
     allow_empty: bool = False
 

@@ -28,10 +28,17 @@ from lunarsite.settings.crater import TileSettings as TileSettings
 from lunarsite.settings.learning import InferenceSettings as InferenceSettings
 from lunarsite.settings.learning import NetworkSettings as NetworkSettings
 from lunarsite.settings.learning import TrainingSettings as TrainingSettings
+from lunarsite.settings.site import CrossValidationSettings as CrossValidationSettings
+from lunarsite.settings.site import PlacingSettings as PlacingSettings
+from lunarsite.settings.site import RankingSettings as RankingSettings
+from lunarsite.settings.site import ReachSettings as ReachSettings
+from lunarsite.settings.site import ReliefSettings as ReliefSettings
 from lunarsite.settings.site import RuleSettings as RuleSettings
 from lunarsite.settings.site import RulesSettings as RulesSettings
 from lunarsite.settings.site import ScorerSettings as ScorerSettings
 from lunarsite.settings.site import SiteSettings as SiteSettings
+from lunarsite.settings.site import UncertaintySettings as UncertaintySettings
+from lunarsite.settings.site import WeightsSettings as WeightsSettings
 
 EphemerisDay = Annotated[dt.date, Field(ge=dt.date(1972, 1, 1), le=dt.date(2049, 12, 31))]
 """A day of the ephemeris: DE421's lunar orientation ends with 2049, and UTC has leap seconds since 1972."""
@@ -111,6 +118,14 @@ class LocalSettings(Section):
     craters_unit: Literal["m", "km"] = "m"
     """Unit of the catalogue's diameters and depths. It is never guessed."""
     craters_columns: CatalogueColumns = CatalogueColumns()
+    fine_dems: tuple[FilePath, ...] = ()
+    """Finer elevation models of parts of the map, for relief at the scale of a lander; they may overlap."""
+    temperature: FilePath | None = None
+    """Map of temperature, kelvin: one-band GeoTIFF with a lunar CRS."""
+    ice_depth: FilePath | None = None
+    """Map of the depth at which ice is stable, metres: one-band GeoTIFF with a lunar CRS."""
+    scarps: FilePath | None = None
+    """Lobate scarps: lines in any vector file, in the polar map or in longitude and latitude."""
 
 
 class SourceSettings(Section):
@@ -159,7 +174,7 @@ def _within_ephemeris(start: dt.date, days: float, key: str) -> None:
 
 
 class PlacesSettings(Section):
-    """Places whose light is told hour by hour, where a run names any."""
+    """Places whose light is told hour by hour: the best sites, and places that a run names."""
 
     table: FilePath | None = None
     """CSV of places: name, lon_deg, lat_deg."""
@@ -171,6 +186,8 @@ class PlacesSettings(Section):
     """Time step, hours."""
     height_m: Annotated[float, Field(ge=0.0, le=1_000.0)] = 2.0
     """Height of the observer above the ground, metres."""
+    best_sites: Annotated[int, Field(ge=0, le=200)] = 20
+    """Best sites whose light is told in the same way, and that get a page of their own."""
 
     @model_validator(mode="after")
     def _inside(self) -> Self:
@@ -246,12 +263,29 @@ class IlluminationReferenceSettings(Section):
     """The polygons hold regions whose centroid lies at or beyond this map x, metres; without it they are complete."""
 
 
+class SiteReferenceSettings(Section):
+    """Agreement of the sites with sites of others, where a run has them."""
+
+    experts: FilePath | None = None
+    """CSV of sites that experts chose: lon, lat, degrees east and north (further columns are left alone)."""
+    rivals: FilePath | None = None
+    """CSV of another system's sites: lon, lat, and score, if it has one (larger is better)."""
+    selected: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (20, 100)
+    """Numbers of best sites that are compared."""
+    distances_km: Annotated[tuple[Positive, ...], Field(min_length=1)] = (2.0, 5.0, 10.0)
+    """Distances within which two sites agree, km."""
+    draws: Annotated[int, Field(ge=100, le=1_000_000)] = 2_000
+    """Draws of the rotation null."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
+
+
 class ValidateSettings(Section):
     """Verdicts."""
 
     illumination: IlluminationReferenceSettings = IlluminationReferenceSettings()
     artemis: ArtemisSettings = ArtemisSettings()
     crater: CraterReferenceSettings = CraterReferenceSettings()
+    site: SiteReferenceSettings = SiteReferenceSettings()
 
 
 class PublishSettings(Section):

@@ -1,0 +1,68 @@
+"""The contracts of the files in which the rooms meet. A room never imports another: it reads one of these.
+
+Names follow results/<run>/; each contract's `name` is what the stamp of its file says.
+"""
+
+from __future__ import annotations
+
+from lunarsite.artefact.contracts.crater import CRATER_CANDIDATES as CRATER_CANDIDATES
+from lunarsite.artefact.contracts.crater import CRATER_CURVE as CRATER_CURVE
+from lunarsite.artefact.contracts.crater import CRATER_LEVELS as CRATER_LEVELS
+from lunarsite.artefact.contracts.crater import CRATER_MATCHES as CRATER_MATCHES
+from lunarsite.artefact.contracts.crater import CRATER_MODEL as CRATER_MODEL
+from lunarsite.artefact.contracts.crater import CRATER_PROBABILITY as CRATER_PROBABILITY
+from lunarsite.artefact.contracts.crater import CRATER_RECORD as CRATER_RECORD
+from lunarsite.artefact.contracts.crater import CRATER_TILES as CRATER_TILES
+from lunarsite.artefact.contracts.crater import CRATER_TRAINING as CRATER_TRAINING
+from lunarsite.artefact.contracts.crater import CRATERS as CRATERS
+from lunarsite.artefact.contracts.crater import DETECTED as DETECTED
+from lunarsite.artefact.contracts.illumination import EARTH_ANY as EARTH_ANY
+from lunarsite.artefact.contracts.illumination import EARTH_MEAN as EARTH_MEAN
+from lunarsite.artefact.contracts.illumination import ILLUMINATION_CELLS as ILLUMINATION_CELLS
+from lunarsite.artefact.contracts.illumination import ILLUMINATION_PARTIAL as ILLUMINATION_PARTIAL
+from lunarsite.artefact.contracts.illumination import ILLUMINATION_RECORD as ILLUMINATION_RECORD
+from lunarsite.artefact.contracts.illumination import NIGHT as NIGHT
+from lunarsite.artefact.contracts.illumination import PLACE_PROFILES as PLACE_PROFILES
+from lunarsite.artefact.contracts.illumination import PLACE_SERIES as PLACE_SERIES
+from lunarsite.artefact.contracts.illumination import PROFILES_PARTIAL as PROFILES_PARTIAL
+from lunarsite.artefact.contracts.illumination import PSR as PSR
+from lunarsite.artefact.contracts.illumination import PSR_MARGIN as PSR_MARGIN
+from lunarsite.artefact.contracts.illumination import SKY_VIEW as SKY_VIEW
+from lunarsite.artefact.contracts.illumination import SUN_ANY as SUN_ANY
+from lunarsite.artefact.contracts.illumination import SUN_MEAN as SUN_MEAN
+from lunarsite.artefact.contracts.illumination import SUN_MONTHS as SUN_MONTHS
+from lunarsite.artefact.contracts.site import CALIBRATION as CALIBRATION
+from lunarsite.artefact.contracts.site import CELLS as CELLS
+from lunarsite.artefact.contracts.site import CLONES as CLONES
+from lunarsite.artefact.contracts.site import CRITERIA as CRITERIA
+from lunarsite.artefact.contracts.site import CROSSVALIDATION_RECORD as CROSSVALIDATION_RECORD
+from lunarsite.artefact.contracts.site import FINE_DEM as FINE_DEM
+from lunarsite.artefact.contracts.site import HELD_OUT as HELD_OUT
+from lunarsite.artefact.contracts.site import ICE_DEPTH as ICE_DEPTH
+from lunarsite.artefact.contracts.site import LABELS as LABELS
+from lunarsite.artefact.contracts.site import LABELS_RECORD as LABELS_RECORD
+from lunarsite.artefact.contracts.site import REACH as REACH
+from lunarsite.artefact.contracts.site import REFERENCE_COLUMNS as REFERENCE_COLUMNS
+from lunarsite.artefact.contracts.site import REGION_SITES as REGION_SITES
+from lunarsite.artefact.contracts.site import RELIEF as RELIEF
+from lunarsite.artefact.contracts.site import ROUTES as ROUTES
+from lunarsite.artefact.contracts.site import SCARPS as SCARPS
+from lunarsite.artefact.contracts.site import SCORER as SCORER
+from lunarsite.artefact.contracts.site import SCORER_RECORD as SCORER_RECORD
+from lunarsite.artefact.contracts.site import SCORES as SCORES
+from lunarsite.artefact.contracts.site import SITE_MONTHS as SITE_MONTHS
+from lunarsite.artefact.contracts.site import SITE_RANKS as SITE_RANKS
+from lunarsite.artefact.contracts.site import SITE_RECORD as SITE_RECORD
+from lunarsite.artefact.contracts.site import SITES as SITES
+from lunarsite.artefact.contracts.site import SITES_RECORD as SITES_RECORD
+from lunarsite.artefact.contracts.site import SWEEPS as SWEEPS
+from lunarsite.artefact.contracts.site import TEMPERATURE as TEMPERATURE
+from lunarsite.artefact.contracts.terrain import DEM as DEM
+from lunarsite.artefact.contracts.terrain import ELEVATION_ERROR as ELEVATION_ERROR
+from lunarsite.artefact.contracts.terrain import FAR_DEM as FAR_DEM
+from lunarsite.artefact.contracts.terrain import ROUGHNESS as ROUGHNESS
+from lunarsite.artefact.contracts.terrain import SLOPE as SLOPE
+from lunarsite.artefact.record import RecordSpec
+
+SOURCE_RECORD = RecordSpec(name="source", metrics=("dem_valid_share", "craters"))
+ARTEMIS_RECORD = RecordSpec(name="artemis")

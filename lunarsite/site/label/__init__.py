@@ -1,0 +1,1 @@
+"""Which cells meet a rule, and with what probability, the inputs being as uncertain as they are."""
