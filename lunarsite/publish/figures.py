@@ -37,7 +37,7 @@ from lunarsite.publish.style import (
     new_figure,
     styled,
 )
-from lunarsite.validate.regions import Region
+from lunarsite.site.place.regions import Region
 
 CLASS_LIMITS_PCT = (0.0, 0.1, 0.5, 1.0, 5.0, 10.0)
 """Limits of the classes of the score map: a cell is among the best so many percent of the known cells."""

@@ -18,7 +18,7 @@ from lunarsite.publish.figures import LAYERS, Places, close_up_view, draw_layer,
 from lunarsite.publish.polar_map import read_named_features
 from lunarsite.publish.rasters import View, picture, whole_view
 from lunarsite.settings import GridSettings
-from lunarsite.validate.regions import read_regions
+from lunarsite.site.place.regions import read_regions
 
 WIDE_PX, COLUMN_PX = 1_900, 1_000
 """Most pixels along a side of a raster in a figure of two columns or of one: 300 per inch in print."""

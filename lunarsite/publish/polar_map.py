@@ -23,7 +23,7 @@ from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.grid import colatitude_deg, lonlat_to_xy, map_radius_m
 from lunarsite.publish.rasters import View
 from lunarsite.publish.style import BLACK, INK, SMALL_PT, VERMILION, halo
-from lunarsite.validate.regions import Region
+from lunarsite.site.place.regions import Region
 
 _FURNITURE = 4.0
 """Drawing order from which on nothing may be written over."""

@@ -16,10 +16,10 @@ from shapely.geometry import MultiPolygon
 
 from lunarsite.grid import Pole, scale_factor, xy_to_lonlat
 from lunarsite.settings import ArtemisSettings
+from lunarsite.site.place.regions import Region, inside, union
 from lunarsite.validate import nulls
 from lunarsite.validate.nulls import Null
 from lunarsite.validate.population import Population
-from lunarsite.validate.regions import Region, inside, union
 
 Floats = NDArray[np.float64]
 

@@ -18,6 +18,7 @@ from pydantic import JsonValue
 
 from lunarsite.artefact.record import Metric, Record, Verdict
 from lunarsite.settings import ArtemisSettings
+from lunarsite.site.place.regions import Region, inside
 from lunarsite.validate import nulls
 from lunarsite.validate.agreement import (
     COMPARABLE_SHARE,
@@ -33,7 +34,6 @@ from lunarsite.validate.agreement import (
 )
 from lunarsite.validate.nulls import Null
 from lunarsite.validate.population import Population
-from lunarsite.validate.regions import Region, inside
 
 Rows = list[dict[str, JsonValue]]
 

@@ -24,7 +24,7 @@ from shapely.geometry import MultiPolygon
 from shapely.geometry.polygon import orient
 
 from lunarsite.grid import MOON_RADIUS_M
-from lunarsite.validate.regions import inside
+from lunarsite.site.place.regions import inside
 
 Floats = NDArray[np.float64]
 _TURN = 2.0 * math.pi

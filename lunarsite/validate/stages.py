@@ -53,9 +53,9 @@ def artemis(
 ) -> None:
     """Compare the best cells with the Artemis candidate regions, with nulls and the plain rule beside them."""
     from lunarsite.artefact import record as records
+    from lunarsite.site.place.regions import read_regions
     from lunarsite.validate.artemis import judge
     from lunarsite.validate.population import read_population
-    from lunarsite.validate.regions import read_regions
 
     rule = rules.cassa if scorer.target == "cassa" else rules.hls
     population = read_population(scores, cells, grid, rule, scorer.target)

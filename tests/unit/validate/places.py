@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
 from lunarsite.grid import Cells, Grid
+from lunarsite.site.place.regions import Region
 from lunarsite.validate.population import Population
-from lunarsite.validate.regions import Region
 
 CELLS = Cells(Grid.centred(96_000.0, 960.0, 960.0), 960.0, 87.0)
 

@@ -10,8 +10,8 @@ from shapely import affinity
 from shapely.geometry import MultiPolygon, Polygon
 
 from lunarsite.grid import MOON_RADIUS_M, lonlat_to_xy, xy_to_lonlat
+from lunarsite.site.place.regions import inside
 from lunarsite.validate import nulls
-from lunarsite.validate.regions import inside
 
 ANGLES = nulls.sorted_angles(300, 5)
 

@@ -7,9 +7,9 @@ import pytest
 
 from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.grid import lonlat_to_xy
-from lunarsite.validate.regions import inside, read_regions, union
+from lunarsite.site.place.regions import inside, read_regions, union
 
-TABLE = Path(__file__).parents[3] / "resources" / "artemis_regions.csv"
+TABLE = Path(__file__).parents[4] / "resources" / "artemis_regions.csv"
 HEAD = "region,code,corner_index,lon_deg,lat_deg,area_km2,source\n"
 
 
