@@ -1,9 +1,10 @@
-"""Replace a file in one step, so that whoever looks sees the old file or the new one, never half of one."""
+"""Replace a file or folder in one step, so that whoever looks sees the old one or the new one, never half of one."""
 
 from __future__ import annotations
 
 import glob
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,40 @@ def scratch(path: Path, suffix: str) -> Iterator[Path]:
         yield place
     finally:
         place.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `folder` to fill; on success put it in the place of `folder`.
+
+    A folder cannot be renamed over one that is not empty. So the old one steps aside and goes last: a kill leaves a
+    whole folder in place or, between the two renames, the old one beside it, which the next writer puts back. If the
+    body raises, the new folder is removed and the old one stays.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    name = glob.escape(folder.name)
+    aside = sorted(folder.parent.glob(f".{name}.old-*"))
+    if aside and not folder.exists():
+        aside.pop().replace(folder)
+    for leftover in [*aside, *folder.parent.glob(f".{name}.partial-*")]:
+        shutil.rmtree(leftover)
+    fresh = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
+    old = folder.with_name(f".{folder.name}.old-{os.getpid()}")
+    fresh.mkdir()
+    try:
+        yield fresh
+        if folder.exists():
+            folder.replace(old)
+        try:
+            fresh.replace(folder)
+        except OSError:
+            if old.exists():
+                old.replace(folder)
+            raise
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    if old.exists():
+        shutil.rmtree(old)
 
 
 def _clear(path: Path, word: str) -> None:

@@ -11,10 +11,8 @@ which the terrain is taken as unchanging; nothing tells when a file was written,
 from __future__ import annotations
 
 import datetime as dt
-import glob
 import json
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +24,7 @@ from pyproj import CRS
 from pystac.extensions.file import SCHEMA_URI as FILE_EXTENSION
 from pystac.extensions.projection import SCHEMA_URI as PROJECTION_EXTENSION
 
-from lunarsite.artefact.atomic import replacing
+from lunarsite.artefact.atomic import replacing, replacing_folder
 from lunarsite.artefact.stamp import Origin
 from lunarsite.grid import Grid, Pole, xy_to_lonlat
 from lunarsite.settings import GridSettings, SpanSettings
@@ -97,38 +95,13 @@ def write_catalogue(
             boxes.append(item["bbox"])
             files[folder / f"{entry.name}.json"] = item
         files[folder / "collection.json"] = _collection(room, members, boxes, (start, end))
-    _replace_folder(items, {place.relative_to(items.name): _json(content) for place, content in files.items()})
+    with replacing_folder(items) as fresh:
+        for place, content in files.items():
+            target = fresh / place.relative_to(items.name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(_json(content), encoding="utf-8")
     with replacing(path) as partial:
         partial.write_text(_json(root), encoding="utf-8")
-
-
-def _replace_folder(folder: Path, files: Mapping[Path, str]) -> None:
-    """Write text files, by their paths in it, into a new folder and put it in the place of `folder`.
-
-    A folder cannot be renamed over one that is not empty. So the old one steps aside and goes last: a kill leaves a
-    whole folder in place or, between the two renames, the old one beside it, which the next writer puts back.
-    """
-    name = glob.escape(folder.name)
-    aside = sorted(folder.parent.glob(f".{name}.old-*"))
-    if aside and not folder.exists():
-        aside.pop().replace(folder)
-    for leftover in [*aside, *folder.parent.glob(f".{name}.partial-*")]:
-        shutil.rmtree(leftover)
-    fresh = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
-    old = folder.with_name(f".{folder.name}.old-{os.getpid()}")
-    for place, text in files.items():
-        (fresh / place).parent.mkdir(parents=True, exist_ok=True)
-        (fresh / place).write_text(text, encoding="utf-8")
-    if not folder.exists():
-        fresh.replace(folder)
-        return
-    folder.replace(old)
-    try:
-        fresh.replace(folder)
-    except OSError:
-        old.replace(folder)
-        raise
-    shutil.rmtree(old)
 
 
 def interval(span: SpanSettings) -> tuple[dt.datetime, dt.datetime]:

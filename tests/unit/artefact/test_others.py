@@ -11,7 +11,7 @@ import pytest
 import xgboost
 
 from lunarsite.artefact import model, record, tiles
-from lunarsite.artefact.atomic import replacing
+from lunarsite.artefact.atomic import replacing, replacing_folder
 from lunarsite.artefact.model import Card, ModelSpec
 from lunarsite.artefact.record import Metric, Record, RecordSpec, Verdict
 from lunarsite.artefact.stamp import ArtefactError, merged_origin
@@ -178,3 +178,24 @@ def test_any_synthetic_input_makes_the_output_synthetic() -> None:
     assert merged_origin([local, synthetic, local]) == "synthetic"
     assert merged_origin([local]) == "local"
     assert merged_origin([]) is None
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    target = tmp_path / "pages"
+    for content in ("old", "new"):
+        with replacing_folder(target) as fresh:
+            (fresh / f"{content}.html").write_text(content, encoding="utf-8")
+    assert [path.name for path in target.iterdir()] == ["new.html"]
+    assert [path.name for path in tmp_path.iterdir()] == ["pages"]
+
+
+def test_a_folder_stays_if_its_successor_fails_and_comes_back_after_a_kill(tmp_path: Path) -> None:
+    target = tmp_path / "pages"
+    (tmp_path / ".pages.old-1").mkdir()
+    (tmp_path / ".pages.old-1" / "kept.html").write_text("kept", encoding="utf-8")
+    (tmp_path / ".pages.partial-1").mkdir()
+    with pytest.raises(RuntimeError), replacing_folder(target) as fresh:
+        (fresh / "half.html").write_text("half", encoding="utf-8")
+        raise RuntimeError
+    assert [path.name for path in target.iterdir()] == ["kept.html"]
+    assert [path.name for path in tmp_path.iterdir()] == ["pages"]
