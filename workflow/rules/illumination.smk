@@ -153,3 +153,41 @@ if SETTINGS.places.table:
         shell:
             "python -m lunarsite illumination-places --in {params.inputs:q} --out {params.outputs:q}"
             " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+SITES_TOLD = SETTINGS.places.best_sites > 0
+SITE_PROFILES = f"{RESULTS}/illumination/site_profiles.parquet" if SITES_TOLD else []
+SITE_SERIES = f"{RESULTS}/illumination/site_series.parquet" if SITES_TOLD else []
+SITE_MONTHS = f"{RESULTS}/illumination/site_months.parquet" if SITES_TOLD else []
+
+
+if SITES_TOLD:
+
+    rule illumination_sites:
+        input:
+            dem=f"{RESULTS}/terrain/dem.tif",
+            far_dem=FAR_DEM,
+            sites=f"{RESULTS}/site/sites.parquet",
+        output:
+            profiles=SITE_PROFILES,
+            series=SITE_SERIES,
+            months=SITE_MONTHS,
+        log:
+            f"{RESULTS}/log/illumination-sites.log",
+        benchmark:
+            f"{RESULTS}/benchmark/illumination-sites.tsv"
+        conda:
+            "../../envs/illumination.yaml"
+        threads: 8
+        resources:
+            mem_mb=4000,
+            runtime=120,
+        params:
+            run=RUN,
+            settings=settings_of("illumination-sites"),
+            code=code_of("illumination-sites"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite illumination-sites --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"

@@ -17,6 +17,7 @@ NIGHTS = ["night", "sun_and_earth"] if SETTINGS.darkness.enabled else []
 PLACES = ["place_profiles", "place_series"] if SETTINGS.places.table else []
 CRATER_MAPS = ["crater_map", "crater_probability"] if DETECTED else []
 CRATER_CHECKS = ["crater_matches", "crater_curve", "crater_reliability", "crater_recall"] if CRATER_RECORD else []
+SITE_CHECKS = ["calibration", "blocks", "sweeps", "dependence", "site_map", "site_ranks"]
 FIGURE = f"{RESULTS}/publish/figures"
 
 
@@ -210,9 +211,94 @@ if CRATER_CHECKS:
             " --settings {params.settings:q} --run {params.run} --log {log}"
 
 
+rule publish_site_checks:
+    input:
+        dem=f"{RESULTS}/terrain/dem.tif",
+        cells=f"{RESULTS}/site/cells.parquet",
+        scores=f"{RESULTS}/site/scores.parquet",
+        sweeps=f"{RESULTS}/site/sweeps.parquet",
+        calibration=f"{RESULTS}/site/calibration.parquet",
+        crossvalidation=f"{RESULTS}/site/crossvalidation.json",
+        sites=f"{RESULTS}/site/sites.parquet",
+        ranks=f"{RESULTS}/site/site_ranks.parquet",
+        named_features=f"{RESOURCES}/named_features.csv",
+        regions=f"{RESOURCES}/artemis_regions.csv",
+    output:
+        **{f"{name}_png": f"{FIGURE}/{name}.png" for name in SITE_CHECKS},
+        **{f"{name}_pdf": f"{FIGURE}/{name}.pdf" for name in SITE_CHECKS},
+    log:
+        f"{RESULTS}/log/publish-site-checks.log",
+    benchmark:
+        f"{RESULTS}/benchmark/publish-site-checks.tsv"
+    conda:
+        "../../envs/publish.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=20,
+    params:
+        run=RUN,
+        settings=settings_of("publish-site-checks"),
+        code=code_of("publish-site-checks"),
+        inputs=inputs,
+        outputs=outputs,
+    shell:
+        "python -m lunarsite publish-site-checks --in {params.inputs:q} --out {params.outputs:q}"
+        " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+rule pages_write:
+    input:
+        dem=f"{RESULTS}/terrain/dem.tif",
+        slope=f"{RESULTS}/terrain/slope.tif",
+        sun_any=f"{RESULTS}/illumination/sun_any.tif",
+        sun_mean=f"{RESULTS}/illumination/sun_mean.tif",
+        earth_any=f"{RESULTS}/illumination/earth_any.tif",
+        psr=f"{RESULTS}/illumination/psr.tif",
+        cells=f"{RESULTS}/site/cells.parquet",
+        labels=f"{RESULTS}/site/labels.parquet",
+        scores=f"{RESULTS}/site/scores.parquet",
+        criteria=f"{RESULTS}/site/criteria.parquet",
+        sites=f"{RESULTS}/site/sites.parquet",
+        region_sites=f"{RESULTS}/site/region_sites.parquet",
+        ranks=f"{RESULTS}/site/site_ranks.parquet",
+        routes=f"{RESULTS}/site/routes.parquet",
+        held_out=f"{RESULTS}/site/held_out.parquet",
+        profiles=SITE_PROFILES,
+        series=SITE_SERIES,
+        months=SITE_MONTHS,
+        sites_record=f"{RESULTS}/site/sites.json",
+        artemis=f"{RESULTS}/validate/artemis.json",
+        site=f"{RESULTS}/validate/site.json",
+        named_features=f"{RESOURCES}/named_features.csv",
+        regions=f"{RESOURCES}/artemis_regions.csv",
+    output:
+        pages=directory(f"{RESULTS}/publish/pages"),
+    log:
+        f"{RESULTS}/log/pages-write.log",
+    benchmark:
+        f"{RESULTS}/benchmark/pages-write.tsv"
+    conda:
+        "../../envs/publish.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        run=RUN,
+        settings=settings_of("pages-write"),
+        code=code_of("pages-write"),
+        inputs=inputs,
+        outputs=outputs,
+    shell:
+        "python -m lunarsite pages-write --in {params.inputs:q} --out {params.outputs:q}"
+        " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
 rule publish_report:
     input:
-        **{f"{name}_png": f"{FIGURE}/{name}.png" for name in FIGURES + LIGHT + NIGHTS + CRATER_MAPS + CRATER_CHECKS},
+        **{
+            f"{name}_png": f"{FIGURE}/{name}.png"
+            for name in FIGURES + SITE_CHECKS + LIGHT + NIGHTS + CRATER_MAPS + CRATER_CHECKS
+        },
         dem=f"{RESULTS}/terrain/dem.tif",
         slope=f"{RESULTS}/terrain/slope.tif",
         roughness=f"{RESULTS}/terrain/roughness.tif",
@@ -224,6 +310,13 @@ rule publish_report:
         cells=f"{RESULTS}/site/cells.parquet",
         scores=f"{RESULTS}/site/scores.parquet",
         scorer_record=f"{RESULTS}/site/scorer.json",
+        labels=f"{RESULTS}/site/labels.parquet",
+        labels_record=f"{RESULTS}/site/labels.json",
+        crossvalidation=f"{RESULTS}/site/crossvalidation.json",
+        criteria=f"{RESULTS}/site/criteria.parquet",
+        sites=f"{RESULTS}/site/sites.parquet",
+        sites_record=f"{RESULTS}/site/sites.json",
+        site_record=f"{RESULTS}/validate/site.json",
         artemis=f"{RESULTS}/validate/artemis.json",
         illumination=f"{RESULTS}/validate/illumination.json",
         craters=CRATERS,
@@ -286,7 +379,30 @@ rule publish_catalogue:
         crater_matches=CRATER_MATCHES,
         crater_candidates=CRATER_CANDIDATES,
         crater_curve=CRATER_CURVE,
+        labels=f"{RESULTS}/site/labels.parquet",
+        labels_record=f"{RESULTS}/site/labels.json",
+        sweeps=f"{RESULTS}/site/sweeps.parquet",
+        crossvalidation=f"{RESULTS}/site/crossvalidation.json",
+        calibration=f"{RESULTS}/site/calibration.parquet",
+        held_out=f"{RESULTS}/site/held_out.parquet",
+        criteria=f"{RESULTS}/site/criteria.parquet",
+        walk=f"{RESULTS}/site/reach_walk.tif",
+        rover=f"{RESULTS}/site/reach_rover.tif",
+        relief=RELIEF,
+        temperature=TEMPERATURE,
+        ice_depth=ICE_DEPTH,
+        scarps=SCARPS,
+        sites=f"{RESULTS}/site/sites.parquet",
+        region_sites=f"{RESULTS}/site/region_sites.parquet",
+        site_ranks=f"{RESULTS}/site/site_ranks.parquet",
+        routes=f"{RESULTS}/site/routes.parquet",
+        sites_record=f"{RESULTS}/site/sites.json",
+        site_record=f"{RESULTS}/validate/site.json",
+        site_profiles=SITE_PROFILES,
+        site_series=SITE_SERIES,
+        site_months=SITE_MONTHS,
         report=f"{RESULTS}/publish/report.html",
+        pages=f"{RESULTS}/publish/pages",
     output:
         catalogue=f"{RESULTS}/publish/catalog.json",
         entries=directory(f"{RESULTS}/publish/catalogue"),

@@ -1,4 +1,4 @@
-"""Cells with their features and labels, and the scorer."""
+"""From rasters to sites: cells, labels, the score, criteria, places."""
 
 
 rule site_cells:
@@ -36,29 +36,7 @@ rule site_cells:
         " --settings {params.settings:q} --run {params.run} --log {log}"
 
 
-rule site_scores:
-    input:
-        cells=f"{RESULTS}/site/cells.parquet",
-    output:
-        scores=f"{RESULTS}/site/scores.parquet",
-        model=f"{RESULTS}/site/scorer.ubj",
-        record=f"{RESULTS}/site/scorer.json",
-    log:
-        f"{RESULTS}/log/site-scores.log",
-    benchmark:
-        f"{RESULTS}/benchmark/site-scores.tsv"
-    conda:
-        "../../envs/site.yaml"
-    threads: 2
-    resources:
-        mem_mb=4000,
-        runtime=60,
-    params:
-        run=RUN,
-        settings=settings_of("site-scores"),
-        code=code_of("site-scores"),
-        inputs=inputs,
-        outputs=outputs,
-    shell:
-        "python -m lunarsite site-scores --in {params.inputs:q} --out {params.outputs:q}"
-        " --settings {params.settings:q} --run {params.run} --log {log}"
+include: "label.smk"
+include: "score.smk"
+include: "criteria.smk"
+include: "place.smk"

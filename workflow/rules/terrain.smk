@@ -76,3 +76,30 @@ if LOCAL is None or not LOCAL.elevation_error:
         shell:
             "python -m lunarsite terrain-elevation-error --in {params.inputs:q} --out {params.outputs:q}"
             " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+if FINE_DEMS:
+
+    rule terrain_relief:
+        input:
+            fine_dems=FINE_DEMS,
+        output:
+            cells=RELIEF,
+        log:
+            f"{RESULTS}/log/terrain-relief.log",
+        benchmark:
+            f"{RESULTS}/benchmark/terrain-relief.tsv"
+        conda:
+            "../../envs/terrain.yaml"
+        resources:
+            mem_mb=3000,
+            runtime=60,
+        params:
+            run=RUN,
+            settings=settings_of("terrain-relief"),
+            code=code_of("terrain-relief"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite terrain-relief --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"

@@ -5,6 +5,8 @@ rule validate_artemis:
     input:
         scores=f"{RESULTS}/site/scores.parquet",
         cells=f"{RESULTS}/site/cells.parquet",
+        labels=f"{RESULTS}/site/labels.parquet",
+        sites=f"{RESULTS}/site/sites.parquet",
         regions=f"{RESOURCES}/artemis_regions.csv",
     output:
         artemis=f"{RESULTS}/validate/artemis.json",
@@ -25,6 +27,38 @@ rule validate_artemis:
         outputs=outputs,
     shell:
         "python -m lunarsite validate-artemis --in {params.inputs:q} --out {params.outputs:q}"
+        " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+rule validate_site:
+    input:
+        sites=f"{RESULTS}/site/sites.parquet",
+        region_sites=f"{RESULTS}/site/region_sites.parquet",
+        cells=f"{RESULTS}/site/cells.parquet",
+        labels=f"{RESULTS}/site/labels.parquet",
+        truth=f"{RESULTS}/source/record.json" if LOCAL is None else [],
+        experts=str(SETTINGS.validation.site.experts or "") or [],
+        rivals=str(SETTINGS.validation.site.rivals or "") or [],
+        regions=f"{RESOURCES}/artemis_regions.csv",
+    output:
+        site=f"{RESULTS}/validate/site.json",
+    log:
+        f"{RESULTS}/log/validate-site.log",
+    benchmark:
+        f"{RESULTS}/benchmark/validate-site.tsv"
+    conda:
+        "../../envs/site.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        run=RUN,
+        settings=settings_of("validate-site"),
+        code=code_of("validate-site"),
+        inputs=inputs,
+        outputs=outputs,
+    shell:
+        "python -m lunarsite validate-site --in {params.inputs:q} --out {params.outputs:q}"
         " --settings {params.settings:q} --run {params.run} --log {log}"
 
 
