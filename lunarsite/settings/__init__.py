@@ -237,6 +237,8 @@ class ArtemisSettings(Section):
 
     selected: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (100, 500, 1000)
     """Numbers of top cells that are compared with the regions."""
+    selected_sites: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (20, 100)
+    """Numbers of best sites that are compared with the regions."""
     draws: Annotated[int, Field(ge=100, le=1_000_000)] = 2_000
     """Draws of each null."""
     match_km: Positive = 15.0
