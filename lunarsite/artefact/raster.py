@@ -45,12 +45,16 @@ class Band:
 
 @dataclass(frozen=True)
 class RasterSpec:
-    """Contract of a raster: name, bands in order, and whether it holds floats (NaN) or classes (255)."""
+    """Contract of a raster: name, bands in order, and whether it holds floats (NaN) or classes (255).
+
+    A band without any data is refused unless `allow_empty` says that it makes sense.
+    """
 
     name: str
     bands: tuple[Band, ...]
     dtype: Literal["float32", "uint8"] = "float32"
     description: str = ""
+    allow_empty: bool = False
 
     @property
     def nodata(self) -> float:
@@ -148,13 +152,13 @@ def read_stamp(path: Path) -> Stamp:
 
 
 def validate(path: Path, spec: RasterSpec) -> None:
-    """Read every block once and refuse what breaks the contract, a band without any data included."""
+    """Read every block once and refuse what breaks the contract, an empty band included unless it may be."""
     with opened(path, spec) as source:
         for band in spec.bands:
             present = False
             for tile in source.grid.tiles(4 * _BLOCK_PX):
                 present |= bool((~spec.missing(source.read(band.name, tile.core))).any())
-            if not present:
+            if not present and not spec.allow_empty:
                 raise ArtefactError(
                     f"{path}: band '{band.name}' holds no data at all; look at its stage's log and inputs"
                 )

@@ -153,10 +153,11 @@ RELIEF = TableSpec(
 """Cells that a finer elevation model covers; others are not listed."""
 REACH = RasterSpec(
     "reach",
-    (Band("path_m", "m", 0.0, 1e7),),
+    (Band("path_m", "m", 0.0, 1e7), Band("way", "1", 0.0, 1.0)),
     description="Length of the shortest way to permanently shadowed ground over ground that is not too steep",
+    allow_empty=True,
 )
-"""NaN where no way leads or the ground is unknown."""
+"""`path_m` is NaN where no way is known. `way`: 1 a way leads, 0 none does, NaN unknown ground could hold one."""
 CRITERIA = TableSpec(
     "criteria",
     (
