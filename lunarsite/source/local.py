@@ -1,9 +1,9 @@
-"""A user's own elevation model: read onto the run's grid, or refused with a reason.
+"""A user's own elevation model, or any other map: read onto the run's grid, or refused with a reason.
 
 Any one-band GeoTIFF with a lunar CRS will do: the run's own map, the other writing of it, another projection or
-longitude and latitude; integers with scale and offset or floats; any resolution. On the run's own pixels heights are
+longitude and latitude; integers with scale and offset or floats; any resolution. On the run's own pixels values are
 copied; otherwise they are averaged (finer files) or interpolated (coarser files), and the reading says so: nothing
-is warped in silence. This module must not know how heights are stored afterwards or what they are used for.
+is warped in silence. This module must not know how values are stored afterwards or what they are used for.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from lunarsite.grid import Grid, is_lunar, is_polar_map
 Method = Literal["copied", "averaged", "interpolated"]
 Block = tuple[slice, slice]
 
+# A block is so many rows of the grid, fewer where rows are long.
 _BLOCK_ROWS = 512
-_HIGHEST_M = 12_000.0
+_BLOCK_PX = _BLOCK_ROWS * 16_384
 # A file's pixels are the grid's if they agree to this share of a pixel over the whole grid.
 _ALIGNED_PX = 1e-3
 # Files in other projections are averaged over this many samples along a pixel's side at most.
@@ -47,6 +48,38 @@ class LocalError(ArtefactError):
 
 
 @dataclass(frozen=True)
+class Quantity:
+    """What a user's raster holds.
+
+    Args:
+        name: Its name, singular.
+        unit: Its unit.
+        least: Least value that makes sense.
+        most: Largest value that makes sense.
+        hint: What other values are likely to mean, for the message.
+    """
+
+    name: str
+    unit: str
+    least: float
+    most: float
+    hint: str
+
+
+_UNDECLARED = "is a no-data value or the band's scale not declared?"
+HEIGHT = Quantity(
+    "height",
+    "m",
+    -12_000.0,
+    12_000.0,
+    f"heights stand on the sphere of 1737.4 km; is it a radius, or in km, or {_UNDECLARED}",
+)
+HEIGHT_ERROR = Quantity("height error", "m", 0.0, 5_000.0, f"is it a height, or in cm, or {_UNDECLARED}")
+TEMPERATURE = Quantity("temperature", "K", 0.0, 500.0, f"is it in degrees Celsius, or {_UNDECLARED}")
+ICE_DEPTH = Quantity("depth of ice", "m", 0.0, 1_000.0, f"is it in cm, or is depth counted downwards, or {_UNDECLARED}")
+
+
+@dataclass(frozen=True)
 class Reading:
     """How a user's raster comes onto the grid.
 
@@ -57,6 +90,7 @@ class Reading:
         scale: Factor of the stored numbers (GeoTIFF band scale).
         offset: Summand after it.
         nodata: The file's declared no-data value, or None.
+        quantity: What the file holds.
         samples: Interpolated samples along a pixel's side that are averaged; 1 where GDAL averages or none are.
     """
 
@@ -66,6 +100,7 @@ class Reading:
     scale: float
     offset: float
     nodata: float | None
+    quantity: Quantity = HEIGHT
     samples: int = 1
 
     def __str__(self) -> str:
@@ -74,23 +109,24 @@ class Reading:
             "averaged": f"averaged from {self.file_pixels:.2f} file pixels along a pixel's side",
             "interpolated": f"interpolated (bilinear) from {self.file_pixels:.3f} file pixels along a pixel's side",
         }[self.method]
-        return f"{self.path.name}: {how}; height = number x {self.scale:g} + {self.offset:g} m"
+        what, unit = self.quantity.name, self.quantity.unit
+        return f"{self.path.name}: {how}; {what} = number x {self.scale:g} + {self.offset:g} {unit}"
 
 
 class LocalRaster:
     """An open raster of the user's, ready to be read onto a grid block by block."""
 
-    def __init__(self, field: str, reading: Reading, grid: Grid, dataset: Any, limits: tuple[float, float]) -> None:
-        self.reading, self._field, self._grid, self._dataset, self._limits = reading, field, grid, dataset, limits
+    def __init__(self, field: str, reading: Reading, grid: Grid, dataset: Any) -> None:
+        self.reading, self._field, self._grid, self._dataset = reading, field, grid, dataset
 
     def blocks(self) -> Iterator[tuple[Block, NDArray[np.float32]]]:
-        """Yield (window of the grid, values in metres) from the top; NaN where the file has none.
+        """Yield (window of the grid, values in the quantity's unit) from the top; NaN where the file has none.
 
         Raises:
-            LocalError: The file cannot be read to its end, holds values that are no heights, or none at all.
+            LocalError: The file cannot be read to its end, holds values that make no sense, or none at all.
         """
         found = False
-        height = max(1, _BLOCK_ROWS // self.reading.samples**2)
+        height = max(1, min(_BLOCK_ROWS, _BLOCK_PX // self._grid.cols) // self.reading.samples**2)
         for first in range(0, self._grid.rows, height):
             block = slice(first, min(first + height, self._grid.rows)), slice(0, self._grid.cols)
             values = self._read(block)
@@ -99,7 +135,8 @@ class LocalRaster:
             yield block, values
         if not found:
             raise LocalError(
-                f"{self._field}: {self.reading.path}: has no valid height on the run's grid {self._grid.bounds_m};"
+                f"{self._field}: {self.reading.path}: has no valid {self.reading.quantity.name} on the grid"
+                f" {self._grid.bounds_m} (map metres);"
                 " check that the file covers it, and its no-data value"
             )
 
@@ -140,29 +177,40 @@ class LocalRaster:
 
     def _check(self, values: NDArray[np.float32]) -> None:
         present = values[np.isfinite(values)]
-        low, high = self._limits
-        if present.size and (float(present.min()) < low or float(present.max()) > high):
+        allowed = self.reading.quantity
+        if present.size and (float(present.min()) < allowed.least or float(present.max()) > allowed.most):
             raise LocalError(
                 f"{self._field}: {self.reading.path}: holds {float(present.min()):g}..{float(present.max()):g}, allowed"
-                f" are {low:g}..{high:g} m (heights stand on the sphere of 1737.4 km); is it a radius, or in km, or is"
-                " a no-data value or the band's scale not declared?"
+                f" are {allowed.least:g}..{allowed.most:g} {allowed.unit}; {allowed.hint}"
             )
 
 
 @contextmanager
-def opened(
-    path: Path, grid: Grid, field: str, limits_m: tuple[float, float] = (-_HIGHEST_M, _HIGHEST_M)
-) -> Iterator[LocalRaster]:
+def opened(path: Path, grid: Grid, field: str, quantity: Quantity = HEIGHT) -> Iterator[LocalRaster]:
     """Open a user's raster for reading onto a grid.
 
     Args:
         path: One-band GeoTIFF (or what GDAL reads) with a lunar CRS.
         grid: Where the values are wanted.
         field: Name of the setting that names the file, for messages.
-        limits_m: Least and largest value that makes sense.
+        quantity: What the file holds.
 
     Raises:
         LocalError: It is missing, unreadable, not one band, without CRS, of another body, or does not meet the grid.
+    """
+    with ExitStack() as stack:
+        dataset = stack.enter_context(checked(path, field))
+        reading = _plan(dataset, path, grid, field, quantity)
+        source = dataset if reading.method == "copied" else stack.enter_context(_warped(dataset, grid, reading))
+        yield LocalRaster(field, reading, grid, source)
+
+
+@contextmanager
+def checked(path: Path, field: str) -> Iterator[Any]:
+    """Open a user's raster and yield GDAL's data set if its header is sound: one band of numbers on the Moon.
+
+    Raises:
+        LocalError: It is missing, unreadable, not one band, without CRS or georeference, or of another body.
     """
     if not path.exists():
         raise LocalError(f"{field}: {path}: does not exist; paths are relative to the folder snakemake is started in")
@@ -175,9 +223,7 @@ def opened(
         except RasterioError as error:
             raise LocalError(f"{field}: {path}: is no readable raster ({error}); give a GeoTIFF") from error
         _check_header(dataset, path, field)
-        reading = _plan(dataset, path, grid, field)
-        source = dataset if reading.method == "copied" else stack.enter_context(_warped(dataset, grid, reading))
-        yield LocalRaster(field, reading, grid, source, limits_m)
+        yield dataset
 
 
 def _check_header(dataset: Any, path: Path, field: str) -> None:
@@ -206,13 +252,18 @@ def _short(crs: CRS) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _plan(dataset: Any, path: Path, grid: Grid, field: str) -> Reading:
+def no_overlap(path: Path, grid: Grid, field: str) -> LocalError:
+    """Return the error of a file that lies elsewhere than the run's grid."""
+    return LocalError(
+        f"{field}: {path}: does not overlap the run's grid {grid.bounds_m} (map metres, {grid.pole} pole); choose"
+        " grid.half_width_m and grid.pole to fit it, or another file"
+    )
+
+
+def _plan(dataset: Any, path: Path, grid: Grid, field: str, quantity: Quantity) -> Reading:
     inside, file_pixels = _pixels_per_pixel(dataset, grid)
     if not inside:
-        raise LocalError(
-            f"{field}: {path}: does not overlap the run's grid {grid.bounds_m} (map metres, {grid.pole} pole); choose"
-            " grid.half_width_m and grid.pole to fit it, or another file"
-        )
+        raise no_overlap(path, grid, field)
     method: Method = "averaged" if file_pixels > _SAME_RESOLUTION else "interpolated"
     if _same_pixels(dataset, grid):
         method, file_pixels = "copied", 1.0
@@ -220,7 +271,8 @@ def _plan(dataset: Any, path: Path, grid: Grid, field: str) -> Reading:
     if method == "averaged" and not is_polar_map(dataset.crs, grid.pole):
         samples = min(math.ceil(file_pixels), _MOST_SAMPLES)
     nodata = None if dataset.nodata is None else float(dataset.nodata)
-    return Reading(path, method, file_pixels, float(dataset.scales[0]), float(dataset.offsets[0]), nodata, samples)
+    scale, offset = float(dataset.scales[0]), float(dataset.offsets[0])
+    return Reading(path, method, file_pixels, scale, offset, nodata, quantity, samples)
 
 
 def _same_pixels(dataset: Any, grid: Grid) -> bool:
@@ -239,14 +291,14 @@ def _pixels_per_pixel(dataset: Any, grid: Grid) -> tuple[bool, float]:
     left, bottom, right, top = grid.bounds_m
     x_m, y_m = (axis.ravel() for axis in np.meshgrid(np.linspace(left, right, 41), np.linspace(bottom, top, 41)))
     half = 0.5 * grid.pixel_m
-    col, row = _file_pixels(dataset, grid, x_m, y_m)
+    col, row = file_pixels_at(dataset, grid, x_m, y_m)
     inside = (col >= 0) & (col <= dataset.width) & (row >= 0) & (row <= dataset.height)
     # A small file may lie between the probes: its own corners and middle are asked for, too.
     inside_any = bool(inside.any()) or _centre_on_grid(dataset, grid)
     probes = inside if inside.any() else np.ones_like(inside)
     x_m, y_m = x_m[probes], y_m[probes]
-    east, west = _file_pixels(dataset, grid, x_m + half, y_m), _file_pixels(dataset, grid, x_m - half, y_m)
-    north, south = _file_pixels(dataset, grid, x_m, y_m + half), _file_pixels(dataset, grid, x_m, y_m - half)
+    east, west = file_pixels_at(dataset, grid, x_m + half, y_m), file_pixels_at(dataset, grid, x_m - half, y_m)
+    north, south = file_pixels_at(dataset, grid, x_m, y_m + half), file_pixels_at(dataset, grid, x_m, y_m - half)
     area = (east[0] - west[0]) * (north[1] - south[1]) - (east[1] - west[1]) * (north[0] - south[0])
     area = area[np.isfinite(area)]
     if area.size == 0:
@@ -254,7 +306,7 @@ def _pixels_per_pixel(dataset: Any, grid: Grid) -> tuple[bool, float]:
     return inside_any, float(np.median(np.sqrt(np.abs(area))))
 
 
-def _file_pixels(
+def file_pixels_at(
     dataset: Any, grid: Grid, x_m: NDArray[np.float64], y_m: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the (column, row) of map places in the file."""

@@ -91,16 +91,15 @@ def local(
     near, far = _grids(grid)
     notes: list[str] = []
     metrics: list[Metric] = []
-    for name, source, target, spec, onto in (
-        ("dem", dem_file, dem, contracts.DEM, near),
-        ("far_dem", far_dem_file, far_dem, contracts.FAR_DEM, far),
-        ("elevation_error", elevation_error_file, elevation_error, contracts.ELEVATION_ERROR, near),
+    for name, source, target, spec, onto, quantity in (
+        ("dem", dem_file, dem, contracts.DEM, near, files.HEIGHT),
+        ("far_dem", far_dem_file, far_dem, contracts.FAR_DEM, far, files.HEIGHT),
+        ("elevation_error", elevation_error_file, elevation_error, contracts.ELEVATION_ERROR, near, files.HEIGHT_ERROR),
     ):
         pair = _pair(job, name, source, target)
         if pair is None:
             continue
-        limits_m = spec.bands[0].valid_min, spec.bands[0].valid_max
-        with files.opened(pair[0], onto, f"source.local.{name}", limits_m) as raster:
+        with files.opened(pair[0], onto, f"source.local.{name}", quantity) as raster:
             notes.append(f"source.local.{name}: {raster.reading}")
             job.log.log(logging.INFO if raster.reading.method == "copied" else logging.WARNING, "%s", notes[-1])
             metrics += _write_heights(job, pair[1], spec, onto, raster.blocks())
