@@ -16,8 +16,8 @@ _TILE_PX = 2048
 def slope(job: Job, dem: Annotated[Path, Input(DEM)], slope: Annotated[Path, Output(SLOPE)]) -> None:
     """Compute the slope of every pixel, in true lengths."""
     from lunarsite.artefact import raster
+    from lunarsite.gradient import HALO_PX, slope_deg, with_border
     from lunarsite.grid import scale_factor
-    from lunarsite.terrain.gradient import HALO_PX, slope_deg, with_border
 
     with raster.opened(dem, DEM) as heights, raster.creating(slope, SLOPE, heights.grid, job.stamp(SLOPE)) as out:
         grid = heights.grid

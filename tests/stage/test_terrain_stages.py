@@ -9,11 +9,11 @@ import pytest
 
 from lunarsite.artefact import raster
 from lunarsite.artefact.contracts import DEM, ELEVATION_ERROR, ROUGHNESS, SLOPE
+from lunarsite.gradient import slope_deg, with_border
 from lunarsite.grid import Grid
 from lunarsite.settings import TerrainSettings
 from lunarsite.stage import Job
 from lunarsite.terrain import stages
-from lunarsite.terrain.gradient import slope_deg, with_border
 from lunarsite.terrain.plane import roughness_m
 
 

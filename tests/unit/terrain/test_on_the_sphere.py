@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lunarsite.gradient import slope_deg, with_border
 from lunarsite.grid import MOON_RADIUS_M, Grid, xy_to_lonlat
-from lunarsite.terrain.gradient import slope_deg, with_border
 
 Floats = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lunarsite.gradient import slope_deg, with_border
 from lunarsite.grid import MOON_RADIUS_M, Grid, xy_to_lonlat
-from lunarsite.terrain.gradient import slope_deg, with_border
 
 GRID = Grid(-302_000.0, 6_000.0, 240.0, 40, 50)
 
