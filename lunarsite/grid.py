@@ -117,6 +117,20 @@ def lunar_crs(pole: Pole = "south") -> CRS:
     return CRS.from_authority("IAU_2015", _IAU_CODE[pole])
 
 
+def turned_crs(lon_deg: float, pole: Pole = "south") -> CRS:
+    """Return a CRS of the same map in which longitudes are counted from `lon_deg`: x and y of a place are unchanged.
+
+    A file's longitudes, less its middle one, lie within -180..180 whichever way the file counts them. Some software
+    takes no others.
+    """
+    from rasterio.crs import CRS
+
+    lat_deg = 90 if pole == "north" else -90
+    return CRS.from_string(
+        f"+proj=stere +lat_0={lat_deg} +lat_ts={lat_deg} +lon_0={-lon_deg!r} +R={MOON_RADIUS_M!r} +units=m +no_defs"
+    )
+
+
 def is_lunar(crs: Any) -> bool:
     """Whether a CRS (rasterio or pyproj) stands on the sphere of 1 737 400 m."""
     from pyproj import CRS

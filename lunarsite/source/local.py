@@ -27,7 +27,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from lunarsite.artefact import ArtefactError
-from lunarsite.grid import Grid, is_lunar, is_polar_map
+from lunarsite.grid import Grid, is_lunar, is_polar_map, turned_crs
 
 Method = Literal["copied", "averaged", "interpolated"]
 Block = tuple[slice, slice]
@@ -309,12 +309,16 @@ def _pixels_per_pixel(dataset: Any, grid: Grid) -> tuple[bool, float]:
 def file_pixels_at(
     dataset: Any, grid: Grid, x_m: NDArray[np.float64], y_m: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the (column, row) of map places in the file."""
+    """Return the (column, row) of map places in the file, whichever way the file counts longitude."""
     from pyproj import Transformer
 
     transform = Transformer.from_crs(grid.crs.to_wkt(), dataset.crs.to_wkt(), always_xy=True)
     east, north = (np.asarray(axis) for axis in transform.transform(x_m, y_m))
-    inverse = ~dataset.transform
+    affine = dataset.transform
+    if dataset.crs.is_geographic:
+        western = min(affine.c, affine.c + affine.a * dataset.width)
+        east = western + (east - western) % 360.0
+    inverse = ~affine
     return inverse.a * east + inverse.b * north + inverse.c, inverse.d * east + inverse.e * north + inverse.f
 
 
@@ -350,9 +354,15 @@ def _warped(dataset: Any, grid: Grid, reading: Reading) -> WarpedVRT:
     # meridian and about the pole: but for the polar map itself, interpolated samples are averaged instead.
     average = reading.method == "averaged" and n == 1
     is_float = np.dtype(dataset.dtypes[0]).kind == "f"
+    affine, crs = dataset.transform, grid.crs
+    if dataset.crs.is_geographic:
+        # GDAL finds no longitudes beyond -180..180, such as those of a file that counts from 0 to 360.
+        middle_deg = affine.c + 0.5 * affine.a * dataset.width
+        affine, crs = Affine.translation(-middle_deg, 0.0) * affine, turned_crs(middle_deg, grid.pole)
     return WarpedVRT(
         dataset,
-        crs=grid.crs,
+        src_transform=affine,
+        crs=crs,
         transform=Affine(grid.pixel_m / n, 0.0, grid.x_min_m, 0.0, -grid.pixel_m / n, grid.y_max_m),
         width=grid.cols * n,
         height=grid.rows * n,
