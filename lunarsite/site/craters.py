@@ -17,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from lunarsite.grid import Cells, map_circles
-from lunarsite.site.crater_union import Circles, chords, covered_cells, covered_discs
+from lunarsite.site.crater_union import Chords, Circles, chords, covered_cells, covered_discs
 from lunarsite.site.survey import Survey
 
 Floats = NDArray[np.float64]
@@ -89,11 +89,39 @@ def columns_of_all(x_m: Floats, y_m: Floats, diameter_m: Floats, cells: Cells) -
     np.maximum.at(largest_m, at[inside], diameter_m[inside])
     union = chords(_circles(x_m, y_m, diameter_m, cells), cells.rows, cells.cols)
     own = _named(CELL_COLUMNS, covered_cells(union, cells.rows, cells.cols)[cells.kept], count, total_m, largest_m)
-    about_craters = _circles(x_m, y_m, np.full(x_m.size, 2.0 * NEAR_M), cells)
+    covered, around = _around(union, x_m, y_m, diameter_m, cells, NEAR_M)
+    return own | _named(NEAR_COLUMNS, covered, around[0], around[1], around[2])
+
+
+def hazard_within(
+    x_m: Floats, y_m: Floats, diameter_m: Floats, cells: Cells, radius_m: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return number and covered share (percent), each (count,), of the craters around the kept cells' centres.
+
+    As `columns_of_all` has them within 5 km: craters centred within a true distance, and the share of the disc of that
+    radius inside any crater, of a catalogue that knows all of the map.
+
+    Args:
+        x_m: Map x of the craters' centres.
+        y_m: Their map y.
+        diameter_m: Their diameters, true metres.
+        cells: The cells.
+        radius_m: The distance, true metres.
+    """
+    union = chords(_circles(x_m, y_m, diameter_m, cells), cells.rows, cells.cols)
+    covered, around = _around(union, x_m, y_m, diameter_m, cells, radius_m)
+    return around[0].astype(np.float32), (100.0 * covered).astype(np.float32)
+
+
+def _around(
+    union: Chords, x_m: Floats, y_m: Floats, diameter_m: Floats, cells: Cells, radius_m: float
+) -> tuple[Floats, Floats]:
+    """Return the covered share of the kept cells' discs, and number, summed and largest diameter of their craters."""
+    about_craters = _circles(x_m, y_m, np.full(x_m.size, 2.0 * radius_m), cells)
     around = _craters_around(*about_craters, diameter_m, cells.rows, cells.cols)[:, cells.kept]
     cell_x_m, cell_y_m = cells.centres_m()
-    about_cells = _circles(cell_x_m, cell_y_m, np.full(cells.count, 2.0 * NEAR_M), cells)
-    return own | _named(NEAR_COLUMNS, covered_discs(union, about_cells, cells.cols), around[0], around[1], around[2])
+    about_cells = _circles(cell_x_m, cell_y_m, np.full(cells.count, 2.0 * radius_m), cells)
+    return covered_discs(union, about_cells, cells.cols), around
 
 
 def _circles(x_m: Floats, y_m: Floats, diameter_m: Floats, cells: Cells) -> Circles:

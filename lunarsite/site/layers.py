@@ -19,8 +19,8 @@ _CACHE_MB = 256
 
 
 @contextmanager
-def opened_layer(path: Path, spec: RasterSpec, grid: Grid) -> Iterator[Read]:
-    """Open the first band of a raster as a layer on the run's grid.
+def opened_layer(path: Path, spec: RasterSpec, grid: Grid, band: str | None = None) -> Iterator[Read]:
+    """Open one band of a raster, the first if none is named, as a layer on the run's grid.
 
     Raises:
         ArtefactError: It is missing, truncated, breaks the contract or lies on another grid.
@@ -28,7 +28,7 @@ def opened_layer(path: Path, spec: RasterSpec, grid: Grid) -> Iterator[Read]:
     with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB), raster.opened(path, spec, grid) as source:
 
         def read(window: Slices) -> Floats:
-            values = source.read(window=window)
+            values = source.read(band, window)
             if spec.dtype == "float32":
                 return np.asarray(values, dtype=np.float32)
             return np.where(spec.missing(values), np.float32(np.nan), values.astype(np.float32))
