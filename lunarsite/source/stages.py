@@ -1,4 +1,4 @@
-"""Stages of the source room: elevation, the far field, known craters and a record of their origin; tiles of others."""
+"""Stages of the source room: elevation, craters, optional layers and a record of their origin; tiles of others."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from lunarsite.artefact.raster import RasterSpec
     from lunarsite.artefact.record import Metric
+    from lunarsite.source.local import Quantity
 
 
 @stage
@@ -42,8 +43,8 @@ def synthetic(
     )
     smallest_m = synthetic.min_crater_diameter_m
     metrics = [
-        *_write_heights(job, dem, contracts.DEM, near, moon.blocks(near, smallest_m)),
-        *_write_heights(job, far_dem, contracts.FAR_DEM, far, moon.blocks(far, smallest_m)),
+        *_write_blocks(job, dem, contracts.DEM, near, moon.blocks(near, smallest_m)),
+        *_write_blocks(job, far_dem, contracts.FAR_DEM, far, moon.blocks(far, smallest_m)),
     ]
     table = moon.crater_table(near, smallest_m)
     _write_craters(job, craters, table, near)
@@ -102,7 +103,7 @@ def local(
         with files.opened(pair[0], onto, f"source.local.{name}", quantity) as raster:
             notes.append(f"source.local.{name}: {raster.reading}")
             job.log.log(logging.INFO if raster.reading.method == "copied" else logging.WARNING, "%s", notes[-1])
-            metrics += _write_heights(job, pair[1], spec, onto, raster.blocks())
+            metrics += _write_blocks(job, pair[1], spec, onto, raster.blocks())
             metrics.append(_metric(f"{spec.name}_file_pixels", raster.reading.file_pixels))
     if far_dem is None:
         notes.append("No far field was given (source.local.far_dem): horizons end where the elevation model ends.")
@@ -179,6 +180,103 @@ def deepmoon(
                 job.progress(done, source.count, "tiles")
 
 
+@stage
+def fine_dem(
+    job: Job,
+    grid: GridSettings,
+    fine_dem_file: Annotated[Path, Input()],
+    fine_dem: Annotated[Path, Output(contracts.FINE_DEM)],
+) -> None:
+    """Read a user's finer elevation model of a part of the map, at its own resolution."""
+    from lunarsite.source.fine import fine_grid
+    from lunarsite.source.local import HEIGHT
+
+    field = "source.local.fine_dems"
+    own = fine_grid(fine_dem_file, _grids(grid)[0], field)
+    job.log.info("kept on %d x %d pixels of %g m", own.rows, own.cols, own.pixel_m)
+    _read_raster(job, field, fine_dem_file, fine_dem, contracts.FINE_DEM, own, HEIGHT)
+
+
+@stage
+def temperature(
+    job: Job,
+    grid: GridSettings,
+    temperature_file: Annotated[Path, Input()],
+    temperature: Annotated[Path, Output(contracts.TEMPERATURE)],
+) -> None:
+    """Read a user's map of temperature onto the run's grid."""
+    from lunarsite.source.local import TEMPERATURE
+
+    near, _ = _grids(grid)
+    field = "source.local.temperature"
+    _read_raster(job, field, temperature_file, temperature, contracts.TEMPERATURE, near, TEMPERATURE)
+
+
+@stage
+def ice_depth(
+    job: Job,
+    grid: GridSettings,
+    ice_depth_file: Annotated[Path, Input()],
+    ice_depth: Annotated[Path, Output(contracts.ICE_DEPTH)],
+) -> None:
+    """Read a user's map of the depth at which ice is stable onto the run's grid."""
+    from lunarsite.source.local import ICE_DEPTH
+
+    near, _ = _grids(grid)
+    field = "source.local.ice_depth"
+    _read_raster(job, field, ice_depth_file, ice_depth, contracts.ICE_DEPTH, near, ICE_DEPTH)
+
+
+@stage
+def scarps(
+    job: Job,
+    grid: GridSettings,
+    scarps_file: Annotated[Path, Input()],
+    scarps: Annotated[Path, Output(contracts.SCARPS)],
+) -> None:
+    """Read a user's lobate scarps onto the run's map."""
+    import pandas as pd
+
+    from lunarsite.artefact import table as tables
+    from lunarsite.source.scarps import read_scarps
+
+    job.origin = "local"
+    near, _ = _grids(grid)
+    field = "source.local.scarps"
+    found = read_scarps(scarps_file, near, field)
+    job.log.info(
+        "%s: %d of %d lines lie on the map; coordinates are %s", field, found.ids.size, found.read, found.coordinates
+    )
+    if found.relabelled:
+        job.log.warning(
+            "%s: %s is labelled WGS 84, as files of its kind are; its coordinates are taken as longitude and latitude"
+            " on the Moon (planetocentric, east positive), and nothing is turned by the Earth's ellipsoid",
+            field,
+            scarps_file.name,
+        )
+    if found.empty:
+        job.log.warning("%s: %d features without any length are left out", field, found.empty)
+    if found.ids.size == 0:
+        job.log.warning("%s: no line lies on the map; the distance to a scarp will be unknown everywhere", field)
+    frame = pd.DataFrame({"id": found.ids, "geometry": found.lines})
+    tables.write(scarps, contracts.SCARPS, frame, job.stamp(contracts.SCARPS), near.pole)
+
+
+def _read_raster(
+    job: Job, field: str, source: Path, target: Path, spec: RasterSpec, grid: Grid, quantity: Quantity
+) -> None:
+    """Read a user's raster onto a grid, and say in the log how and what."""
+    from lunarsite.source import local as files
+
+    job.origin = "local"
+    with files.opened(source, grid, field, quantity) as raster:
+        level = logging.INFO if raster.reading.method == "copied" else logging.WARNING
+        job.log.log(level, "%s: %s", field, raster.reading)
+        metrics = _write_blocks(job, target, spec, grid, raster.blocks())
+    for metric in metrics:
+        job.log.info("%s: %g %s", metric.name, metric.value, metric.unit)
+
+
 def _pair(job: Job, name: str, source: Path | None, target: Path | None) -> tuple[Path, Path] | None:
     """Return an optional input and its output, or None if neither is given."""
     if source is not None and target is not None:
@@ -195,7 +293,7 @@ def _grids(grid: GridSettings) -> tuple[Grid, Grid]:
     )
 
 
-def _write_heights(
+def _write_blocks(
     job: Job, path: Path, spec: RasterSpec, grid: Grid, blocks: Iterable[tuple[Any, Any]]
 ) -> list[Metric]:
     """Write blocks as they come and return what share of the grid holds data, and the range."""
