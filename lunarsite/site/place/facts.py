@@ -1,0 +1,130 @@
+"""What is known of every cell that may become a site: the tables of the run, side by side under the sites' names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lunarsite.artefact import ArtefactError, table
+from lunarsite.artefact import record as records
+from lunarsite.artefact.contracts import CELLS, CRITERIA, LABELS, LABELS_RECORD, SCORES
+from lunarsite.settings import RuleSettings
+from lunarsite.site.score.reasons import reasons
+
+_LABELS = ("cell_id", "rule", "label", "probability", "slope_mean_deg", "slope_sigma_deg")
+_CRITERIA = tuple(column.name for column in CRITERIA.columns if column.name not in ("lon", "lat"))
+_SIGMAS = ("light_sigma", "earth_sigma")
+_LIMITS = ("slope", "light", "earth")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The run's tables, by cell id, and the one-sigma errors of light and Earth view (percent of time)."""
+
+    cells: pd.DataFrame
+    labels: pd.DataFrame
+    labels_path: Path
+    criteria: pd.DataFrame
+    scores: pd.DataFrame
+    sigmas_pct: tuple[float, float]
+
+    def facts(self, name: str, rule: RuleSettings) -> pd.DataFrame:
+        """Return what is known of every cell under a rule, see `facts_of`.
+
+        Raises:
+            ArtefactError: There are no labels of that rule, or the tables do not list the same cells.
+        """
+        own = self.labels[self.labels["rule"] == name]
+        if own.empty:
+            raise ArtefactError(
+                f"{self.labels_path}: has no labels of the rule '{name}', only of {sorted(set(self.labels['rule']))};"
+                " rerun label-labels under the run's settings"
+            )
+        return facts_of(
+            self.cells, _by_id(self.labels_path, own.drop(columns="rule")), self.criteria, self.scores, rule
+        )
+
+    def reasons(self, learned: RuleSettings) -> Callable[[int], tuple[list[str], list[str]]]:
+        """Return what gives the reasons for and against a cell of the score that learned a rule."""
+        shap = self.scores.filter(regex="^shap_").rename(columns=lambda name: name.removeprefix("shap_"))
+        features = self.cells[list(shap.columns)]
+
+        def told(cell: int) -> tuple[list[str], list[str]]:
+            own, shares = (frame.loc[cell].to_numpy(np.float64) for frame in (features, shap))
+            names = [str(name) for name in shap.columns]
+            return reasons(
+                dict(zip(names, own.tolist(), strict=True)), dict(zip(names, shares.tolist(), strict=True)), learned
+            )
+
+        return told
+
+
+def read_tables(cells: Path, labels: Path, labels_record: Path, criteria: Path, scores: Path) -> Tables:
+    """Read the run's tables.
+
+    Raises:
+        ArtefactError: One breaks its contract, or the record of labels lacks an error of light or Earth view.
+    """
+    noted, _ = records.read(labels_record, LABELS_RECORD)
+    sigmas = {metric.name: metric.value for metric in noted.metrics if metric.name in _SIGMAS}
+    light, earth = (sigmas.get(name) for name in _SIGMAS)
+    if light is None or earth is None:
+        raise ArtefactError(f"{labels_record}: lacks a number for {' or '.join(_SIGMAS)}; rerun label-labels")
+    scored = pd.DataFrame(table.read(scores, SCORES)[0].drop(columns="geometry"))
+    return Tables(
+        cells=_by_id(cells, table.read(cells, CELLS, [column.name for column in CELLS.columns])[0]),
+        labels=table.read(labels, LABELS, _LABELS)[0],
+        labels_path=labels,
+        criteria=_by_id(criteria, table.read(criteria, CRITERIA, _CRITERIA)[0]),
+        scores=_by_id(scores, scored),
+        sigmas_pct=(light, earth),
+    )
+
+
+def facts_of(
+    cells: pd.DataFrame, labels: pd.DataFrame, criteria: pd.DataFrame, scores: pd.DataFrame, rule: RuleSettings
+) -> pd.DataFrame:
+    """Return a row per cell, by id: what the rule reads, its verdict and probability, score and criteria.
+
+    The columns are named as those of the sites; `slope_mean_deg` and `slope_sigma_deg` over the clones follow.
+
+    Raises:
+        ArtefactError: The tables do not list the same cells.
+    """
+    for name, other in (("labels", labels), ("criteria", criteria), ("scores", scores)):
+        if not other.index.equals(cells.index):
+            raise ArtefactError(
+                f"{name}: lists {len(other)} cells, the run's cells are {len(cells)}; rerun its stage on these cells"
+            )
+    slope = cells["buffered_slope_deg"] if rule.slope_buffer_m > 0.0 else cells["slope_mean"]
+    own = pd.DataFrame(
+        {
+            "slope_deg": slope,
+            "illumination_pct": cells["avg_illumination_pct"],
+            "earth_visibility_pct": cells["earth_visibility_pct"],
+            "score": scores["score"],
+        }
+    )
+    return pd.concat([labels, own, criteria], axis=1)
+
+
+def failing(facts: pd.DataFrame, rule: RuleSettings) -> dict[str, NDArray[np.bool_]]:
+    """Return for each limit of the rule which cells fail it; unknown inputs fail none."""
+    inputs = (
+        facts["slope_deg"] > rule.max_slope_deg,
+        facts["illumination_pct"] < rule.min_illumination_pct,
+        facts["earth_visibility_pct"] < rule.min_earth_visibility_pct,
+    )
+    return {name: failed.to_numpy(dtype=bool) for name, failed in zip(_LIMITS, inputs, strict=True)}
+
+
+def _by_id(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    found = frame.set_index("cell_id")
+    if not np.array_equal(found.index.to_numpy(), np.arange(len(found))):
+        raise ArtefactError(f"{path}: does not list cells 0, 1, 2, ... in order; rerun the stage that writes it")
+    return found

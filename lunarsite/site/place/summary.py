@@ -1,0 +1,288 @@
+"""What the sites are worth, as a record: counts, order, how firm it is beside chance, what the map cannot resolve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from pydantic import JsonValue
+from scipy.stats import kendalltau
+
+from lunarsite.artefact.record import Metric, Record, Verdict
+from lunarsite.settings import PlacingSettings, RankingSettings, RuleSettings
+from lunarsite.site.place.facts import failing
+from lunarsite.site.place.ground import Ground
+from lunarsite.site.place.listing import Candidates, Listing
+from lunarsite.site.place.merit import CRITERIA, Scale
+from lunarsite.site.place.regions import Region, inside
+from lunarsite.site.place.words import resolves
+
+_TOP = 20
+_FIRM = 0.9
+_LIMITS = {"slope": "slope", "light": "sunlight", "earth": "Earth view"}
+_ROW = (
+    *("rank", "site_id", "lon", "lat", "region", "area_km2", "probability", "slope_deg", "illumination_pct"),
+    *("earth_visibility_pct", "longest_night_h", "psr_walk", "psr_walk_m", "merit_topsis", "merit_weighted_sum"),
+    *("rank_topsis", "rank_weighted_sum", "rank_low", "rank_median", "rank_high", "share_top_20", "share_top_100"),
+)
+
+
+def summary(
+    target: str,
+    found: Candidates,
+    listing: Listing,
+    by_region: Mapping[str, Listing],
+    regions: list[dict[str, JsonValue]],
+    placing: PlacingSettings,
+    ranking: RankingSettings,
+    notes: Sequence[str],
+) -> Record:
+    """Return the record of a run's sites.
+
+    Args:
+        target: Name of the rule of the overall list.
+        found: Its good ground.
+        listing: The overall list.
+        by_region: The list of each region by its code.
+        regions: Rows of the table of regions.
+        placing: Spacing and numbers.
+        ranking: Method, weights and draws.
+        notes: Plain sentences on what the run cannot resolve.
+    """
+    sites = listing.frame
+    metrics = (
+        Metric(name="good_cells", value=float(found.ground.ids.size), unit="1"),
+        Metric(name="good_area", value=_whole_area(found.ground), unit="km2"),
+        Metric(name="pieces_of_good_ground", value=float(found.ground.components), unit="1"),
+        Metric(name="sites", value=float(len(sites)), unit="1"),
+        Metric(name="area_of_sites", value=float(sites["area_km2"].sum()), unit="km2"),
+        Metric(name="region_sites", value=float(sum(len(each.frame) for each in by_region.values())), unit="1"),
+        Metric(name="regions_with_sites", value=float(sum(not each.frame.empty for each in by_region.values()))),
+        *_firmness(listing),
+        Metric(
+            name="probability_gap",
+            value=listing.probability_gap if len(sites) else None,
+            unit="1",
+            why="largest difference at a site of the probability that the shifted limits start from (Gaussian slope)"
+            " from that of the clones"
+            if len(sites)
+            else "there are no sites",
+        ),
+    )
+    return Record(
+        title="Sites",
+        metrics=metrics,
+        verdicts=(_verdict(listing),),
+        tables={
+            "top": _rows(sites.head(_TOP), _ROW),
+            "criteria": _criteria(sites, listing.scale, ranking),
+            "regions": regions,
+        },
+        notes=(*_said(target, found, listing, placing, ranking), *notes),
+    )
+
+
+def region_row(
+    region: Region,
+    x_m: np.ndarray,
+    y_m: np.ndarray,
+    facts: pd.DataFrame,
+    good: int,
+    listing: Listing,
+    rule: RuleSettings,
+) -> dict[str, JsonValue]:
+    """Return the row of a region: its cells, what fails the rule there, its sites, and why it has none.
+
+    Args:
+        region: The region.
+        x_m: Map x of all cells' centres.
+        y_m: Their map y.
+        facts: The rule's facts of all cells.
+        good: Number of good cells in the region.
+        listing: Its sites.
+        rule: The rule.
+    """
+    held = inside(region.outline, x_m, y_m)
+    known = held & facts["probability"].notna().to_numpy()
+    count, unknown = int(known.sum()), int(held.sum() - known.sum())
+    failed = {name: int((fails & known).sum()) for name, fails in failing(facts, rule).items()}
+    return {
+        "code": region.code,
+        "region": region.name,
+        "cells": int(held.sum()),
+        "unknown_cells": unknown,
+        **{f"cells_failing_{name}": number for name, number in failed.items()},
+        "good_cells": good,
+        "sites": len(listing.frame),
+        "why": _why(int(held.sum()), count, failed, good, len(listing.frame)),
+    }
+
+
+def _why(held: int, known: int, failed: Mapping[str, int], good: int, sites: int) -> str:
+    if sites:
+        return ""
+    if not held:
+        return "no cell of the map has its centre in it"
+    if not known:
+        return "an input of the rule is unknown in all of its cells"
+    if good:
+        raise ValueError("a region with good ground has a site")
+    shares = ", ".join(
+        f"{_LIMITS[name]} in {100.0 * number / known:.0f} %"
+        for name, number in sorted(failed.items(), key=lambda item: -item[1])
+        if number
+    )
+    of_known = f"of its {known} known cells none is probable enough to meet the rule"
+    return f"{of_known}; the limit fails for {shares}" if shares else of_known
+
+
+def _whole_area(ground: Ground) -> float:
+    return float(ground.cells.true_area_m2()[ground.ids].sum()) / 1e6
+
+
+def _firmness(listing: Listing) -> list[Metric]:
+    sites = len(listing.frame)
+    frame = listing.frame
+    if sites < 2:
+        why = "an order needs at least two sites"
+        names = ("kendall_tau", "top_20_firm", "top_20_mean_share", "top_20_chance", "top_20_below_share")
+        return [Metric(name=name, value=None, why=why) for name in names]
+    tau = float(kendalltau(frame["rank_topsis"], frame["rank_weighted_sum"]).statistic)
+    top = frame.head(_TOP)
+    share = top["share_top_20"].to_numpy(np.float64)
+    chance = min(1.0, _TOP / sites)
+    return [
+        Metric(
+            name="kendall_tau",
+            value=tau,
+            unit="1",
+            why="TOPSIS against the weighted sum; a random order has 0 on average",
+        ),
+        Metric(
+            name="top_20_firm",
+            value=float((share >= _FIRM).sum()),
+            unit="1",
+            why=f"of the {len(top)} best sites, those that stay among the {_TOP} best in at least 90 % of the draws",
+        ),
+        Metric(
+            name="top_20_mean_share",
+            value=float(share.mean()),
+            unit="1",
+            why=f"share of the draws in which one of the {len(top)} best sites stays among the {_TOP} best, on average",
+        ),
+        Metric(
+            name="top_20_chance",
+            value=chance,
+            unit="1",
+            why=f"the same share for sites in random order: {_TOP} of {sites}",
+        ),
+        Metric(
+            name="top_20_below_share",
+            value=float(listing.below_share[: len(top)].mean()),
+            unit="1",
+            why="share of the draws in which shifted limits leave one of the best sites no good ground, on average",
+        ),
+    ]
+
+
+def _verdict(listing: Listing) -> Verdict:
+    sites = len(listing.frame)
+    value = float(listing.frame["share_top_20"].head(_TOP).mean()) if sites > _TOP else None
+    return Verdict(
+        name="the 20 best sites stay among the 20 best",
+        value=value,
+        unit="share of draws",
+        bound=">= 0.5",
+        holds=None if value is None else value >= 0.5,
+        why=(
+            f"mean over the 20 best sites; a random order would have {_TOP / sites:.3f}. Below one half the list of the"
+            " 20 best is more a matter of weights and limits than of ground"
+            if sites > _TOP
+            else f"{sites} sites are no more than 20: nothing can leave the 20 best"
+        ),
+    )
+
+
+def _rows(frame: gpd.GeoDataFrame, columns: Sequence[str]) -> list[dict[str, JsonValue]]:
+    return [
+        {
+            name: None if pd.isna(row[name]) else row[name].item() if hasattr(row[name], "item") else row[name]
+            for name in columns
+        }
+        for _, row in frame.iterrows()
+    ]
+
+
+def _criteria(sites: gpd.GeoDataFrame, scale: Scale, ranking: RankingSettings) -> list[dict[str, JsonValue]]:
+    used = dict(zip((criterion.name for criterion in scale.criteria), scale.weights.tolist(), strict=True))
+    return [
+        {
+            "name": criterion.name,
+            "words": criterion.words,
+            "column": criterion.column,
+            "unit": criterion.unit,
+            "better": "more" if criterion.higher_is_better else "less",
+            "weight_given": float(getattr(ranking.weights, criterion.name)),
+            "weight_used": used.get(criterion.name, 0.0),
+            "sites_known": int(sites[criterion.column].notna().sum()),
+            "left_out_because": scale.dropped.get(criterion.name, ""),
+        }
+        for criterion in CRITERIA
+    ]
+
+
+def _said(
+    target: str, found: Candidates, listing: Listing, placing: PlacingSettings, ranking: RankingSettings
+) -> list[str]:
+    sites = len(listing.frame)
+    notes = [
+        f"Good ground: cells that meet the rule '{target}' with a probability of at least"
+        f" {placing.least_probability:g}. Sites of the overall list lie at least {placing.spacing_km:g} km apart; landing regions play no part in it."
+    ]
+    if not sites:
+        known = int(found.ground.ids.size)
+        notes.append(f"There are {known} cells of good ground, so there are no sites; the lists are empty.")
+        return notes
+    if sites == placing.most:
+        notes.append(
+            f"The list ends at {placing.most} sites, as site.placing.most asks; there may be more good ground."
+        )
+    unknown = [name for name, why in listing.scale.dropped.items() if why != "its weight is 0"]
+    if unknown:
+        notes.append(
+            f"Unknown for every site, so without part in the order: {', '.join(unknown)}. The others share their weights"
+            " in proportion."
+        )
+    if not listing.scale.used.size:
+        notes.append("No criterion with a weight is known of any site: the order goes by probability alone.")
+    notes.append(
+        f"Ranks under {ranking.draws} draws: weights from a flat Dirichlet distribution over the criteria in use, and"
+        f" each limit of the rule shifted by itself, uniformly within ±{100.0 * ranking.threshold_shift:g} %. Sites that the"
+        f" shifted limits make less probable than {placing.least_probability:g} go behind all others."
+    )
+    return notes
+
+
+def resolution_notes(rules: Mapping[str, RuleSettings], placing: PlacingSettings, pixel_m: float) -> list[str]:
+    """Return what pixels of a size cannot tell of rules and landing ellipses, one sentence each."""
+    notes = [
+        f"Pixels of {pixel_m:g} m do not resolve the {name} rule's buffer of {rule.slope_buffer_m:g} m to steeper"
+        " ground; it reads the mean slope of the cell instead. Its sites are not shown to keep that distance."
+        for name, rule in rules.items()
+        if 0.0 < rule.slope_buffer_m < pixel_m
+    ]
+    axes = placing.ellipse_semi_axes_m
+    if resolves(axes, pixel_m):
+        area_px = np.pi * axes[0] * axes[1] / pixel_m**2
+        notes.append(
+            f"A landing ellipse of {max(axes):g} by {min(axes):g} m (semi-axes) holds about {area_px:.0f} pixels of"
+            f" {pixel_m:g} m; slopes and obstacles smaller than a pixel are not in its figures."
+        )
+    else:
+        notes.append(
+            f"Pixels of {pixel_m:g} m do not resolve the landing ellipse of {max(axes):g} by {min(axes):g} m"
+            " (semi-axes): its figures are those of the pixels whose centres lie inside, at least the one at its centre."
+        )
+    return notes

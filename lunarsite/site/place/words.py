@@ -1,0 +1,121 @@
+"""Sentences of a site: reasons for and against beside the learned score's own, and what is unknown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lunarsite.settings import ReachSettings, RuleSettings
+from lunarsite.site.place.ellipse import Ellipse
+from lunarsite.site.place.merit import CRITERIA, NO_WAY, Criterion, Floats, Scale
+
+_TENTH = 0.1
+_MISSING = {
+    "longest_night": "longest night: not computed for its cell",
+    "sun_and_earth": "time with Sun and Earth together: not computed for its cell",
+    "craters": "craters within 1 km: no catalogue knows all of this ground",
+    "relief": "relief at the scale of a lander: no finer elevation model covers its cell",
+    "temperature": "temperature: no map that the run was given covers its cell",
+    "ice": "depth at which ice is stable: no map that the run was given covers its cell",
+    "scarps": "distance to lobate scarps: the run was given none",
+}
+
+
+def standing(values: Floats, scale: Scale, no_way: NDArray[np.bool_]) -> list[tuple[list[str], list[str]]]:
+    """Return for each site its strongest criterion beyond the rule among the best tenth of the sites, and the worst.
+
+    Fewer than ten sites have no tenths: there is nothing to say then. Strength is the criterion's weight times how far
+    the site's stretched value lies from the median of the sites.
+
+    Args:
+        values: (sites, CRITERIA), NaN where unknown.
+        scale: The criteria that count.
+        no_way: Sites from which no way leads on foot to permanent shadow: the length that stands for it is not theirs.
+    """
+    sites = len(values)
+    found: list[tuple[list[str], list[str]]] = [([], []) for _ in range(sites)]
+    if sites * _TENTH < 1.0:
+        return found
+    strength = np.zeros((2, sites, scale.used.size))
+    for place, (criterion, better, weight) in enumerate(zip(scale.criteria, scale.better, scale.weights, strict=True)):
+        if criterion.beyond_rule:
+            merit = better * values[:, scale.used[place]]
+            own = ~no_way if criterion.name == "psr_walk" else np.ones(sites, dtype=bool)
+            known = merit[~np.isnan(merit)]
+            span = float(np.ptp(known))
+            if span > 0.0:
+                distance = weight * (merit - np.median(known)) / span
+                ahead = (known[None, :] > merit[:, None]).sum(axis=1)
+                behind = (known[None, :] < merit[:, None]).sum(axis=1)
+                strength[0, :, place] = np.where(own & (ahead < _TENTH * known.size), distance, 0.0)
+                strength[1, :, place] = np.where(own & (behind < _TENTH * known.size), -distance, 0.0)
+    strength = np.nan_to_num(strength, nan=0.0)
+    for site in range(sites):
+        for kind, word in ((0, "best"), (1, "worst")):
+            place = int(strength[kind, site].argmax()) if scale.used.size else 0
+            if scale.used.size and strength[kind, site, place] > 0.0:
+                value = values[site, scale.used[place]]
+                found[site][kind].append(f"{_said(scale.criteria[place], value)}: among the {word} tenth of the sites")
+    return found
+
+
+def against(row: pd.Series, ellipse: Ellipse, rule: RuleSettings, reach: ReachSettings) -> list[str]:
+    """Return what speaks against a site whatever the weights are: no way to shadow, a poor ellipse."""
+    found = []
+    for mover, name, limit in (("walk", "on foot", reach.walk_slope_deg), ("rover", "by rover", reach.rover_slope_deg)):
+        if row[f"psr_{mover}"] == NO_WAY:
+            found.append(
+                f"no way {name} over ground of at most {limit:g}° leads to permanent shadow of at least"
+                f" {reach.psr_area_km2:g} km²"
+            )
+    if ellipse.slope_max_deg is not None and ellipse.slope_max_deg > rule.max_slope_deg:
+        found.append(
+            f"the landing ellipse's steepest pixel has {ellipse.slope_max_deg:.1f}°"
+            f" (the rule allows {rule.max_slope_deg:g}° on average)"
+        )
+    if not ellipse.meets_light and ellipse.known_share == 1.0:
+        found.append(
+            "no landing ellipse around its best place meets the rule's limits of light and Earth view on average and is"
+            " free of permanent shadow"
+        )
+    return found
+
+
+def unknown(row: pd.Series, ellipse: Ellipse, rule: RuleSettings, pixel_m: float) -> list[str]:
+    """Return what is unknown of a site, one sentence each; an empty list where nothing is."""
+    found = [
+        _MISSING[criterion.name]
+        for criterion in CRITERIA
+        if criterion.name in _MISSING and pd.isna(row[criterion.column])
+    ]
+    found += [
+        f"way {name} to permanent shadow: slope or shadow is unknown in its cell"
+        for mover, name in (("walk", "on foot"), ("rover", "by rover"))
+        if row[f"psr_{mover}"] == "unknown"
+    ]
+    if pd.isna(row["score"]):
+        found.append("the learned score: an input of the scorer is missing in its cell")
+    if ellipse.known_share < 1.0:
+        found.append(f"{100.0 * (1.0 - ellipse.known_share):.0f} % of the landing ellipse's pixels")
+    if 0.0 < rule.slope_buffer_m < pixel_m:
+        found.append(
+            f"steep ground within {rule.slope_buffer_m:g} m: pixels of {pixel_m:g} m do not resolve it,"
+            " the mean slope stands for it"
+        )
+    if not resolves(ellipse.semi_axes_m, pixel_m):
+        found.append(
+            f"the landing ellipse itself: its semi-minor axis of {ellipse.semi_axes_m[1]:g} m is smaller than a pixel"
+            f" of {pixel_m:g} m; the pixels whose centres lie inside stand for it"
+        )
+    return found
+
+
+def resolves(semi_axes_m: tuple[float, float], pixel_m: float) -> bool:
+    """Whether pixels resolve an ellipse: its semi-minor axis is at least one of them long."""
+    return min(semi_axes_m) >= pixel_m
+
+
+def _said(criterion: Criterion, value: float) -> str:
+    number = f"{value:,.0f}".replace(",", " ") if abs(value) >= 100.0 else f"{value:.3g}"
+    return f"{criterion.words} {number} {criterion.unit}"
