@@ -1,4 +1,4 @@
-"""Stages of the site room: from rasters and craters to cells, from cells to scores."""
+"""Stages of the site room: from rasters and craters to cells."""
 
 from __future__ import annotations
 
@@ -14,14 +14,11 @@ from lunarsite.artefact.contracts import (
     ELEVATION_ERROR,
     PSR,
     ROUGHNESS,
-    SCORER,
-    SCORER_RECORD,
-    SCORES,
     SLOPE,
     SUN_ANY,
     SUN_MEAN,
 )
-from lunarsite.settings import CatalogueSettings, GridSettings, RulesSettings, ScorerSettings
+from lunarsite.settings import CatalogueSettings, GridSettings, RulesSettings
 from lunarsite.stage import Input, Job, Output, StageError, stage
 
 _THREADS = 2
@@ -108,45 +105,3 @@ def cells(
         counts = built[f"label_{rule}"].value_counts()
         job.log.info("%s: %s", rule, ", ".join(f"{count} {label}" for label, count in counts.items()))
     table.write(cells, CELLS, built, job.stamp(CELLS), grid.pole)
-
-
-@stage
-def scores(
-    job: Job,
-    grid: GridSettings,
-    rules: RulesSettings,
-    scorer: ScorerSettings,
-    cells: Annotated[Path, Input(CELLS)],
-    scores: Annotated[Path, Output(SCORES)],
-    model: Annotated[Path, Output(SCORER)],
-    record: Annotated[Path, Output(SCORER_RECORD)],
-) -> None:
-    """Train the scorer on a rule's label, score, explain and rank the cells."""
-    from lunarsite.artefact import ArtefactError, table
-    from lunarsite.artefact import model as models
-    from lunarsite.artefact import record as records
-    from lunarsite.site.scorer import ScorerError
-    from lunarsite.site.scoring import score_cells
-
-    rule = rules.cassa if scorer.target == "cassa" else rules.hls
-    notes: tuple[str, ...] = ()
-    if 0.0 < rule.slope_buffer_m < grid.pixel_m:
-        notes = (
-            f"Pixels of {grid.pixel_m:g} m do not resolve the rule's buffer of {rule.slope_buffer_m:g} m to steeper"
-            " ground; it reads the mean slope of the cell instead.",
-        )
-    frame, _ = table.read(cells, CELLS)
-    job.seed = scorer.seed
-    try:
-        found = score_cells(
-            frame, rule, scorer, notes, _THREADS, lambda done, total: job.progress(done, total, "training")
-        )
-    except ScorerError as error:
-        raise ArtefactError(f"{cells}: {error}") from error
-    for metric in found.record.metrics:
-        job.log.info("%s: %s", metric.name, "unknown" if metric.value is None else f"{metric.value:.6g}")
-    for note in found.record.notes:
-        job.log.info("%s", note)
-    table.write(scores, SCORES, found.scores, job.stamp(SCORES), grid.pole)
-    models.write_trees(model, SCORER, found.booster, found.card, job.stamp(SCORER))
-    records.write(record, SCORER_RECORD, found.record, job.stamp(SCORER_RECORD))

@@ -96,6 +96,7 @@ SWEEPS = TableSpec(
         ),
         Column("cells", "int64", valid_min=1),
     ),
+    allow_empty=True,
 )
 """What the scorer makes of cells near a limit as that input alone is moved across it."""
 CALIBRATION = TableSpec(

@@ -1,0 +1,55 @@
+"""Dealing the map out to folds: single cells at random, or whole square blocks.
+
+Neighbouring cells are alike, so a random deal tests a scorer on what it has seen. Whole blocks of the map are held out
+instead (Roberts et al. 2017, doi 10.1111/ecog.02881).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Doubles = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+def block_of(x_m: Doubles, y_m: Doubles, block_km: float) -> Ints:
+    """Return the block of each cell, (cells,), counted from 0; with 0 km each cell is its own."""
+    if block_km == 0.0:
+        return np.arange(x_m.size)
+    corner = np.column_stack([np.floor(x_m / (1e3 * block_km)), np.floor(y_m / (1e3 * block_km))])
+    return np.asarray(np.unique(corner, axis=0, return_inverse=True)[1].reshape(-1), dtype=np.int64)
+
+
+def deal(block: Ints, suitable: Bools, folds: int, seed: int) -> Ints:
+    """Deal blocks out to folds and return each cell's fold, (cells,).
+
+    Suitable cells are rare and stand close together. Blocks are therefore dealt from the one with most of them down,
+    each to the fold with fewest of them so far (with fewest cells, where that is equal); the seed settles ties. Single
+    cells are dealt in turn after a shuffle.
+    """
+    draws = np.random.default_rng(seed)
+    cells = np.bincount(block)
+    if (cells == 1).all():
+        return draws.permutation(block.size) % folds
+    positives = np.bincount(block, weights=suitable)
+    fold_of_block = np.empty(cells.size, dtype=np.int64)
+    held_positives, held_cells = np.zeros(folds), np.zeros(folds)
+    for index in sorted(draws.permutation(cells.size), key=lambda b: (-positives[b], -cells[b])):
+        fold = int(np.lexsort((held_cells, held_positives))[0])
+        fold_of_block[index] = fold
+        held_positives[fold] += positives[index]
+        held_cells[fold] += cells[index]
+    return fold_of_block[block]
+
+
+def why_not(fold: Ints, suitable: Bools, folds: int) -> str:
+    """Return why a deal cannot be used, or '': a fold is empty, or leaves only one label to train on."""
+    if (np.bincount(fold, minlength=folds) == 0).any():
+        return "the map has fewer blocks than folds"
+    for index in range(folds):
+        rest = suitable[fold != index]
+        if rest.all() or not rest.any():
+            return f"without fold {index} all cells carry one label; the blocks are too large"
+    return ""
