@@ -124,7 +124,7 @@ def _header(path: Path, where: str) -> tuple[str, str, pyproj.CRS | None]:
 def _load(path: Path, layer: str, where: str) -> NDArray[np.object_]:
     """Return the file's lines in two dimensions; features without geometry are empty lines."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), np.errstate(invalid="ignore"):  # points that are no numbers: refused below
             # Heights and measures of the points are of no use here.
             warnings.filterwarnings("ignore", "Measured", UserWarning)
             frame: gpd.GeoDataFrame = pyogrio.read_dataframe(path, layer=layer, columns=[])

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from lunarsite.artefact.contracts import DEM, ELEVATION_ERROR, ROUGHNESS, SLOPE
-from lunarsite.settings import TerrainSettings
+from lunarsite.artefact.contracts import DEM, ELEVATION_ERROR, FINE_DEM, RELIEF, ROUGHNESS, SLOPE
+from lunarsite.settings import GridSettings, ReliefSettings, TerrainSettings
 from lunarsite.stage import Input, Job, Output, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lunarsite.grid import Cells
+    from lunarsite.terrain.relief import CellRelief
 
 _TILE_PX = 2048
 
@@ -85,3 +91,54 @@ def elevation_error(
         for tile in heights.grid.tiles(_TILE_PX):
             known = ~np.isnan(heights.read(window=tile.core))
             out.write(np.where(known, sigma_m, nothing), window=tile.core)
+
+
+@stage
+def relief(
+    job: Job,
+    grid: GridSettings,
+    relief: ReliefSettings,
+    fine_dems: Annotated[tuple[Path, ...], Input(FINE_DEM)],
+    cells: Annotated[Path, Output(RELIEF)],
+) -> None:
+    """Describe the gentlest disc of every cell that a finer elevation model covers."""
+    import dataclasses
+
+    import pandas as pd
+
+    from lunarsite.artefact import table
+    from lunarsite.grid import Cells, Grid
+
+    near = Grid.centred(grid.half_width_m, grid.pixel_m, grid.cell_m, grid.pole)
+    run = Cells(near, grid.cell_m, grid.latitude_limit_deg)
+    best: dict[int, CellRelief] = {}
+    for index, path in enumerate(fine_dems):
+        held: list[CellRelief] = []
+        for share, found in _surveyed(path, run, relief):
+            held += found
+            job.progress(index + share, len(fine_dems), "finer elevation models")
+        if held:
+            job.log.info("%s: pixels of %g m, discs in %d cells", path.name, held[0].pixel_m, len(held))
+        else:
+            job.log.warning("%s: holds no whole disc in any cell of the run", path.name)
+        for cell in held:
+            known = best.get(cell.cell_id, cell)
+            best[cell.cell_id] = min(cell, known, key=lambda one: one.order)
+    columns = [column.name for column in RELIEF.columns]
+    frame = pd.DataFrame([dataclasses.asdict(best[cell]) for cell in sorted(best)], columns=columns)
+    frame = frame.astype({column.name: column.dtype for column in RELIEF.columns})
+    table.write(cells, RELIEF, frame, job.stamp(RELIEF))
+
+
+def _surveyed(path: Path, run: Cells, relief: ReliefSettings) -> Iterator[tuple[float, list[CellRelief]]]:
+    """Survey one elevation model; what does not fit names the file."""
+    from lunarsite.artefact import ArtefactError, raster
+    from lunarsite.terrain.relief import ReliefError, survey
+
+    with raster.opened(path, FINE_DEM) as heights:
+        try:
+            yield from survey(
+                lambda window: heights.read(window=window), heights.grid, run, relief.radius_m, relief.steep_deg
+            )
+        except ReliefError as error:
+            raise ArtefactError(f"{path}: {error}") from error
