@@ -125,6 +125,9 @@ def gather(
             "psr_distance_m: unknown everywhere, as no region has %g km2 (site.reach.psr_area_km2)", reach.psr_area_km2
         )
     for name in built.columns[3:-1]:
-        known = built[name].notna() if built[name].dtype.kind == "f" else built[name] != "unknown"
-        job.log.info("%s: known of %d of %d cells", name, known.sum(), len(built))
+        if built[name].dtype.kind == "f":
+            job.log.info("%s: a value in %d of %d cells", name, built[name].notna().sum(), len(built))
+        else:
+            counts = built[name].value_counts()
+            job.log.info("%s: %s", name, ", ".join(f"{count} {kind}" for kind, count in counts.items()))
     table.write(criteria, CRITERIA, built, job.stamp(CRITERIA), grid.pole)
