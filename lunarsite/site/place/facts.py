@@ -55,11 +55,7 @@ class Tables:
         features = self.cells[list(shap.columns)]
 
         def told(cell: int) -> tuple[list[str], list[str]]:
-            own, shares = (frame.loc[cell].to_numpy(np.float64) for frame in (features, shap))
-            names = [str(name) for name in shap.columns]
-            return reasons(
-                dict(zip(names, own.tolist(), strict=True)), dict(zip(names, shares.tolist(), strict=True)), learned
-            )
+            return reasons(_row(features, cell), _row(shap, cell), learned)
 
         return told
 
@@ -121,6 +117,11 @@ def failing(facts: pd.DataFrame, rule: RuleSettings) -> dict[str, NDArray[np.boo
         facts["earth_visibility_pct"] < rule.min_earth_visibility_pct,
     )
     return {name: failed.to_numpy(dtype=bool) for name, failed in zip(_LIMITS, inputs, strict=True)}
+
+
+def _row(frame: pd.DataFrame, cell: int) -> dict[str, float]:
+    values = frame.iloc[cell].to_numpy(np.float64, na_value=np.nan)
+    return {str(name): float(value) for name, value in zip(frame.columns, values, strict=True)}
 
 
 def _by_id(path: Path, frame: pd.DataFrame) -> pd.DataFrame:

@@ -152,7 +152,7 @@ def _ranked(
 ) -> Listing:
     values = merits.values_of(facts)
     scale = merits.scale_of(values, task.ranking.weights)
-    full = merits.filled(values)[:, scale.used]
+    full = merits.filled(values[:, scale.used])
     by_method: dict[str, Floats] = {
         name: way(full, scale.better, scale.weights) if len(full) else np.zeros(0)
         for name, way in (("topsis", merits.topsis), ("weighted_sum", merits.weighted_sum))

@@ -104,7 +104,10 @@ def scale_of(values: Floats, weights: WeightsSettings) -> Scale:
 
 
 def filled(values: Floats) -> Floats:
-    """Return values with what is unknown of a place replaced by the median of the places of which it is known."""
+    """Return values with what is unknown of a place replaced by the median of the places of which it is known.
+
+    Every criterion must be known of some place.
+    """
     return np.where(np.isnan(values), np.nanmedian(values, axis=0), values) if len(values) else values
 
 

@@ -87,6 +87,8 @@ def sensitivity(
     sites = len(values)
     ranks = np.empty((ranking.draws, sites), dtype=np.int32)
     below = np.zeros(sites)
+    if not sites:
+        return Sensitivity(ranks, below)
     for batch, weights, factors, generator in _draws(ranking, scale.used.size, max(1, _BATCH // max(1, values.size))):
         probability = inputs.probability(rule, factors)
         drawn = _completed(values, scale, weights.shape[0], generator)

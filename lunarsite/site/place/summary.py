@@ -239,7 +239,8 @@ def _said(
     sites = len(listing.frame)
     notes = [
         f"Good ground: cells that meet the rule '{target}' with a probability of at least"
-        f" {placing.least_probability:g}. Sites of the overall list lie at least {placing.spacing_km:g} km apart; landing regions play no part in it."
+        f" {placing.least_probability:g}. Sites of the overall list lie at least {placing.spacing_km:g} km apart;"
+        " landing regions play no part in it."
     ]
     if not sites:
         known = int(found.ground.ids.size)
@@ -252,15 +253,15 @@ def _said(
     unknown = [name for name, why in listing.scale.dropped.items() if why != "its weight is 0"]
     if unknown:
         notes.append(
-            f"Unknown for every site, so without part in the order: {', '.join(unknown)}. The others share their weights"
-            " in proportion."
+            f"Unknown for every site, so without part in the order: {', '.join(unknown)}. The others share"
+            " their weights in proportion."
         )
     if not listing.scale.used.size:
         notes.append("No criterion with a weight is known of any site: the order goes by probability alone.")
     notes.append(
         f"Ranks under {ranking.draws} draws: weights from a flat Dirichlet distribution over the criteria in use, and"
-        f" each limit of the rule shifted by itself, uniformly within ±{100.0 * ranking.threshold_shift:g} %. Sites that the"
-        f" shifted limits make less probable than {placing.least_probability:g} go behind all others."
+        f" each limit of the rule shifted by itself, uniformly within ±{100.0 * ranking.threshold_shift:g} %. Sites"
+        f" that the shifted limits make less probable than {placing.least_probability:g} go behind all others."
     )
     return notes
 
@@ -283,6 +284,6 @@ def resolution_notes(rules: Mapping[str, RuleSettings], placing: PlacingSettings
     else:
         notes.append(
             f"Pixels of {pixel_m:g} m do not resolve the landing ellipse of {max(axes):g} by {min(axes):g} m"
-            " (semi-axes): its figures are those of the pixels whose centres lie inside, at least the one at its centre."
+            " (semi-axes): its figures are those of the pixels whose centres lie inside, at least the central one."
         )
     return notes

@@ -42,7 +42,8 @@ def write_geojson(path: Path, sites: gpd.GeoDataFrame, stamp: Stamp, pole: Pole)
         "lunarsite": {
             "coordinates": (
                 f"metres (x, y) on the Moon's {pole} polar stereographic map (sphere of 1737.4 km,"
-                f" IAU_2015:{_CODE[pole]}), not longitude and latitude, and not on the Earth, as readers of RFC 7946 assume"
+                f" IAU_2015:{_CODE[pole]}), not longitude and latitude, and not on the Earth, as readers of"
+                " RFC 7946 assume"
             ),
             "projjson": json.loads(CRS.from_user_input(lunar_crs(pole).to_wkt()).to_json()),
             "stamp": stamp.model_dump(mode="json"),
