@@ -1,4 +1,4 @@
-"""Named places: the table that a user gives, and the tables of their horizons and of the sky over them."""
+"""Single places: those that a user's table names and the best sites, and the tables of their horizons and skies."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from lunarsite.artefact import table
+from lunarsite.artefact.contracts import SITES
 from lunarsite.artefact.stamp import ArtefactError
+from lunarsite.artefact.table import TableSpec
 from lunarsite.illumination.points import HorizonProfiles, PointSeries
 
 _COLUMNS = ("name", "lon_deg", "lat_deg")
@@ -34,6 +38,24 @@ def read_places(path: Path) -> pd.DataFrame:
             raise ArtefactError(f"{path}: column '{column}' must hold degrees within {low:g}..{high:g}")
         frame[column] = values
     return frame[list(_COLUMNS)]
+
+
+def site_places(sites: Path, most: int) -> tuple[list[str], tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return the best sites as places: their names 'site-001', ... by rank, and the ellipses' centres (lon, lat).
+
+    Raises:
+        ArtefactError: The table breaks its contract.
+    """
+    found, _ = table.read(sites, SITES, ["rank", "lon", "lat"])
+    best = found.sort_values("rank").head(most)
+    names = [f"site-{rank:03d}" for rank in best["rank"]]
+    return names, (best["lon"].to_numpy(dtype=np.float64), best["lat"].to_numpy(dtype=np.float64))
+
+
+def empty_frame(spec: TableSpec) -> pd.DataFrame:
+    """Return the frame without rows that a table's contract asks for."""
+    kinds = {"string": "object", "timestamp[ms]": "datetime64[ms]"}
+    return pd.DataFrame({c.name: pd.Series(dtype=kinds.get(c.dtype, c.dtype)) for c in spec.columns})
 
 
 def profile_frame(names: list[str], profiles: HorizonProfiles) -> pd.DataFrame:

@@ -17,6 +17,8 @@ from lunarsite.artefact.contracts import (
     PROFILES_PARTIAL,
     PSR,
     PSR_MARGIN,
+    SITE_MONTHS,
+    SITES,
     SKY_VIEW,
     SUN_ANY,
     SUN_MEAN,
@@ -26,6 +28,8 @@ from lunarsite.settings import DarknessSettings, GridSettings, IlluminationSetti
 from lunarsite.stage import Input, Job, Output, stage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lunarsite.grid import Grid
     from lunarsite.illumination.ephemeris import Ephemeris
     from lunarsite.illumination.horizon import HorizonSweep
@@ -188,31 +192,90 @@ def places(
     series: Annotated[Path, Output(PLACE_SERIES)],
 ) -> None:
     """Tell the horizon of named places, and where the Sun and the Earth stand over it, epoch by epoch."""
-    import numpy as np
-
     from lunarsite.artefact import table as tables
-    from lunarsite.artefact.stamp import ArtefactError
-    from lunarsite.illumination.ephemeris import DAYS_PER_YEAR, ephemeris
     from lunarsite.illumination.place_tables import profile_frame, read_places, series_frame
-    from lunarsite.illumination.points import ProfileGatherer, pixels_at, point_series
-    from lunarsite.illumination.visibility import sweep_plan
+    from lunarsite.illumination.points import point_series
 
     named = read_places(table)
-    horizons, lattice = _sweep(job, illumination.near_samples, (places.height_m,), dem, far_dem)
+    names = named["name"].tolist()
+    place = named["lon_deg"].to_numpy(), named["lat_deg"].to_numpy()
+    seen = _horizons_at(job, illumination, places.height_m, (dem, far_dem), table, names, place)
+    frame = series_frame(names, point_series(seen, _places_sky(places)))
+    tables.write(profiles, PLACE_PROFILES, profile_frame(names, seen), job.stamp(PLACE_PROFILES))
+    tables.write(series, PLACE_SERIES, frame, job.stamp(PLACE_SERIES))
+
+
+@stage
+def sites(
+    job: Job,
+    illumination: IlluminationSettings,
+    places: PlacesSettings,
+    dem: Annotated[Path, Input(DEM)],
+    far_dem: Annotated[Path | None, Input(FAR_DEM)],
+    sites: Annotated[Path, Input(SITES)],
+    profiles: Annotated[Path, Output(PLACE_PROFILES)],
+    series: Annotated[Path, Output(PLACE_SERIES)],
+    months: Annotated[Path, Output(SITE_MONTHS)],
+) -> None:
+    """Tell the horizon of the best sites, the sky over them epoch by epoch, and their light by calendar month."""
+    from lunarsite.artefact import table as tables
+    from lunarsite.illumination.months import month_frame
+    from lunarsite.illumination.place_tables import empty_frame, profile_frame, series_frame, site_places
+    from lunarsite.illumination.points import point_series
+
+    names, place = site_places(sites, places.best_sites)
+    if not names:
+        job.log.warning("no site is asked for or none was found; the tables of their light are empty")
+        for path, spec in ((profiles, PLACE_PROFILES), (series, PLACE_SERIES), (months, SITE_MONTHS)):
+            tables.write(path, spec, empty_frame(spec), job.stamp(spec))
+        return
+    seen = _horizons_at(job, illumination, places.height_m, (dem, far_dem), sites, names, place)
+    frame = series_frame(names, point_series(seen, _places_sky(places)))
+    tables.write(profiles, PLACE_PROFILES, profile_frame(names, seen), job.stamp(PLACE_PROFILES))
+    tables.write(series, PLACE_SERIES, frame, job.stamp(PLACE_SERIES))
+    by_month = month_frame(names, seen, _sky(illumination))
+    if by_month.empty:
+        job.log.warning("illumination.span holds no calendar month from end to end; the table of months is empty")
+        by_month = empty_frame(SITE_MONTHS)
+    tables.write(months, SITE_MONTHS, by_month, job.stamp(SITE_MONTHS))
+
+
+def _horizons_at(
+    job: Job,
+    illumination: IlluminationSettings,
+    height_m: float,
+    terrain: tuple[Path, Path | None],
+    table: Path,
+    names: Sequence[str],
+    lonlat_deg: tuple[Any, Any],
+) -> HorizonProfiles:
+    """Sweep the map once more and return the horizons of single places that `table` names."""
+    import numpy as np
+
+    from lunarsite.artefact.stamp import ArtefactError
+    from lunarsite.illumination.points import ProfileGatherer, pixels_at
+    from lunarsite.illumination.visibility import sweep_plan
+
+    horizons, lattice = _sweep(job, illumination.near_samples, (height_m,), *terrain)
     model = _model(illumination, lattice)
     try:
-        gatherer = ProfileGatherer(lattice, model, *pixels_at(lattice, named["lon_deg"], named["lat_deg"]))
+        gatherer = ProfileGatherer(lattice, model, *pixels_at(lattice, *lonlat_deg))
     except ValueError as error:
         raise ArtefactError(f"{table}: {error}") from error
     sweep_plan(horizons, model, [gatherer], None, lambda n, of: job.progress(n, of, "direction"))
     seen = gatherer.result()
-    blind = [name for name, horizon in zip(named["name"], seen.tan_horizon, strict=True) if np.isnan(horizon).any()]
+    blind = [name for name, horizon in zip(names, seen.tan_horizon, strict=True) if np.isnan(horizon).any()]
     if blind:
-        raise ArtefactError(f"{table}: the places {blind} lie on ground without data in {dem}; move or remove them")
-    sky = ephemeris(places.start_utc.isoformat(), places.days / DAYS_PER_YEAR, places.step_h)
-    names = named["name"].tolist()
-    tables.write(profiles, PLACE_PROFILES, profile_frame(names, seen), job.stamp(PLACE_PROFILES))
-    tables.write(series, PLACE_SERIES, series_frame(names, point_series(seen, sky)), job.stamp(PLACE_SERIES))
+        raise ArtefactError(
+            f"{table}: the places {blind} lie on ground without data in {terrain[0]}; move or remove them"
+        )
+    return seen
+
+
+def _places_sky(places: PlacesSettings) -> Ephemeris:
+    from lunarsite.illumination.ephemeris import DAYS_PER_YEAR, ephemeris
+
+    return ephemeris(places.start_utc.isoformat(), places.days / DAYS_PER_YEAR, places.step_h)
 
 
 def _sweep(

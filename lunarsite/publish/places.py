@@ -102,9 +102,10 @@ class NamedPlaces:
     def pages(self) -> Iterator[Figure]:
         """Draw the places one by one, each for two columns."""
         for place in self.places:
-            yield self._page(place)
+            yield self.page(place)
 
-    def _page(self, place: Place) -> Figure:
+    def page(self, place: Place, title: str | None = None) -> Figure:
+        """Draw one place for two columns, under its name or a title of its own."""
         with styled():
             height = 5.0
             figure = new_figure(WIDE_IN, height)
@@ -126,7 +127,7 @@ class NamedPlaces:
                 0.05 / WIDE_IN, 1.0 - 0.4 / height, place.position, fontsize=SMALL_PT + 0.5, va="center", color=INK
             )
             caption(figure, self._foot("Strips: visible fraction of each disc, 0 to 100 %."))
-            header(figure, f"Sky over {place.title}", synthetic=self.stamp.origin == "synthetic")
+            header(figure, title or f"Sky over {place.title}", synthetic=self.stamp.origin == "synthetic")
             return figure
 
     def _foot(self, first: str) -> str:

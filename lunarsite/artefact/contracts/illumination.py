@@ -61,6 +61,7 @@ PLACE_PROFILES = TableSpec(
         Column("compass_deg", "float64", "deg", valid_min=0.0, valid_max=360.0),
         Column("horizon_deg", "float32", "deg", valid_min=-90.0, valid_max=90.0),
     ),
+    allow_empty=True,  # of a run without any site
 )
 PLACE_SERIES = TableSpec(
     "place_series",
@@ -78,6 +79,7 @@ PLACE_SERIES = TableSpec(
             )
         ),
     ),
+    allow_empty=True,
 )
 
 ILLUMINATION_CELLS = TableSpec(

@@ -1,0 +1,188 @@
+"""The page of one candidate region: its ground, its sites, how the run agrees with it, and what is unknown of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lunarsite.artefact.record import Record
+from lunarsite.publish.pages import maps
+from lunarsite.publish.pages.criteria import way_words
+from lunarsite.publish.pages.elements import Link, embedded, interval, position, site_file
+from lunarsite.publish.pages.gather import SiteRun
+from lunarsite.publish.pages.site_page import limit_words
+from lunarsite.publish.record_words import TABLE_CAPTIONS, TABLE_WORDS
+from lunarsite.publish.report import Section, Table, section
+from lunarsite.publish.story import Fact
+from lunarsite.publish.words import number_words
+from lunarsite.site.place.regions import Region, inside
+
+
+def compose(run: SiteRun, region: Region) -> dict[str, Any]:
+    """Return what the template prints of a region.
+
+    Args:
+        run: The run.
+        region: The region.
+    """
+    sites = run.tables["region_sites"]
+    own = sites[sites["region"] == region.code]
+    cells = run.tables["cells"]
+    held = inside(region.outline, cells["x_m"].to_numpy(), cells["y_m"].to_numpy())
+    figure = maps.draw_region(run, region.outline, region.name, own)
+    alt = f"Map of {region.name}: shaded relief, steep ground outlined, permanent shadow hatched, {len(own)} sites."
+    caption = "The outline is the simplified envelope of its publication. Sites are numbered by their rank within it."
+    picture = embedded("region", figure, run.chosen.publish.figure_dpi, alt, caption)
+    return {
+        "name": region.name,
+        "code": region.code,
+        "source": region.source,
+        "facts": _facts(run, region, own, held),
+        "picture": picture,
+        "sites": site_table(run, own, region.name),
+        "labels": label_table(run, held, region.name),
+        "agreement": agreement(run, region),
+        "unknown": unknown(run, own, held),
+    }
+
+
+def _facts(run: SiteRun, region: Region, own: pd.DataFrame, held: np.ndarray) -> tuple[Fact, ...]:
+    label = run.labels[run.chosen.scorer.target]
+    target = run.chosen.scorer.target.upper()
+    here = label["probability"].to_numpy()[held]
+    every = float(label["probability"].mean())
+    mean = float(np.nanmean(here)) if np.isfinite(here).any() else float("nan")
+    listed = run.sites
+    among = int(inside(region.outline, listed["x_m"].to_numpy(), listed["y_m"].to_numpy()).sum())
+    return (
+        Fact("Area", f"{number_words(region.area_km2)} km²", "as published"),
+        Fact("Cells", number_words(int(held.sum())), f"{number_words(int(np.isfinite(here).sum()))} of them known"),
+        Fact(
+            f"Cells expected to meet the {target} rule",
+            "unknown" if np.isnan(mean) else f"{100.0 * mean:.1f} %",
+            f"{100.0 * every:.1f} % of all known cells",
+        ),
+        Fact("Sites of the region", str(len(own)), f"of at most {_most(run)}"),
+        Fact("Sites of the overall list inside", str(among), f"of {len(listed)}"),
+    )
+
+
+def _most(run: SiteRun) -> str:
+    sites = run.tables["region_sites"]
+    found = sites["region"].value_counts()
+    return f"{int(found.max())} in any region" if len(found) else "none in any region"
+
+
+def site_table(run: SiteRun, own: pd.DataFrame, name: str) -> Table:
+    """Return the table of a region's sites; one whose best cell has a page of its own leads to it."""
+    pages = {int(cell): int(rank) for cell, rank in zip(run.paged["cell_id"], run.paged["rank"], strict=True)}
+    rows = []
+    for _, site in own.iterrows():
+        page = pages.get(int(site["cell_id"]))
+        rows.append(
+            (
+                str(site["rank"]),
+                position(site),
+                f"{site['probability']:.3f}",
+                f"{site['slope_deg']:.2f}",
+                f"{site['illumination_pct']:.1f}",
+                f"{site['earth_visibility_pct']:.1f}",
+                way_words(site, "walk"),
+                way_words(site, "rover"),
+                f"{site['area_km2']:.1f}",
+                interval(site),
+                "none" if page is None else Link(f"site {page}", site_file(page)),
+            )
+        )
+    columns = (
+        *("Rank", "Ellipse's centre", "Probability", "Slope (°)", "Sunlight (% of time)", "Earth view (% of time)"),
+        *("Shadow on foot", "Shadow by rover", "Area (km²)", "Ranks in 95 % of draws", "Page of the overall list"),
+    )
+    text = {"Ellipse's centre", "Shadow on foot", "Shadow by rover", "Page of the overall list"}
+    return Table(
+        f"Sites in {name}, by rank within the region.",
+        columns,
+        tuple(rows),
+        tuple(column not in text for column in columns),
+    )
+
+
+def label_table(run: SiteRun, held: np.ndarray, name: str) -> Table:
+    """Return how many cells of a region each rule passes, beside the share among all cells that are known."""
+    rows = []
+    for rule, labels in run.labels.items():
+        here = labels["label"].to_numpy()[held]
+        known = int((here != "unknown").sum())
+        passing = int((here == "suitable").sum())
+        every = labels["label"].to_numpy()
+        base = float((every == "suitable").sum()) / max(int((every != "unknown").sum()), 1)
+        expected = float(np.nansum(labels["probability"].to_numpy()[held]))
+        rows.append(
+            (
+                rule.upper(),
+                limit_words(run.chosen.rules.named()[rule]),
+                number_words(passing),
+                "unknown" if not known else f"{100.0 * passing / known:.2g} %",
+                f"{100.0 * base:.2g} %",
+                f"{expected:.1f}",
+                number_words(int(here.size) - known),
+            )
+        )
+    return Table(
+        f"Cells in {name} by rule: those that pass, their share of the known ones beside that of the whole map (the"
+        " base rate), and how many pass on average over the terrain's clones.",
+        ("Rule", "Limits", "Pass", "Share", "Base rate", "Expected over clones", "Unknown"),
+        tuple(rows),
+        (False, False, True, True, True, True, True),
+    )
+
+
+def agreement(run: SiteRun, region: Region) -> Section:
+    """Return the rows of the records' tables that speak of one region, with their nulls."""
+    tables = {}
+    notes: tuple[str, ...] = ()
+    for name in ("artemis", "site"):
+        found = run.records[name]
+        for title, rows in found.tables.items():
+            mine = [row for row in rows if row.get("code") == region.code]
+            if mine:
+                tables[title] = mine
+                notes = notes or found.notes
+    return section(Record(title=f"Agreement with {region.name}", tables=tables), TABLE_WORDS, TABLE_CAPTIONS)
+
+
+def unknown(run: SiteRun, own: pd.DataFrame, held: np.ndarray) -> tuple[str, ...]:
+    """Return what is not known of a region, most frequent first."""
+    sentences = []
+    for rule, labels in run.labels.items():
+        because = labels["unknown_because"][held]
+        counts = because[because != ""].value_counts()
+        listed = sorted(counts.items(), key=lambda pair: (-int(pair[1]), str(pair[0])))
+        sentences += [
+            f"{number_words(int(n))} cells are unknown to the {rule.upper()} rule for want of {cause}."
+            for cause, n in listed
+        ]
+    if not sentences:
+        sentences.append("No cell lacks an input of a rule.")
+    common = _common([str(text) for text in own["unknown"]])
+    if common:
+        sentences.append(f"Of all its sites is unknown: {'; '.join(common)}.")
+    if own.empty:
+        sentences.append("The region has no site: none of its ground is as probable to meet the rule as is asked for.")
+    buffer = run.chosen.rules.hls.slope_buffer_m
+    pixel = run.lattice.pixel_m
+    if buffer and pixel > buffer:
+        sentences.append(
+            f"Pixels of {pixel:g} m do not resolve the HLS rule's buffer of {buffer:g} m to steeper ground; the"
+            " buffered slope is then that of the pixels themselves."
+        )
+    return tuple(sentences)
+
+
+def _common(texts: Sequence[str]) -> list[str]:
+    """Return the lines that all texts share, in the order of the first."""
+    sets = [set(text.splitlines()) for text in texts]
+    return [line for line in texts[0].splitlines() if line and all(line in other for other in sets)] if texts else []
