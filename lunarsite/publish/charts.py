@@ -1,7 +1,8 @@
-"""The charts: what drives the score (SHAP), and agreement with the Artemis regions beside chance."""
+"""The charts: what drives the score (SHAP) and how, and agreement with the Artemis regions beside chance."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -174,3 +175,70 @@ def _panel(axes: Axes, rows: Sequence[dict[str, Any]], names: Sequence[str]) -> 
     axes.set_xlabel("Enrichment (1 = base rate)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", lw=0.3, alpha=0.6)
+
+
+DEPENDENCE = 6
+"""Features whose dependence is drawn."""
+_TAIL = 0.001
+"""Share of cells at each end of a feature's values that the charts of dependence leave out."""
+_RULE_INPUTS = {
+    "slope": ("slope_mean", "buffered_slope_deg"),
+    "light": ("avg_illumination_pct",),
+    "earth": ("earth_visibility_pct",),
+}
+
+
+def draw_dependence(scores: pd.DataFrame, cells: pd.DataFrame, limits: dict[str, float], stamp: Stamp) -> Figure:
+    """Return how the SHAP value of each of the strongest features depends on its value, for two columns.
+
+    Args:
+        scores: The table of scores with its shap_ columns.
+        cells: The cells' features, rows as in `scores`.
+        limits: The rule's limits by input (slope, light, earth), in the units of the inputs.
+        stamp: The scores' stamp.
+    """
+    with styled():
+        names = [str(name) for name in mean_absolute_shap(scores).index if name in cells.columns][:DEPENDENCE]
+        of_feature = {name: limits[key] for key, columns in _RULE_INPUTS.items() if key in limits for name in columns}
+        rows = max(1, math.ceil(len(names) / 3))
+        height = 0.95 + 1.95 * rows
+        figure = new_figure(WIDE_IN, height)
+        panels = figure.subplots(rows, 3, squeeze=False).ravel()
+        figure.subplots_adjust(
+            left=0.075, right=0.9, top=1.0 - 0.42 / height, bottom=0.83 / height, wspace=0.3, hspace=0.42
+        )
+        norm = LogNorm(1.0, max(10.0, 0.1 * float((scores["rank"] > 0).sum())))
+        for axes, name in zip(panels, names, strict=False):
+            _density(axes, cells[name].to_numpy(np.float64), scores[f"shap_{name}"].to_numpy(np.float64), norm)
+            axes.axhline(0.0, color=FAINT, lw=0.7, zorder=0.5)
+            if name in of_feature:
+                axes.axvline(of_feature[name], color=VERMILION, lw=0.9, ls="--", zorder=3.0)
+            axes.set_xlabel(feature_words(name))
+            axes.spines[["top", "right"]].set_visible(False)
+        for axes in panels[len(names) :]:
+            axes.set_axis_off()
+        for axes in panels[::3]:
+            axes.set_ylabel("SHAP (log-odds)")
+        bar = figure.add_axes((0.925, 0.28, 0.013, 0.5))
+        figure.colorbar(ScalarMappable(norm, colormaps["viridis_r"]), cax=bar)
+        bar.set_ylabel("Cells", fontsize=SMALL_PT, labelpad=0.0)
+        if of_feature:
+            handles = [Line2D([], [], color=VERMILION, lw=0.9, ls="--", label="the rule's limit")]
+            figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.05, 0.18 / height))
+        caption(figure, "Above zero a value speaks for the cell. 0.1 % of the cells at either end are cut off.")
+        header(figure, "How the score depends on its strongest features", synthetic=stamp.origin == "synthetic")
+        return figure
+
+
+def _density(axes: Axes, values: NDArray[np.float64], shap: NDArray[np.float64], norm: LogNorm) -> None:
+    """Draw how many cells have a value and its SHAP value, in hexagons."""
+    known = np.isfinite(values) & np.isfinite(shap)
+    if not known.any():
+        axes.text(0.5, 0.5, "unknown", transform=axes.transAxes, ha="center", color=FAINT, style="italic")
+        return
+    low, high = np.quantile(values[known], (_TAIL, 1.0 - _TAIL))
+    held = known & (values >= low) & (values <= high)
+    axes.hexbin(
+        values[held], shap[held], gridsize=(44, 26), norm=norm, cmap="viridis_r", mincnt=1, linewidths=0.1,
+        zorder=2.0,
+    )  # fmt: skip

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lunarsite.artefact import record, table
-from lunarsite.artefact.contracts import ARTEMIS_RECORD, CELLS, ILLUMINATION_RECORD, SCORER_RECORD, SCORES
-from lunarsite.publish import crater_story, story
+from lunarsite.artefact.contracts import (
+    ARTEMIS_RECORD,
+    CELLS,
+    CRITERIA,
+    CROSSVALIDATION_RECORD,
+    ILLUMINATION_RECORD,
+    LABELS,
+    LABELS_RECORD,
+    SCORER_RECORD,
+    SCORES,
+    SITE_RECORD,
+    SITES,
+    SITES_RECORD,
+)
+from lunarsite.artefact.record import Record
+from lunarsite.publish import crater_story, record_words, score_story, site_story, story
 from lunarsite.publish import report as page
 from lunarsite.publish.charts import MOST_FEATURES
 from lunarsite.publish.crater_story import CraterFiles, tell
@@ -17,77 +32,118 @@ from lunarsite.settings import GridSettings, PublishSettings, RulesSettings
 from lunarsite.stage import Job
 
 _IMPORTANCE = "importance"
-Chosen = tuple[PublishSettings, GridSettings, RulesSettings, str]
-"""Settings of the publication, the grid and the rules, and which rule the scorer learned."""
+_LABEL_COLUMNS = ["rule", "label", "probability", "unknown_because"]
 
 
-def compose(
-    job: Job,
-    settings: Chosen,
-    cells: Path,
-    scores: Path,
-    scorer_record: Path,
-    artemis: Path,
-    illumination: Path | None,
-    crater_files: CraterFiles,
-    named_features: Path,
-    figures: Mapping[str, Path],
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Chosen:
+    """The settings that the report tells of."""
+
+    publish: PublishSettings
+    grid: GridSettings
+    rules: RulesSettings
+    target: str
+    """The rule whose probability the scorer learned."""
+    pages: int
+    """Best sites that have a page of their own."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """The artefacts behind the report; None where a run has none."""
+
+    cells: Path
+    scores: Path
+    labels: Path
+    criteria: Path
+    sites: Path
+    scorer_record: Path
+    labels_record: Path
+    crossvalidation: Path
+    sites_record: Path
+    site_record: Path
+    artemis: Path
+    illumination: Path | None
+    craters: CraterFiles
+    named_features: Path
+
+
+def compose(job: Job, chosen: Chosen, files: Files, figures: Mapping[str, Path]) -> dict[str, Any]:
     """Return what the template prints.
 
+    Args:
+        job: The running stage, which has read the inputs' stamps and checksums.
+        chosen: The settings.
+        files: The artefacts.
+        figures: The PNGs by the figures' names.
+
     Raises:
-        ArtefactError: A file breaks its contract.
+        ArtefactError: A file breaks its contract, or a record lacks what is told of it.
     """
-    publish, grid, rules, target = settings
-    score_table, _ = table.read(scores, SCORES)
-    cell_table, _ = table.read(cells, CELLS, [column.name for column in CELLS.columns])
-    features = read_named_features(named_features)
-    scorer, _ = record.read(scorer_record, SCORER_RECORD)
-    agreement, _ = record.read(artemis, ARTEMIS_RECORD)
-    records = [scorer, agreement]
-    light = None if illumination is None else record.read(illumination, ILLUMINATION_RECORD)[0]
-    if light is not None:
-        records.append(light)
-    craters = tell(crater_files)
+    score_table, _ = table.read(files.scores, SCORES)
+    cell_table, _ = table.read(files.cells, CELLS, [column.name for column in CELLS.columns])
+    labels, _ = table.read(files.labels, LABELS, _LABEL_COLUMNS)
+    sites, _ = table.read(files.sites, SITES)
+    features = read_named_features(files.named_features)
+    records = _records(files)
+    craters = tell(files.craters)
     if craters is not None and craters.record is not None:
-        records.append(craters.record)
-    # The agreement's numbers all stand in its tables already.
-    sections = [
-        page.section(
-            found, story.TABLE_WORDS, story.TABLE_CAPTIONS, metrics=found is not agreement, without=[_IMPORTANCE]
+        records["craters"] = craters.record
+    # The Artemis regions' numbers all stand in their tables already.
+    sections = {
+        name: page.section(
+            found,
+            record_words.TABLE_WORDS,
+            record_words.TABLE_CAPTIONS,
+            metrics=name != "artemis",
+            without=[_IMPORTANCE],
         )
-        for found in records
-    ]
+        for name, found in records.items()
+    }
     # The command line reads one stamp for each input under a contract, in the order of their digests.
     stamped = [name for name in job.inputs if name not in {f"{figure}_png" for figure in figures} | {"named_features"}]
     stamps = dict(zip(stamped, job.input_stamps, strict=True))
     origin = job.stamp(ARTEMIS_RECORD).origin
+    scorer = records["scorer"]
     return {
-        "title": publish.title,
+        "title": chosen.publish.title,
         "run": job.run,
         "origin": origin,
         "synthetic": job.synthetic,
         "seed": stamps["dem"].seed,
-        "extent": story.extent_words(grid, origin),
-        "facts": story.facts(score_table, features),
-        "summary": story.summary(rules, target, grid),
-        "tally": story.tally(records),
+        "extent": story.extent_words(chosen.grid, origin),
+        "facts": story.facts(score_table, sites, features),
+        "summary": story.summary(chosen.rules, chosen.target, chosen.grid),
+        "tally": story.tally(list(records.values())),
         "marks": {"holds": "holds", "does not hold": "fails", "unknown": "unknown"},
-        "validations": sections,
-        "scorer": sections[0],
-        "light": None if light is None else sections[records.index(light)],
+        "sections": sections,
+        "worth": score_story.worth(records["crossvalidation"]),
         "craters": craters,
-        "crater_verdicts": None
-        if craters is None or craters.record is None
-        else sections[records.index(craters.record)].verdicts,
-        "artemis_title": agreement.title,
-        "pictures": story.pictures(figures, score_table, rules),
+        "pictures": story.pictures(figures, score_table, chosen.rules),
         "crater_pictures": list(crater_story.PICTURES),
-        "best": page.top_cells(score_table, cell_table, features, publish.top_cells),
-        "labels": page.label_counts(cell_table, {"label_cassa": "CASSA", "label_hls": "HLS"}),
-        "causes": page.unknown_causes(cell_table, f"label_{target}"),
+        "best": page.top_cells(score_table, cell_table, features, chosen.publish.top_cells),
+        "labels": page.label_counts(labels),
+        "causes": page.unknown_causes(labels),
+        "sites_told": site_story.told(sites, chosen.target),
+        "sites": site_story.site_table(sites, features, chosen.pages),
+        "site_pages": site_story.PAGES,
+        "criteria": site_story.criteria_table(table.read(files.criteria, CRITERIA)[0]),
         "drivers": page.importance(scorer.tables.get(_IMPORTANCE, []), MOST_FEATURES),
-        "limits": story.LIMITS,
+        "limits": story.limits(chosen.grid),
         "provenance": page.provenance(stamps, job.inputs),
         "sources": story.SOURCES,
     }
+
+
+def _records(files: Files) -> dict[str, Record]:
+    """Return the records by the names of their sections, in the order in which their claims are listed."""
+    listed = (
+        ("scorer", files.scorer_record, SCORER_RECORD),
+        ("crossvalidation", files.crossvalidation, CROSSVALIDATION_RECORD),
+        ("labels", files.labels_record, LABELS_RECORD),
+        ("sites", files.sites_record, SITES_RECORD),
+        ("others", files.site_record, SITE_RECORD),
+        ("artemis", files.artemis, ARTEMIS_RECORD),
+        ("light", files.illumination, ILLUMINATION_RECORD),
+    )
+    return {name: record.read(path, spec)[0] for name, path, spec in listed if path is not None}

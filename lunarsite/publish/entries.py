@@ -14,14 +14,17 @@ from lunarsite.artefact.contracts import (
     EARTH_MEAN,
     ELEVATION_ERROR,
     FAR_DEM,
+    ICE_DEPTH,
     PSR,
     PSR_MARGIN,
+    REACH,
     ROUGHNESS,
     SKY_VIEW,
     SLOPE,
     SUN_ANY,
     SUN_MEAN,
     SUN_MONTHS,
+    TEMPERATURE,
 )
 from lunarsite.artefact.raster import RasterSpec
 from lunarsite.publish.catalogue import Entry
@@ -42,7 +45,13 @@ _RASTERS: dict[str, RasterSpec] = {
     "sky_view": SKY_VIEW,
     "sun_months": SUN_MONTHS,
     "crater_probability": CRATER_PROBABILITY,
+    "walk": REACH,
+    "rover": REACH,
+    "temperature": TEMPERATURE,
+    "ice_depth": ICE_DEPTH,
 }
+_PLAIN = {"report": "publish-report", "pages": "pages-write"}
+"""Files without a stamp, and the stages that write them."""
 _OWN = frozenset({"run", "origin"})
 """Parts of a stamp that an entry tells by itself."""
 _TITLES: dict[str, tuple[str, str]] = {
@@ -77,30 +86,53 @@ _TITLES: dict[str, tuple[str, str]] = {
     "crater_matches": ("validate", "Hits, misses and false alarms, crater by crater"),
     "crater_candidates": ("validate", "Detected craters that the catalogue lacks"),
     "crater_curve": ("validate", "Precision and recall of detectors by score"),
+    "labels": ("site", "Labels of the cells with their probabilities"),
+    "labels_record": ("site", "Record of the labels"),
+    "sweeps": ("site", "The score across the rule's limits"),
+    "crossvalidation": ("site", "Record of the score on held-out blocks"),
+    "calibration": ("site", "Calibration of the score on held-out blocks"),
+    "held_out": ("site", "Scores of the cells by models that had not seen them"),
+    "criteria": ("site", "Criteria of the cells beyond the rule"),
+    "walk": ("site", "Ways on foot to permanent shadow"),
+    "rover": ("site", "A rover's ways to permanent shadow"),
+    "relief": ("terrain", "Relief at the scale of a lander"),
+    "temperature": ("source", "Temperature"),
+    "ice_depth": ("source", "Depth at which ice is stable"),
+    "scarps": ("source", "Lobate scarps"),
+    "sites": ("site", "Sites"),
+    "region_sites": ("site", "Sites of the Artemis regions"),
+    "site_ranks": ("site", "Ranks of the sites by draw"),
+    "routes": ("site", "Ways from the sites to permanent shadow"),
+    "sites_record": ("site", "Record of the sites"),
+    "site_profiles": ("illumination", "Horizons of the best sites"),
+    "site_series": ("illumination", "Sun and Earth over the best sites"),
+    "site_months": ("illumination", "Light of the best sites by month"),
+    "site_record": ("validate", "Agreement of the sites with others"),
     "report": ("publish", "Report"),
+    "pages": ("publish", "Pages of the sites and regions"),
 }
 
 
-def list_entries(job: Job, files: Mapping[str, Path], report: Path) -> list[Entry]:
-    """Return the catalogue's entries in the order of `files`, the report last.
+def list_entries(job: Job, files: Mapping[str, Path]) -> list[Entry]:
+    """Return the catalogue's entries in the order of `files`.
 
     Args:
         job: The running stage, which has read the inputs' stamps and checksums.
-        files: Stamped artefacts by the stage's name for them.
-        report: The report, which carries no stamp: only its stage is told.
+        files: The files by the stage's name for them. The report and the pages carry no stamp: their stage is told.
     """
-    stamped = [name for name in job.inputs if name != "report"]
+    stamped = [name for name in job.inputs if name not in _PLAIN]
     stamps = dict(zip(stamped, job.input_stamps, strict=True))
     entries = []
     run, origin = job.run, job.stamp(ARTEMIS_RECORD).origin
     for name, path in files.items():
+        if name in _PLAIN:
+            told = {"stage": _PLAIN[name]}
+            entries.append(Entry(name, *_TITLES[name], path, job.inputs[name], run, origin, told))
+            continue
         grid = None
         if name in _RASTERS:
             with raster.opened(path, _RASTERS[name]) as source:
                 grid = source.grid
         provenance = {key: value for key, value in stamps[name].model_dump(mode="json").items() if key not in _OWN}
         entries.append(Entry(name, *_TITLES[name], path, job.inputs[name], run, stamps[name].origin, provenance, grid))
-    entries.append(
-        Entry("report", *_TITLES["report"], report, job.inputs["report"], run, origin, {"stage": "publish-report"})
-    )
     return entries

@@ -22,10 +22,12 @@ from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import ArtefactError, Stamp
 from lunarsite.grid import MOON_RADIUS_M
 from lunarsite.publish.polar_map import Feature
-from lunarsite.publish.words import feature_words, label_words, number_words
+from lunarsite.publish.words import feature_words, label_words, number_words, rule_words
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _PNG = b"\x89PNG\r\n\x1a\n"
+UNDECIDED = (0.05, 0.95)
+"""Between these probabilities a cell's label is undecided."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: tuple[bool, ...]
-    note: str = ""
+    links: tuple[str, ...] = ()
+    """Where the first cell of each row leads, relative to the report; '' where nowhere, none at all if empty."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +95,10 @@ def top_cells(scores: pd.DataFrame, cells: pd.DataFrame, features: Sequence[Feat
                 f"{abs(cell['lat']):.3f}° {'S' if cell['lat'] < 0 else 'N'}",
                 f"{abs(cell['lon']):.3f}° {'E' if cell['lon'] >= 0 else 'W'}",
                 nearest(features, float(cell["lon"]), float(cell["lat"])),
-                _fixed(float(cell["score"]), 3),
+                fixed(float(cell["score"]), 3),
                 label_words(str(cell["label"])),
                 *(
-                    _fixed(ground[name], digits)
+                    fixed(ground[name], digits)
                     for name, digits in (
                         ("elevation_mean", 0),
                         ("slope_mean", 1),
@@ -113,9 +116,7 @@ def top_cells(scores: pd.DataFrame, cells: pd.DataFrame, features: Sequence[Feat
     )  # fmt: skip
     text = {"Nearest named feature", "Rule"}
     return Table(
-        f"The {len(rows)} best cells by score. A cell is a square of 960 m on the map."
-        if most > 1
-        else "The best cell by score.",
+        f"The {len(rows)} best cells by score." if most > 1 else "The best cell by score.",
         columns,
         tuple(rows),
         tuple(column not in text for column in columns),
@@ -142,40 +143,51 @@ def nearest(features: Sequence[Feature], lon_deg: float, lat_deg: float) -> str:
     return f"{name}, {max(1.0, to_edge[at] / 1000):.0f} km off"
 
 
-def label_counts(cells: pd.DataFrame, labels: Mapping[str, str]) -> Table:
-    """Return the table of labels: how many cells each rule passes, refuses or cannot judge.
+def label_counts(labels: pd.DataFrame) -> Table:
+    """Return the table of labels: how many cells each rule passes, refuses or cannot judge, beside what is expected.
 
     Args:
-        cells: The table of cells.
-        labels: Label columns with the rules' names in words.
+        labels: The table of labels.
     """
     rows = []
-    for column, name in labels.items():
-        counts = cells[column].value_counts()
-        rows.append((name, *(number_words(int(counts.get(key, 0))) for key in ("suitable", "unsuitable", "unknown"))))
+    for rule, part in labels.groupby("rule", sort=False):
+        counts = part["label"].value_counts()
+        undecided = int(part["probability"].between(*UNDECIDED).sum())
+        rows.append(
+            (
+                rule_words(str(rule)),
+                *(number_words(int(counts.get(key, 0))) for key in ("suitable", "unsuitable", "unknown")),
+                number_words(round(float(part["probability"].sum()))),
+                number_words(undecided),
+            )
+        )
     return Table(
-        "Cells by label. A cell with any missing input is unknown, even where another input fails the rule.",
-        ("Rule", "Passes", "Fails", "Unknown"),
+        "Cells by label. A cell with any missing input is unknown, even where another input fails the rule. Expected:"
+        " the sum of the cells' probabilities of meeting the rule; undecided: a probability from"
+        f" {UNDECIDED[0]:g} to {UNDECIDED[1]:g}.",
+        ("Rule", "Passes", "Fails", "Unknown", "Expected to meet it", "Undecided"),
         tuple(rows),
-        (False, True, True, True),
+        (False, True, True, True, True, True),
     )
 
 
-def unknown_causes(cells: pd.DataFrame, label: str) -> Table:
-    """Return why cells are unknown to a rule: counts of each combination of missing inputs."""
-    unknown = cells[cells[label] == "unknown"]
-    inputs = {
-        "slope_mean": "slope",
-        "buffered_slope_deg": "slope with buffer",
-        "avg_illumination_pct": "sunlight",
-        "earth_visibility_pct": "Earth view",
-    }
-    missing = pd.DataFrame({word: unknown[column].isna() for column, word in inputs.items()})
-    reasons = missing.apply(lambda row: ", ".join(missing.columns[row.to_numpy()]) or "other", axis=1)
-    counts = reasons.value_counts() if len(unknown) else pd.Series(dtype=int)
-    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], str(pair[0])))
-    rows = tuple((str(reason), number_words(int(count))) for reason, count in ordered)
-    return Table("Unknown cells by what is missing.", ("Missing", "Cells"), rows or (("nothing", "0"),), (False, True))
+def unknown_causes(labels: pd.DataFrame) -> Table:
+    """Return why cells are unknown to each rule: counts of each combination of missing inputs."""
+    unknown = labels[labels["label"] == "unknown"]
+    rows = []
+    for rule in dict.fromkeys(str(rule) for rule in labels["rule"]):
+        counts = unknown.loc[unknown["rule"] == rule, "unknown_because"].value_counts()
+        causes = sorted((-int(count), str(cause)) for cause, count in counts.items())
+        rows += [(rule_words(rule), _causes(cause), number_words(-count)) for count, cause in causes]
+        if not causes:
+            rows.append((rule_words(rule), "nothing", "0"))
+    return Table("Unknown cells by what is missing.", ("Rule", "Missing", "Cells"), tuple(rows), (False, False, True))
+
+
+def _causes(because: str) -> str:
+    words = {"light": "sunlight", "earth": "Earth view", "": "not told"}
+    parts = (part.strip() for part in because.split(","))
+    return ", ".join(words.get(part, part) for part in parts)
 
 
 def section(
@@ -282,7 +294,8 @@ def _plain(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _fixed(value: float, digits: int) -> str:
+def fixed(value: float, digits: int) -> str:
+    """Return a number with so many decimals, 'unknown' if it is not finite."""
     return "unknown" if not math.isfinite(value) else f"{value:.{digits}f}"
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from lunarsite.artefact.contracts import (
     ARTEMIS_RECORD,
+    CALIBRATION,
     CELLS,
     CRATER_CANDIDATES,
     CRATER_CURVE,
@@ -15,28 +16,46 @@ from lunarsite.artefact.contracts import (
     CRATER_PROBABILITY,
     CRATER_RECORD,
     CRATERS,
+    CRITERIA,
+    CROSSVALIDATION_RECORD,
     DEM,
     DETECTED,
     EARTH_ANY,
     EARTH_MEAN,
     ELEVATION_ERROR,
     FAR_DEM,
+    HELD_OUT,
+    ICE_DEPTH,
     ILLUMINATION_CELLS,
     ILLUMINATION_RECORD,
+    LABELS,
+    LABELS_RECORD,
     NIGHT,
     PLACE_PROFILES,
     PLACE_SERIES,
     PSR,
     PSR_MARGIN,
+    REACH,
+    REGION_SITES,
+    RELIEF,
     ROUGHNESS,
+    ROUTES,
+    SCARPS,
     SCORER,
     SCORER_RECORD,
     SCORES,
+    SITE_MONTHS,
+    SITE_RANKS,
+    SITE_RECORD,
+    SITES,
+    SITES_RECORD,
     SKY_VIEW,
     SLOPE,
     SUN_ANY,
     SUN_MEAN,
     SUN_MONTHS,
+    SWEEPS,
+    TEMPERATURE,
 )
 from lunarsite.settings import (
     CatalogueSettings,
@@ -97,7 +116,7 @@ def figures(
     """Draw the maps and charts of a run, each as PNG for the screen and as PDF for print."""
     from lunarsite.publish.charts import draw_agreement, draw_shap
     from lunarsite.publish.gather import Run
-    from lunarsite.publish.style import PRINT_DPI, save
+    from lunarsite.publish.style import save_drawn
 
     run = Run.read(grid, dem, cells, scores, artemis, named_features, regions)
     job.log.info("draws %d cells, %d of them known", len(run.scores), run.known)
@@ -113,11 +132,7 @@ def figures(
         (shap_png, shap_pdf, lambda: draw_shap(run.scores, run.cells, run.stamp)),
         (artemis_png, artemis_pdf, lambda: draw_agreement(run.agreement, run.stamp)),
     )
-    for done, (png, pdf, draw) in enumerate(drawn, start=1):
-        figure = draw()
-        save(figure, png, publish.figure_dpi)
-        save(figure, pdf, PRINT_DPI)
-        job.progress(done, len(drawn), "figures")
+    save_drawn(drawn, publish.figure_dpi, job.progress)
 
 
 @stage
@@ -136,15 +151,15 @@ def light(
 ) -> None:
     """Draw light and Earth view against a published reference: maps of differences, and cell by cell."""
     from lunarsite.publish.light import Comparison, draw_differences, draw_scatter
-    from lunarsite.publish.style import PRINT_DPI, save
+    from lunarsite.publish.style import save_drawn
 
     comparison = Comparison.read(cells, illumination, dem, reference)
     job.log.info("draws %d compared cells", len(comparison.cells))
-    differences, scatter = draw_differences(comparison, grid.pole), draw_scatter(comparison)
-    save(differences, light_differences_png, publish.figure_dpi)
-    save(differences, light_differences_pdf, PRINT_DPI)
-    save(scatter, light_scatter_png, publish.figure_dpi)
-    save(scatter, light_scatter_pdf, PRINT_DPI)
+    drawn = (
+        (light_differences_png, light_differences_pdf, lambda: draw_differences(comparison, grid.pole)),
+        (light_scatter_png, light_scatter_pdf, lambda: draw_scatter(comparison)),
+    )
+    save_drawn(drawn, publish.figure_dpi, job.progress)
 
 
 @stage
@@ -164,15 +179,15 @@ def nights(
 ) -> None:
     """Draw the longest night of each cell, and its hours per year with Sun and Earth in view."""
     from lunarsite.publish.light import Nights
-    from lunarsite.publish.style import PRINT_DPI, save
+    from lunarsite.publish.style import save_drawn
 
     found = Nights.read(grid, span, darkness, night, dem, named_features)
     job.log.info("draws %d cells", len(found.rows))
-    longest, together = found.draw_longest(), found.draw_together()
-    save(longest, night_png, publish.figure_dpi)
-    save(longest, night_pdf, PRINT_DPI)
-    save(together, sun_and_earth_png, publish.figure_dpi)
-    save(together, sun_and_earth_pdf, PRINT_DPI)
+    drawn = (
+        (night_png, night_pdf, found.draw_longest),
+        (sun_and_earth_png, sun_and_earth_pdf, found.draw_together),
+    )
+    save_drawn(drawn, publish.figure_dpi, job.progress)
 
 
 @stage
@@ -212,16 +227,16 @@ def craters(
     """Draw the detected craters on the map, and what the network answers there."""
     from lunarsite.publish.crater_sheet import Ground
     from lunarsite.publish.craters import Detections, Responses
-    from lunarsite.publish.style import PRINT_DPI, save
+    from lunarsite.publish.style import save_drawn
 
     ground = Ground.read(dem, named_features)
     found, responses = Detections.read(detected, ground), Responses.read(probability, ground)
     job.log.info("draws %d accepted craters of %d", len(found.craters), found.total)
-    craters, quick_look = found.draw(), responses.draw()
-    save(craters, crater_map_png, publish.figure_dpi)
-    save(craters, crater_map_pdf, PRINT_DPI)
-    save(quick_look, crater_probability_png, publish.figure_dpi)
-    save(quick_look, crater_probability_pdf, PRINT_DPI)
+    drawn = (
+        (crater_map_png, crater_map_pdf, found.draw),
+        (crater_probability_png, crater_probability_pdf, responses.draw),
+    )
+    save_drawn(drawn, publish.figure_dpi, job.progress)
 
 
 @stage
@@ -251,7 +266,7 @@ def crater_checks(
     from lunarsite.publish.crater_agreement import Agreement
     from lunarsite.publish.crater_matches import Matches
     from lunarsite.publish.crater_sheet import Ground
-    from lunarsite.publish.style import PRINT_DPI, save
+    from lunarsite.publish.style import save_drawn
 
     ground = Ground.read(dem, named_features)
     compared = Matches.read(matches, detected, ground, catalogue, split, reference, grid.latitude_limit_deg)
@@ -263,10 +278,56 @@ def crater_checks(
         (crater_reliability_png, crater_reliability_pdf, agreement.reliability),
         (crater_recall_png, crater_recall_pdf, agreement.recall),
     )
-    for png, pdf, draw in drawn:
-        figure = draw()
-        save(figure, png, publish.figure_dpi)
-        save(figure, pdf, PRINT_DPI)
+    save_drawn(drawn, publish.figure_dpi, job.progress)
+
+
+@stage
+def site_checks(
+    job: Job,
+    publish: PublishSettings,
+    grid: GridSettings,
+    dem: Annotated[Path, Input(DEM)],
+    cells: Annotated[Path, Input(CELLS)],
+    scores: Annotated[Path, Input(SCORES)],
+    sweeps: Annotated[Path, Input(SWEEPS)],
+    calibration: Annotated[Path, Input(CALIBRATION)],
+    crossvalidation: Annotated[Path, Input(CROSSVALIDATION_RECORD)],
+    sites: Annotated[Path, Input(SITES)],
+    ranks: Annotated[Path, Input(SITE_RANKS)],
+    named_features: Plain,
+    regions: Plain,
+    calibration_png: Figure,
+    calibration_pdf: Figure,
+    blocks_png: Figure,
+    blocks_pdf: Figure,
+    sweeps_png: Figure,
+    sweeps_pdf: Figure,
+    dependence_png: Figure,
+    dependence_pdf: Figure,
+    site_map_png: Figure,
+    site_map_pdf: Figure,
+    site_ranks_png: Figure,
+    site_ranks_pdf: Figure,
+) -> None:
+    """Draw what the score is worth on held-out ground, how it depends on its inputs, and the best sites."""
+    from lunarsite.publish.crater_sheet import Ground
+    from lunarsite.publish.score_checks import ScoreChecks
+    from lunarsite.publish.site_charts import Sites
+    from lunarsite.publish.style import save_drawn
+    from lunarsite.site.place.regions import read_regions
+
+    checks = ScoreChecks.read(cells, scores, sweeps, calibration, crossvalidation)
+    placed = Sites.read(sites, ranks, Ground.read(dem, named_features), read_regions(regions, grid.pole))
+    job.log.info("draws the checks of %d models and %d sites", len(checks.models), len(placed.sites))
+    drawn = (
+        (calibration_png, calibration_pdf, checks.calibration),
+        (blocks_png, blocks_pdf, checks.blocks),
+        (sweeps_png, sweeps_pdf, checks.sweeps),
+        (dependence_png, dependence_pdf, checks.dependence),
+        (site_map_png, site_map_pdf, placed.draw_map),
+        (site_ranks_png, site_ranks_pdf, placed.draw_ranks),
+    )
+    save_drawn(drawn, publish.figure_dpi, job.progress)
 
 
 @stage
@@ -276,6 +337,7 @@ def report(
     grid: GridSettings,
     rules: RulesSettings,
     scorer: ScorerSettings,
+    places: PlacesSettings,
     dem: Annotated[Path, Input(DEM)],
     slope: Annotated[Path, Input(SLOPE)],
     roughness: Annotated[Path, Input(ROUGHNESS)],
@@ -287,6 +349,13 @@ def report(
     cells: Annotated[Path, Input(CELLS)],
     scores: Annotated[Path, Input(SCORES)],
     scorer_record: Annotated[Path, Input(SCORER_RECORD)],
+    labels: Annotated[Path, Input(LABELS)],
+    labels_record: Annotated[Path, Input(LABELS_RECORD)],
+    crossvalidation: Annotated[Path, Input(CROSSVALIDATION_RECORD)],
+    criteria: Annotated[Path, Input(CRITERIA)],
+    sites: Annotated[Path, Input(SITES)],
+    sites_record: Annotated[Path, Input(SITES_RECORD)],
+    site_record: Annotated[Path, Input(SITE_RECORD)],
     artemis: Annotated[Path, Input(ARTEMIS_RECORD)],
     illumination: Annotated[Path | None, Input(ILLUMINATION_RECORD)],
     craters: Annotated[Path | None, Input(CRATERS)],
@@ -304,6 +373,12 @@ def report(
     psr_png: Plain,
     shap_png: Plain,
     artemis_png: Plain,
+    calibration_png: Plain,
+    blocks_png: Plain,
+    sweeps_png: Plain,
+    dependence_png: Plain,
+    site_map_png: Plain,
+    site_ranks_png: Plain,
     night_png: MaybePlain,
     sun_and_earth_png: MaybePlain,
     light_differences_png: MaybePlain,
@@ -317,35 +392,31 @@ def report(
     report: Annotated[Path, Output(None)],
 ) -> None:
     """Write the run's report: one HTML file without external parts."""
-    from lunarsite.publish.compose import compose
+    given = locals()
+    from lunarsite.publish.compose import Chosen, Files, compose
     from lunarsite.publish.crater_story import CraterFiles
     from lunarsite.publish.report import render
 
-    figures = {
-        "score_map": score_map_png,
-        "close_up": close_up_png,
-        "elevation": elevation_png,
-        "slope": slope_png,
-        "sun": sun_png,
-        "earth": earth_png,
-        "psr": psr_png,
-        "shap": shap_png,
-        "artemis": artemis_png,
-        "night": night_png,
-        "sun_and_earth": sun_and_earth_png,
-        "light_differences": light_differences_png,
-        "light_scatter": light_scatter_png,
-        "crater_map": crater_map_png,
-        "crater_probability": crater_probability_png,
-        "crater_matches": crater_matches_png,
-        "crater_curve": crater_curve_png,
-        "crater_reliability": crater_reliability_png,
-        "crater_recall": crater_recall_png,
-    }
-    drawn = {name: path for name, path in figures.items() if path is not None}
-    settings = publish, grid, rules, scorer.target
+    # Of all inputs the job knows those that were given; figures are the ones that end so.
+    drawn = {name.removesuffix("_png"): given[name] for name in job.inputs if name.endswith("_png")}
     rooms = CraterFiles(detected, crater_model, crater_record, crater_candidates)
-    context = compose(job, settings, cells, scores, scorer_record, artemis, illumination, rooms, named_features, drawn)
+    files = Files(
+        cells=cells,
+        scores=scores,
+        labels=labels,
+        criteria=criteria,
+        sites=sites,
+        scorer_record=scorer_record,
+        labels_record=labels_record,
+        crossvalidation=crossvalidation,
+        sites_record=sites_record,
+        site_record=site_record,
+        artemis=artemis,
+        illumination=illumination,
+        craters=rooms,
+        named_features=named_features,
+    )
+    context = compose(job, Chosen(publish, grid, rules, scorer.target, places.best_sites), files, drawn)
     render(report, context)
     job.log.info("%s", context["tally"])
 
@@ -374,6 +445,28 @@ def catalogue(
     scores: Annotated[Path, Input(SCORES)],
     scorer: Annotated[Path, Input(SCORER)],
     scorer_record: Annotated[Path, Input(SCORER_RECORD)],
+    labels: Annotated[Path, Input(LABELS)],
+    labels_record: Annotated[Path, Input(LABELS_RECORD)],
+    sweeps: Annotated[Path, Input(SWEEPS)],
+    crossvalidation: Annotated[Path, Input(CROSSVALIDATION_RECORD)],
+    calibration: Annotated[Path, Input(CALIBRATION)],
+    held_out: Annotated[Path, Input(HELD_OUT)],
+    criteria: Annotated[Path, Input(CRITERIA)],
+    walk: Annotated[Path, Input(REACH)],
+    rover: Annotated[Path, Input(REACH)],
+    relief: Annotated[Path | None, Input(RELIEF)],
+    temperature: Annotated[Path | None, Input(TEMPERATURE)],
+    ice_depth: Annotated[Path | None, Input(ICE_DEPTH)],
+    scarps: Annotated[Path | None, Input(SCARPS)],
+    sites: Annotated[Path, Input(SITES)],
+    region_sites: Annotated[Path, Input(REGION_SITES)],
+    site_ranks: Annotated[Path, Input(SITE_RANKS)],
+    routes: Annotated[Path, Input(ROUTES)],
+    sites_record: Annotated[Path, Input(SITES_RECORD)],
+    site_profiles: Annotated[Path | None, Input(PLACE_PROFILES)],
+    site_series: Annotated[Path | None, Input(PLACE_SERIES)],
+    site_months: Annotated[Path | None, Input(SITE_MONTHS)],
+    site_record: Annotated[Path, Input(SITE_RECORD)],
     artemis: Annotated[Path, Input(ARTEMIS_RECORD)],
     illumination: Annotated[Path | None, Input(ILLUMINATION_RECORD)],
     illumination_cells: Annotated[Path | None, Input(ILLUMINATION_CELLS)],
@@ -388,46 +481,15 @@ def catalogue(
     crater_candidates: Annotated[Path | None, Input(CRATER_CANDIDATES)],
     crater_curve: Annotated[Path | None, Input(CRATER_CURVE)],
     report: Plain,
+    pages: Plain,
     catalogue: Annotated[Path, Output(None)],
     entries: Annotated[Path, Output(None)],
 ) -> None:
     """Write the run's STAC catalogue: which artefacts exist, where they come from, and their checksums."""
+    given = locals()
     from lunarsite.publish.catalogue import write_catalogue
     from lunarsite.publish.entries import list_entries
 
-    files = {
-        "dem": dem,
-        "far_dem": far_dem,
-        "elevation_error": elevation_error,
-        "craters": craters,
-        "slope": slope,
-        "roughness": roughness,
-        "sun_mean": sun_mean,
-        "sun_any": sun_any,
-        "earth_mean": earth_mean,
-        "earth_any": earth_any,
-        "psr": psr,
-        "psr_margin": psr_margin,
-        "sky_view": sky_view,
-        "sun_months": sun_months,
-        "cells": cells,
-        "scores": scores,
-        "scorer": scorer,
-        "scorer_record": scorer_record,
-        "artemis": artemis,
-        "illumination": illumination,
-        "illumination_cells": illumination_cells,
-        "night": night,
-        "place_profiles": place_profiles,
-        "place_series": place_series,
-        "crater_model": crater_model,
-        "crater_probability": crater_probability,
-        "detected_craters": detected_craters,
-        "crater_record": crater_record,
-        "crater_matches": crater_matches,
-        "crater_candidates": crater_candidates,
-        "crater_curve": crater_curve,
-    }
-    listed = list_entries(job, {name: path for name, path in files.items() if path is not None}, report)
+    listed = list_entries(job, {name: given[name] for name in job.inputs})
     write_catalogue(catalogue, entries, publish.title, listed, grid, span)
     job.log.info("catalogued %d artefacts", len(listed))

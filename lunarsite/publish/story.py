@@ -10,83 +10,12 @@ import pandas as pd
 
 from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import Origin
-from lunarsite.publish import crater_story
+from lunarsite.publish import crater_story, score_story, site_story
 from lunarsite.publish.polar_map import Feature
 from lunarsite.publish.report import Picture, embed, nearest
-from lunarsite.publish.words import number_words
+from lunarsite.publish.words import latitude_words, longitude_words, number_words
 from lunarsite.settings import GridSettings, RulesSettings
 
-# In the order in which the report's tables have them.
-TABLE_WORDS = {
-    "region": "Region",
-    "code": "Code",
-    "selection": "Cells chosen",
-    "regions_matched": "Regions matched",
-    "regions": "Regions",
-    "cells": "Cells",
-    "share_inside": "Share inside",
-    "share_by_score": "Share inside, by score",
-    "share_by_rule": "Share inside, by plain rule",
-    "gain": "Gain of the score",
-    "base_rate": "Base rate",
-    "enrichment": "Enrichment",
-    "rotation_median": "Turned about the pole: median (95 %)",
-    "rotation_p": "p, turned",
-    "p_rule_better": "p, turned, for the rule",
-    "random_median": "Random cells: median (95 %)",
-    "random_p": "p, random",
-    "listed_area_km2": "Listed area (km², map)",
-    "known_area_km2": "Known area (km², true)",
-    "suitable_cells": "Cells that pass",
-    "best_rank": "Best rank",
-    "why_unknown": "Why unknown",
-    "detector": "Detector",
-    "over": "Gain over",
-    "split": "Ground",
-    "least_diameter_m": "Least diameter (m)",
-    "diameter": "Diameter",
-    "depth_ratio": "Depth over diameter",
-    "doubt": "What speaks against the crater",
-    "craters": "Craters of the catalogue",
-    "detections": "Detections",
-    "hits": "Hits",
-    "score": "Score, mean",
-    "precision": "Precision (95 %)",
-    "recall": "Recall (95 %)",
-    "f1": "F1 (95 %)",
-    "strict_f1": "F1, strict",
-    "average_precision": "Average precision",
-    "gain_f1": "Gain of F1 (95 %)",
-    "missed": "Missed",
-    "share_missed": "Share missed",
-    "share_of_misses": "Share of all misses",
-    "centre_radii_median": "Centre's error (radii), median",
-    "centre_radii_p90": "Centre's error (radii), 90 %",
-    "centre_px_median": "Centre's error (pixels), median",
-    "diameter_ratio_median": "Diameter over the catalogue's, median",
-    "diameter_spread": "Its spread (half of 16 to 84 %)",
-    "deepmoon_precision": "Precision, DeepMoon's rule",
-    "deepmoon_recall": "Recall, DeepMoon's rule",
-    "ring_iou": "Ring pixels: overlap (IoU)",
-    "ring_precision": "Ring pixels: precision",
-    "ring_recall": "Ring pixels: recall",
-}
-TABLE_CAPTIONS = {
-    "agreement": "Share of the chosen area inside the Artemis regions, base rate, and both nulls (as enrichments).",
-    "score_against_rule": "The score's choice against the plain rule's: shares of the chosen area inside the regions,"
-    " and their difference beside the differences after turning both choices together.",
-    "matched_regions": "Regions with a chosen cell near their centre, and how many chance matches.",
-    "regions": "The regions one by one.",
-    "headline": "Detectors on each ground, with 95 % intervals over blocks of ground. Chance: the network's own"
-    " detections at other longitudes, median and 95 %.",
-    "gains": "How much the network's F1 exceeds each rival's on the test ground, over the same draws of blocks.",
-    "by_diameter": "Craters by diameter.",
-    "by_depth": "Recall by the catalogue's depth over diameter.",
-    "reliability": "Score against precision, in bins of equally many detections.",
-    "localisation": "Where hits lie and how large they are, beside the catalogue, on the test ground.",
-    "losses": "Where craters are lost on the test ground: what speaks against them, and how many of those are missed.",
-    "other_measures": "Other measures on the test ground, for comparison only.",
-}
 SOURCES = (
     "Artemis III candidate regions of 2024: USGS data release, doi 10.5066/P1MEQ6UK (public domain).",
     "Names of craters: IAU Gazetteer of Planetary Nomenclature; other places: see the features' table.",
@@ -96,9 +25,8 @@ SOURCES = (
     "Craters: LU1319381, Wu et al. 2022 (Geophys. Res. Lett. 49, e2022GL100886), where it is the given catalogue.",
     "Colours: Okabe and Ito 2008; cividis, Nuñez et al. 2018 (PLoS ONE 13, e0199239).",
 )
-LIMITS = (
-    "Cells are 960 m wide. Boulders, small craters and slopes at the scale of a lander are not resolved.",
-    "Nothing here knows dust, temperature, communication by relay, propellant, or the way to and from a site.",
+_LIMITS = (
+    "Nothing here knows dust, communication by relay, propellant, or the way to and from a site.",
     "A good rank says that a cell passes simple rules well; it is not a recommendation to land.",
 )
 _LIGHT = {
@@ -140,7 +68,16 @@ class Fact:
     note: str = ""
 
 
-def facts(scores: pd.DataFrame, features: Sequence[Feature]) -> tuple[Fact, ...]:
+def limits(grid: GridSettings) -> tuple[str, ...]:
+    """Return what the report does not say."""
+    return (
+        f"Cells are {grid.cell_m:g} m wide, pixels {grid.pixel_m:g} m. Boulders and small craters are not resolved, nor"
+        " are slopes at the scale of a lander but where a finer elevation model covers a cell.",
+        *_LIMITS,
+    )
+
+
+def facts(scores: pd.DataFrame, sites: pd.DataFrame, features: Sequence[Feature]) -> tuple[Fact, ...]:
     """Return the numbers at the head of the report."""
     known = scores[scores["rank"] > 0]
     passing = int((scores["label"] == "suitable").sum())
@@ -153,9 +90,17 @@ def facts(scores: pd.DataFrame, features: Sequence[Feature]) -> tuple[Fact, ...]
     if len(known):
         best = known.iloc[int(known["rank"].argmin())]
         lat, lon = float(best["lat"]), float(best["lon"])
-        place = f"{abs(lat):.2f}° {'S' if lat < 0 else 'N'}, {abs(lon):.2f}° {'E' if lon >= 0 else 'W'}"
-        found.append(Fact("Best cell", place, nearest(features, lon, lat)))
+        found.append(Fact("Best cell", _place(lon, lat), nearest(features, lon, lat)))
+    found.append(Fact("Sites", number_words(len(sites)), "pieces of contiguous good ground"))
+    if len(sites):
+        first = sites.iloc[int(sites["rank"].argmin())]
+        lat, lon = float(first["lat"]), float(first["lon"])
+        found.append(Fact("Best site", _place(lon, lat), nearest(features, lon, lat)))
     return tuple(found)
+
+
+def _place(lon_deg: float, lat_deg: float) -> str:
+    return f"{latitude_words(lat_deg, 2)}, {longitude_words(lon_deg, 2)}"
 
 
 def _percent(part: int, whole: int, words: str) -> str:
@@ -164,13 +109,14 @@ def _percent(part: int, whole: int, words: str) -> str:
 
 def summary(rules: RulesSettings, target: str, grid: GridSettings) -> tuple[str, ...]:
     """Return the sentences that say what was asked."""
-    rule = rules.cassa if target == "cassa" else rules.hls
+    rule = rules.named()[target]
     light = "any part of the Sun" if rules.illumination == "any" else "the mean part of the Sun's disc"
     buffer = f", {rule.slope_buffer_m:g} m away from steeper ground" if rule.slope_buffer_m else ""
     return (
         f"The {target.upper()} rule asks of a cell a mean slope of at most {rule.max_slope_deg:g}°{buffer}, sunlight"
         f" ({light}) for at least {rule.min_illumination_pct:g} % of the time, and the Earth in view for at least"
-        f" {rule.min_earth_visibility_pct:g} % of it.",
+        f" {rule.min_earth_visibility_pct:g} % of it. The score learns the probability that a cell meets it, given how"
+        " uncertain elevation, light and Earth view are.",
         f"Elevation has pixels of {grid.pixel_m:g} m, cells are {grid.cell_m:g} m wide and lie poleward of"
         f" {grid.latitude_limit_deg:g}° {'S' if grid.pole == 'south' else 'N'}.",
     )
@@ -238,6 +184,8 @@ def pictures(paths: Mapping[str, Path], scores: pd.DataFrame, rules: RulesSettin
             "Agreement with the Artemis regions beside chance. A diamond right of the blue bar beats 97.5 %"
             " of turns about the pole.",
         ),
+        **score_story.PICTURES,
+        **site_story.PICTURES,
         **_LIGHT,
         **crater_story.PICTURES,
     }

@@ -7,7 +7,7 @@ time and no version, so the same figure gives the same bytes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -124,6 +124,23 @@ def save(figure: Figure, path: Path, dpi: int) -> None:
     _quiet()
     with styled(), replacing(path) as partial:
         figure.savefig(partial, dpi=dpi, metadata=_METADATA[path.suffix])
+
+
+def save_drawn(
+    drawn: Sequence[tuple[Path, Path, Callable[[], Figure]]], dpi: int, progress: Callable[[float, float, str], None]
+) -> None:
+    """Draw figures one after the other and save each as PNG for the screen and as PDF for print.
+
+    Args:
+        drawn: The PNG, the PDF and what draws them, by figure; each is drawn as its turn comes.
+        dpi: Resolution of the PNGs, dots per inch.
+        progress: Told how many of all figures are done.
+    """
+    for done, (png, pdf, draw) in enumerate(drawn, start=1):
+        figure = draw()
+        save(figure, png, dpi)
+        save(figure, pdf, PRINT_DPI)
+        progress(done, len(drawn), "figures")
 
 
 def save_pages(figures: Iterable[Figure], path: Path, dpi: int) -> None:

@@ -28,6 +28,21 @@ _FEATURES = {
     "earth_visibility_pct": "Earth view, mean (% of time)",
     "buffered_slope_deg": "Slope with buffer (°)",
     "valid_fraction": "Known ground (share)",
+    "longest_night_h": "Longest night (h)",
+    "sun_and_earth_h_per_year": "Sun and Earth together (h per year)",
+    "psr_distance_m": "Straight distance to permanent shadow (m)",
+    "psr_walk_m": "Way on foot to permanent shadow (m)",
+    "psr_rover_m": "Rover's way to permanent shadow (m)",
+    "crater_count_1km": "Craters within 1 km",
+    "crater_coverage_1km_pct": "Ground inside craters within 1 km (%)",
+    "relief_pixel_m": "Pixel of the finer elevation model (m)",
+    "relief_p95_slope_deg": "Slope at the scale of a lander, 95 % (°)",
+    "relief_steep_share": "Steep ground at the scale of a lander (share)",
+    "relief_step_m": "Step at the scale of a lander (m)",
+    "good_area_km2": "Area of the contiguous good ground (km²)",
+    "temperature_k": "Temperature (K)",
+    "ice_depth_m": "Depth at which ice is stable (m)",
+    "scarp_distance_m": "Distance to the nearest lobate scarp (m)",
 }
 
 
@@ -60,3 +75,18 @@ def number_words(value: float | None, digits: int = 3) -> str:
 def label_words(label: str) -> str:
     """Return what a label says of a cell."""
     return {"suitable": "passes", "unsuitable": "fails", "unknown": "unknown"}.get(label, label)
+
+
+def rule_words(rule: str) -> str:
+    """Return a rule's name as the report prints it: the two known rules as the abbreviations that they are."""
+    return rule.upper() if rule in ("cassa", "hls") else rule
+
+
+def latitude_words(lat_deg: float, digits: int = 3) -> str:
+    """Return a latitude with its hemisphere."""
+    return f"{abs(lat_deg):.{digits}f}° {'S' if lat_deg < 0 else 'N'}"
+
+
+def longitude_words(lon_deg: float, digits: int = 3) -> str:
+    """Return a longitude with its side."""
+    return f"{abs(lon_deg):.{digits}f}° {'E' if lon_deg >= 0 else 'W'}"

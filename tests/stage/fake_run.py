@@ -20,6 +20,8 @@ from lunarsite.artefact.record import Metric, Record, Verdict
 from lunarsite.artefact.stamp import Stamp
 from lunarsite.grid import Cells, Grid, lonlat_to_xy
 
+from . import fake_score
+
 RESOURCES = Path(__file__).parents[2] / "resources"
 FIGURES = ("score_map", "close_up", "elevation", "slope", "sun", "earth", "psr", "shap", "artemis")
 LIGHT = ("night", "sun_and_earth", "light_differences", "light_scatter")
@@ -27,6 +29,7 @@ CRATERS = (
     *("crater_map", "crater_matches", "crater_curve", "crater_reliability"),
     *("crater_recall", "crater_probability"),
 )
+SITE_CHECKS = ("calibration", "blocks", "sweeps", "dependence", "site_map", "site_ranks")
 CRATER_TABLES = ("detected_craters", "crater_matches", "crater_candidates", "crater_curve")
 TABLES = ("illumination_cells", "night", "place_profiles", "place_series")
 GRID = {"half_width_m": 96_000.0, "pixel_m": 960.0, "latitude_limit_deg": 87.0, "far_half_width_m": 120_000.0}
@@ -47,16 +50,18 @@ class FakeRun:
         self._others()
         self._light(Cells(grid, 960.0, 87.0))
         self._craters(grid)
+        fake_score.write_score(self, Cells(grid, 960.0, 87.0))
 
     def path(self, name: str) -> Path:
         """Path of an artefact or output by its name."""
         suffix = {"cells": "parquet", "scores": "parquet", "scorer": "ubj", "report": "html"}
-        suffix |= dict.fromkeys((*TABLES, *CRATER_TABLES), "parquet") | {"crater_model": "safetensors"}
+        tables = (*TABLES, *CRATER_TABLES, *fake_score.TABLES)
+        suffix |= dict.fromkeys(tables, "parquet") | {"crater_model": "safetensors", "pages": "html"}
         if name == "named_features":
             return RESOURCES / "named_features.csv"
         if name.endswith(("_png", "_pdf")):
             return self.folder / "figures" / f"{name[:-4]}.{name[-3:]}"
-        if name in ("scorer_record", "artemis", "illumination", "crater_record"):
+        if name in ("scorer_record", "artemis", "illumination", "crater_record", *fake_score.RECORDS):
             return self.folder / f"{name}.json"
         return self.folder / f"{name}.{suffix.get(name, 'tif')}"
 
@@ -156,6 +161,7 @@ class FakeRun:
         for weight, name in enumerate(FEATURES, start=1):
             scores[f"shap_{name}"] = np.where(known, weight * np.sin(x / 9_000.0 + weight), np.nan).astype(np.float32)
         self._write("scores", contracts.SCORES, scores, x, y)
+        self.path("pages").write_text("<!DOCTYPE html><title>Pages</title>", encoding="utf-8")
 
     def _write(
         self, name: str, spec: table.TableSpec, frame: pd.DataFrame, x: NDArray[np.float64], y: NDArray[np.float64]

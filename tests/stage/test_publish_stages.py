@@ -18,7 +18,8 @@ from pystac.validation import validate_dict
 from lunarsite.artefact.stamp import digest
 from lunarsite.publish import style
 
-from .fake_run import CRATERS, FIGURES, GRID, LIGHT, TABLES, FakeRun
+from . import fake_score
+from .fake_run import CRATERS, FIGURES, GRID, LIGHT, SITE_CHECKS, TABLES, FakeRun
 
 PUBLISH = {"figure_dpi": 60, "top_cells": 7, "title": "Test <run> & more"}
 FIGURE_INPUTS = (
@@ -27,18 +28,33 @@ FIGURE_INPUTS = (
 )  # fmt: skip
 RASTERS = ("dem", "slope", "roughness", "sun_mean", "sun_any", "earth_mean", "earth_any", "psr")
 CRATER_INPUTS = ("detected=detected_craters", "crater_model", "crater_record", "crater_candidates")
-BARE_INPUTS = (*RASTERS, "cells", "scores", "scorer_record", "artemis", "named_features")
+SITE_INPUTS = (
+    *("labels", "labels_record", "crossvalidation", "criteria", "sites", "sites_record"),
+    "site_record",
+)
+BARE_INPUTS = (*RASTERS, "cells", "scores", "scorer_record", *SITE_INPUTS, "artemis", "named_features")
 REPORT_INPUTS = (*BARE_INPUTS, "illumination", *CRATER_INPUTS)
 CATALOGUE_INPUTS = (
     *(*RASTERS, "cells", "scores", "scorer", "scorer_record", "artemis", "illumination"),
     *(*TABLES, "crater_model", "crater_probability", "detected_craters", "crater_record", "crater_matches"),
-    *("crater_candidates", "crater_curve", "report"),
+    *("crater_candidates", "crater_curve", *fake_score.TABLES, *fake_score.RASTERS, *fake_score.RECORDS),
+    *("report", "pages"),
 )
-DRAWN = (*FIGURES, *LIGHT, *CRATERS)
+ALWAYS = (*FIGURES, *SITE_CHECKS)
+"""Figures that every run has."""
+DRAWN = (*ALWAYS, *LIGHT, *CRATERS)
 """What the report embeds."""
 PNGS = tuple(f"{name}_png" for name in DRAWN)
-# Stages of the figures that only some runs have: their inputs, their figures and further settings.
-OPTIONAL: dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, object]]] = {
+# Further stages of figures: their inputs, their figures and further settings.
+FURTHER: dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, object]]] = {
+    "publish-site-checks": (
+        (
+            *("dem", "cells", "scores", "sweeps", "calibration", "crossvalidation", "sites", "ranks=site_ranks"),
+            *("named_features", "regions"),
+        ),
+        SITE_CHECKS,
+        {"grid": GRID},
+    ),
     "publish-light": (
         ("dem", "cells=illumination_cells", "illumination"),
         ("light_differences", "light_scatter"),
@@ -74,12 +90,11 @@ def outputs_of(run: FakeRun, names: tuple[str, ...]) -> dict[str, Path]:
 def publish(run: FakeRun) -> None:
     """Run every stage of the publication on a fake run."""
     comparison = {"grid": GRID, "comparison": {"selected": [20, 100], "draws": 200}}
-    assert (
-        run.call("validate-artemis", ("scores", "cells", "regions"), {"artemis": run.path("artemis")}, comparison) == 0
-    )
+    artemis = {"artemis": run.path("artemis")}
+    assert run.call("validate-artemis", ("scores", "cells", "labels", "sites", "regions"), artemis, comparison) == 0
     outputs = outputs_of(run, FIGURES)
     assert run.call("publish-figures", FIGURE_INPUTS, outputs, {"publish": PUBLISH, "grid": GRID}) == 0
-    for stage, (inputs, names, settings) in OPTIONAL.items():
+    for stage, (inputs, names, settings) in FURTHER.items():
         assert run.call(stage, inputs, outputs_of(run, names), {"publish": PUBLISH, **settings}) == 0
     report = {"report": run.folder / "report.html"}
     assert run.call("publish-report", (*REPORT_INPUTS, *PNGS), report, {"publish": PUBLISH, "grid": GRID}) == 0
@@ -133,7 +148,7 @@ def captured(run: FakeRun) -> list[Any]:
     assert run.call("publish-figures", FIGURE_INPUTS, outputs, {"publish": PUBLISH, "grid": GRID}) == 0
     pages: list[Any] = []
     patch.setattr(style, "save_pages", lambda drawn, path, dpi: (pages.extend(drawn), path.touch())[0])
-    for stage, (inputs, names, settings) in OPTIONAL.items():
+    for stage, (inputs, names, settings) in FURTHER.items():
         unused = {f"{name}_{kind}": run.folder / f"unused.{kind}" for name in names for kind in ("png", "pdf")}
         assert run.call(stage, inputs, unused, {"publish": PUBLISH, **settings}) == 0
     patch.undo()
@@ -174,7 +189,8 @@ def test_the_report_needs_nothing_else(text: str) -> None:
     page = Page(text)
     assert not page.all("script")
     assert not page.all("link")
-    assert not re.search(r"""(?:src|href)\s*=\s*["'](?!#|data:image/png;base64,)""", text)
+    reference = r"""(?:src|href)\s*=\s*["'](?!#|pages/(?:index|site-\d{3})\.html"|data:image/png;base64,)"""
+    assert not re.search(reference, text)
     assert "@import" not in text
     assert "url(" not in text
     policy = next(meta for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
@@ -192,7 +208,8 @@ def test_the_report_can_be_read_without_seeing_it(text: str) -> None:
     assert len(page.all("caption")) == len(page.all("table")) >= 8
     assert all(head.get("scope") in ("col", "row") for head in page.all("th"))
     targets = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
-    assert {link["href"] for link in page.all("a")} <= {f"#{target}" for target in targets}
+    within = {link["href"] for link in page.all("a") if str(link["href"]).startswith("#")}
+    assert within <= {f"#{target}" for target in targets}
 
 
 def test_the_report_embeds_the_figures_as_they_are(run: FakeRun, text: str) -> None:
@@ -209,12 +226,12 @@ def test_the_report_shows_light_beside_its_verdicts(text: str) -> None:
 
 def test_a_run_without_references_and_nights_has_no_such_section(run: FakeRun, tmp_path: Path) -> None:
     report = {"report": tmp_path / "report.html"}
-    pngs = tuple(f"{name}_png" for name in FIGURES)
+    pngs = tuple(f"{name}_png" for name in ALWAYS)
     assert run.call("publish-report", (*BARE_INPUTS, *pngs), report, {"publish": PUBLISH, "grid": GRID}) == 0
     page = report["report"].read_text(encoding="utf-8")
     assert "Light and shadow" not in page
     assert "Craters</h2>" not in page
-    assert len(Page(page).all("img")) == len(FIGURES)
+    assert len(Page(page).all("img")) == len(ALWAYS)
 
 
 def crater_section(text: str) -> str:
@@ -241,7 +258,7 @@ def test_the_report_tells_how_good_the_craters_are_beside_rivals_and_chance(text
 
 def test_craters_without_a_catalogue_are_counted_and_not_judged(run: FakeRun, tmp_path: Path) -> None:
     report = {"report": tmp_path / "report.html"}
-    pngs = tuple(f"{name}_png" for name in (*FIGURES, "crater_map", "crater_probability"))
+    pngs = tuple(f"{name}_png" for name in (*ALWAYS, "crater_map", "crater_probability"))
     inputs = (*BARE_INPUTS, *CRATER_INPUTS[:2], *pngs)
     assert run.call("publish-report", inputs, report, {"publish": PUBLISH, "grid": GRID}) == 0
     section = crater_section(report["report"].read_text(encoding="utf-8"))
@@ -256,7 +273,7 @@ def test_craters_without_a_catalogue_are_counted_and_not_judged(run: FakeRun, tm
 def test_a_crater_record_without_detections_is_refused(
     run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pngs = tuple(f"{name}_png" for name in FIGURES)
+    pngs = tuple(f"{name}_png" for name in ALWAYS)
     inputs = (*BARE_INPUTS, "crater_record", *pngs)
     report = {"report": tmp_path / "report.html"}
     assert run.call("publish-report", inputs, report, {"publish": PUBLISH, "grid": GRID}) == 3
