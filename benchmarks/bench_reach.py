@@ -12,8 +12,8 @@ The peer is `scipy.sparse.csgraph.dijkstra` with the same steps as the edges of 
 as fast as ours with the graph's making and faster without, but the graph takes some 100 bytes a pixel while it is made,
 against ours of 26. Both must find the same lengths.
 
-Limits: both movers within 60 s by the clock on two cores at 240 m; at most twice the time of the peer with its graph. Exit
-status: 0 if they hold, 1 if not.
+Limits: both movers within 60 s by the clock on two cores at 240 m; at most twice the time of the peer with its graph.
+Exit status: 0 if they hold, 1 if not.
 """
 
 from __future__ import annotations
