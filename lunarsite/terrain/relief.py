@@ -139,7 +139,7 @@ def survey(
             found = []
             if (cells.ids[top : top + per_block, left : left + per_block] >= 0).any():
                 block = _Block.read(read, fine, cells, (top, left), per_block, radius_m)
-                found = list(block.cells(rows, cols, steep_deg))
+                found = list(block.cells(steep_deg))
             done += 1
             yield done / total, found
 
@@ -162,6 +162,8 @@ class _Block:
 
     fine: Grid
     run: Cells
+    corner: tuple[int, int]
+    per_block: int
     window: Slices
     radius_m: float
     height_m: Array
@@ -182,27 +184,24 @@ class _Block:
             slice(max(0, int(first_col) - halo), min(fine.cols, int(last_col) + halo)),
         )
         heights = read(window)
-        return cls(fine, cells, window, radius_m, heights, _slopes(heights, fine, window))
+        return cls(fine, cells, corner, per_block, window, radius_m, heights, _slopes(heights, fine, window))
 
-    def cells(
-        self, row_of_px: NDArray[np.int64], col_of_px: NDArray[np.int64], steep_deg: float
-    ) -> Iterator[CellRelief]:
+    def cells(self, steep_deg: float) -> Iterator[CellRelief]:
         """Yield the relief of the block's cells that hold a whole disc."""
         bins = _bins(self.slope_deg)
-        rows, cols = row_of_px[self.window[0]], col_of_px[self.window[1]]
-        for row in np.unique(rows):
-            for col in np.unique(cols):
-                if self._owns(int(row), int(col)):
-                    core = _span(rows, int(row)), _span(cols, int(col))
-                    reach = self._reach(int(row), int(col))
-                    ranks = _disc_ranks(bins, core, reach)
-                    if (ranks >= 0).any():
-                        yield self._relief((int(row), int(col)), core, reach, ranks, steep_deg)
-
-    def _owns(self, row: int, col: int) -> bool:
-        cells = self.run
-        inside = 0 <= row < cells.rows and 0 <= col < cells.cols
-        return inside and bool(cells.ids[row, col] >= 0)
+        rows, cols = (
+            place[span] for place, span in zip(_cell_of_pixels(self.fine, self.run), self.window, strict=True)
+        )
+        (top, left), ids = self.corner, self.run.ids
+        for row in range(top, min(top + self.per_block, self.run.rows)):
+            for col in range(left, min(left + self.per_block, self.run.cols)):
+                core = _span(rows, row), _span(cols, col)
+                if ids[row, col] < 0 or core[0].start == core[0].stop or core[1].start == core[1].stop:
+                    continue
+                reach = self._reach(row, col)
+                ranks = _disc_ranks(bins, core, reach)
+                if (ranks >= 0).any():
+                    yield self._relief((row, col), core, reach, ranks, steep_deg)
 
     def _reach(self, row: int, col: int) -> NDArray[np.int64]:
         """Return the discs of a cell, whose true radius the map stretches."""
