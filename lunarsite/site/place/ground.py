@@ -135,12 +135,10 @@ def pieces(ground: Ground, chosen: Ints, reach_m: float) -> list[Piece]:
     return found
 
 
-def outline(cells: Cells, ids: Ints) -> Polygon:
-    """Return the union of the squares of contiguous cells in map metres; it may have holes."""
-    x_m, y_m = cells.centres_m()
-    half = 0.5 * cells.cell_m
-    x, y = x_m[ids], y_m[ids]
-    return shapely.normalize(shapely.union_all(shapely.box(x - half, y - half, x + half, y + half)))
+def outline(x_m: Floats, y_m: Floats, cell_m: float) -> Polygon:
+    """Return the union of the squares of contiguous cells, given their centres, in map metres; it may have holes."""
+    half = 0.5 * cell_m
+    return shapely.normalize(shapely.union_all(shapely.box(x_m - half, y_m - half, x_m + half, y_m + half)))
 
 
 def _nearest(places: Floats, of: Floats, reach: float) -> Ints:

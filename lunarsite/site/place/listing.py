@@ -42,6 +42,7 @@ class Task:
 
     Attributes:
         cells: The map's cells.
+        centres_m: Map x and y of all cells' centres.
         layers: Readers of 'slope', 'sun', 'earth', 'psr' and 'height'.
         facts: Row per cell as `facts.facts_of` returns it.
         rule: The rule that makes ground good.
@@ -53,6 +54,7 @@ class Task:
     """
 
     cells: Cells
+    centres_m: tuple[Floats, Floats]
     layers: Mapping[str, Read]
     facts: pd.DataFrame
     rule: RuleSettings
@@ -102,9 +104,9 @@ def candidates(task: Task) -> Candidates:
     return Candidates(ground, facts, merit)
 
 
-def within(found: Candidates, region: Region) -> Candidates:
+def within(task: Task, found: Candidates, region: Region) -> Candidates:
     """Return the candidates whose cell's centre lies in a region."""
-    x_m, y_m = found.ground.cells.centres_m()
+    x_m, y_m = task.centres_m
     chosen = inside(region.outline, x_m[found.ground.ids], y_m[found.ground.ids])
     return Candidates(found.ground.of(chosen), found.facts[chosen], found.merit[chosen])
 
@@ -139,12 +141,16 @@ def list_sites(
 
 def _ellipse(task: Task, piece: Piece, region: Region | None) -> Ellipse:
     axes = task.placing.ellipse_semi_axes_m
-    patch, (rows, cols) = patch_around(task.layers, task.cells, piece.best, axes)
+    patch, (rows, cols) = patch_around(task.layers, task.cells, _centre(task, piece.best), axes)
     if region is not None:
         held = inside(region.outline, patch.grid.x_m()[cols], patch.grid.y_m()[rows])
         if held.any():  # a region smaller than a pixel may hold the cell's centre and no pixel's
             rows, cols = rows[held], cols[held]
     return best_ellipse(patch, (rows, cols), axes, task.rule)
+
+
+def _centre(task: Task, cell: int) -> tuple[float, float]:
+    return float(task.centres_m[0][cell]), float(task.centres_m[1][cell])
 
 
 def _ranked(
@@ -175,12 +181,13 @@ def _ranked(
     kept = tuple(ellipses[index] for index in order)
     cells_of = [placed[index].ids for index in order]
     low, median, high = drawn.interval()
+    area_km2 = task.cells.true_area_m2() / 1e6
     frame = frame.assign(
         site_id=np.arange(1, len(frame) + 1),
         rank=np.arange(1, len(frame) + 1),
         region="" if region is None else region.code,
         cells=[ids.size for ids in cells_of],
-        area_km2=[float(task.cells.true_area_m2()[ids].sum()) / 1e6 for ids in cells_of],
+        area_km2=[float(area_km2[ids].sum()) for ids in cells_of],
         **_ellipse_columns(task, kept),
         merit_topsis=by_method["topsis"][order],
         merit_weighted_sum=by_method["weighted_sum"][order],
@@ -193,7 +200,8 @@ def _ranked(
         share_top_100=drawn.share_within(100),
         **_sentences(task, frame, kept, values[order], scale),
     )
-    outlines = [outline(task.cells, ids) for ids in cells_of]
+    x_m, y_m = task.centres_m
+    outlines = [outline(x_m[ids], y_m[ids], task.cells.cell_m) for ids in cells_of]
     own = inputs.probability(task.rule, np.ones(3))
     gap = float(np.abs(own - probability[order]).max()) if len(frame) else 0.0
     return Listing(typed(frame, outlines), kept, drawn.ranks, scale, drawn.below_share, gap)

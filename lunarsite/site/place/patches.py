@@ -26,18 +26,18 @@ def opened_layers(files: Mapping[str, tuple[Path, RasterSpec]], area: Grid) -> I
 
 
 def patch_around(
-    layers: Mapping[str, Read], cells: Cells, cell: int, semi_axes_m: tuple[float, float]
+    layers: Mapping[str, Read], cells: Cells, centre_m: tuple[float, float], semi_axes_m: tuple[float, float]
 ) -> tuple[Patch, tuple[Ints, Ints]]:
     """Return the pixels around a cell as far as an ellipse about any of them may reach, and the cell's own pixels.
 
     Args:
         layers: Readers of 'slope', 'sun', 'earth', 'psr' and 'height'.
         cells: The map's cells.
-        cell: Id of the cell.
+        centre_m: Map x and y of the cell's centre.
         semi_axes_m: Semi-axes of the ellipse, true metres.
     """
     area, side = cells.grid, cells.pixels_per_cell
-    x_m, y_m = (float(axis[cell]) for axis in cells.centres_m())
+    x_m, y_m = centre_m
     row, col = (int(index) for index in area.index(x_m - 0.5 * cells.cell_m + 1e-6, y_m + 0.5 * cells.cell_m - 1e-6))
     reach = reach_px(semi_axes_m, area.pixel_m, float(scale_factor(x_m, y_m)))
     top, left, size = row - reach, col - reach, side + 2 * reach

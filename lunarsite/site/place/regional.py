@@ -32,10 +32,10 @@ def regional_sites(
     sites alone.
     """
     found = candidates(task)
-    x_m, y_m = task.cells.centres_m()
+    x_m, y_m = task.centres_m
     lists, rows = {}, []
     for region in regions:
-        own = within(found, region)
+        own = within(task, found, region)
         listing = list_sites(task, own, 1_000.0 * task.placing.region_spacing_km, task.placing.most_per_region, region)
         lists[region.code] = listing
         rows.append(region_row(region, x_m, y_m, task.facts, own.ground.ids.size, listing, task.rule))

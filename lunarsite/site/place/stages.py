@@ -95,6 +95,7 @@ def sites(
             rule = rules.named()[name]
             return listing.Task(
                 cells=places,
+                centres_m=places.centres_m(),
                 layers=layers,
                 facts=tables.facts(name, rule),
                 rule=rule,

@@ -284,6 +284,6 @@ def resolution_notes(rules: Mapping[str, RuleSettings], placing: PlacingSettings
     else:
         notes.append(
             f"Pixels of {pixel_m:g} m do not resolve the landing ellipse of {max(axes):g} by {min(axes):g} m"
-            " (semi-axes): its figures are those of the pixels whose centres lie inside, at least the central one."
+            " (semi-axes): its figures are those of the few pixels that it touches."
         )
     return notes

@@ -76,8 +76,8 @@ def against(row: pd.Series, ellipse: Ellipse, rule: RuleSettings, reach: ReachSe
         )
     if not ellipse.meets_light and ellipse.known_share == 1.0:
         found.append(
-            "no landing ellipse around its best place meets the rule's limits of light and Earth view on average and is"
-            " free of permanent shadow"
+            "no landing ellipse around its best place meets the rule's limits of light and Earth view on average"
+            " without touching permanent shadow"
         )
     return found
 
@@ -97,7 +97,7 @@ def unknown(row: pd.Series, ellipse: Ellipse, rule: RuleSettings, pixel_m: float
     if pd.isna(row["score"]):
         found.append("the learned score: an input of the scorer is missing in its cell")
     if ellipse.known_share < 1.0:
-        found.append(f"{100.0 * (1.0 - ellipse.known_share):.0f} % of the landing ellipse's pixels")
+        found.append(f"{100.0 * (1.0 - ellipse.known_share):.0f} % of the landing ellipse's area")
     if 0.0 < rule.slope_buffer_m < pixel_m:
         found.append(
             f"steep ground within {rule.slope_buffer_m:g} m: pixels of {pixel_m:g} m do not resolve it,"
@@ -106,7 +106,7 @@ def unknown(row: pd.Series, ellipse: Ellipse, rule: RuleSettings, pixel_m: float
     if not resolves(ellipse.semi_axes_m, pixel_m):
         found.append(
             f"the landing ellipse itself: its semi-minor axis of {ellipse.semi_axes_m[1]:g} m is smaller than a pixel"
-            f" of {pixel_m:g} m; the pixels whose centres lie inside stand for it"
+            f" of {pixel_m:g} m; the pixels that it touches stand for it"
         )
     return found
 
