@@ -112,7 +112,7 @@ def gather(
     built = build_criteria(columns, places)
     absent = (
         (night, "longest_night_h, sun_and_earth_h_per_year", "the run searches no nights (darkness.enabled)"),
-        (craters or detected, "crater_*", "the run has no crater catalogue (site.craters)"),
+        (craters or detected, "crater_*_1km*", "the run has no crater catalogue (site.craters)"),
         (relief, "relief_*", "the run has no finer elevation model (source.local.fine_dems)"),
         (temperature, "temperature_k", "the run has no such map (source.local.temperature)"),
         (ice_depth, "ice_depth_m", "the run has no such map (source.local.ice_depth)"),

@@ -30,7 +30,7 @@ def test_whatever_is_not_given_is_unknown() -> None:
 
 
 def test_a_foreign_column_is_refused() -> None:
-    with pytest.raises(GatheringError, match="\\['dust'\\] are no criteria"):
+    with pytest.raises(GatheringError, match=r"\['dust'\] are no criteria"):
         build_criteria({"dust": np.zeros(CELLS.count)}, CELLS)
 
 
