@@ -53,7 +53,7 @@ def rooms_by_environment() -> dict[str, set[str]]:
 def third_party(room: str) -> set[str]:
     """Top-level names that a room's modules, and whatever of the package they import, import from outside."""
     paths = dict(modules())
-    rooms = (f"lunarsite.{room}.", f"lunarsite.vision.{room}.")
+    rooms = (f"lunarsite.{room}.", f"lunarsite.vision.{room}.", f"lunarsite.site.{room}.")
     queue = [name for name in paths if name.startswith(rooms)] + ["lunarsite.command"]
     seen: set[str] = set()
     found: set[str] = set()
