@@ -17,7 +17,7 @@ from lunarsite.artefact import contracts, record, table
 from lunarsite.artefact.record import Metric, Record, Verdict
 from lunarsite.artefact.stamp import Stamp
 from lunarsite.artefact.table import TableSpec
-from lunarsite.grid import xy_to_lonlat
+from lunarsite.grid import lonlat_to_xy, xy_to_lonlat
 from lunarsite.site.place.regions import Region, inside
 
 StampOf = Callable[[str, str], Stamp]
@@ -277,3 +277,16 @@ class FakeSites:
         unknown = Verdict(name="Experts found", value=None, bound=">= 0.3", holds=None, why="no table of experts")
         site = Record(title="Sites against others", verdicts=(verdict, unknown))
         record.write(self.path("site"), contracts.SITE_RECORD, site, self._stamp("site", "validate-site"))
+
+
+def bare_sites(places: list[tuple[float, float]]) -> gpd.GeoDataFrame:
+    """Return a table of sites that holds nothing but their ranks and places (lon, lat)."""
+    lon, lat = (np.array([place[axis] for place in places]) for axis in (0, 1))
+    x, y = lonlat_to_xy(lon, lat)
+    count = len(places)
+    kinds = {"string": "", "int64": 1, "float64": 1.0, "float32": 1.0}
+    frame = pd.DataFrame(
+        {column.name: np.full(count, kinds[column.dtype]) for column in contracts.SITES.columns}
+    ).assign(site_id=np.arange(count), rank=np.arange(1, count + 1), lon=lon, lat=lat, x_m=x, y_m=y)
+    squares = [shapely.box(px - 100.0, py - 100.0, px + 100.0, py + 100.0) for px, py in zip(x, y, strict=True)]
+    return gpd.GeoDataFrame(frame, geometry=squares)

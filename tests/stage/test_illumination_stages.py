@@ -20,6 +20,8 @@ from lunarsite.artefact.contracts import (
     PLACE_SERIES,
     PSR,
     PSR_MARGIN,
+    SITE_MONTHS,
+    SITES,
     SKY_VIEW,
     SUN_ANY,
     SUN_MEAN,
@@ -30,6 +32,8 @@ from lunarsite.grid import Grid
 from lunarsite.illumination import stages
 from lunarsite.settings import DarknessSettings, GridSettings, IlluminationSettings, PlacesSettings, SpanSettings
 from lunarsite.stage import Job
+
+from .fake_sites import bare_sites
 
 SPECS = {
     "sun_mean": SUN_MEAN,
@@ -171,6 +175,52 @@ def test_places(tmp_path: Path, job: Job, ground: Ground) -> None:
     above = sky["sun_above_horizon_deg"]
     assert ((sky["sun_visible_fraction"] > 0) == (above > -0.28)).mean() > 0.98
     assert sky["time_utc"].iloc[0] == pd.Timestamp("2028-01-01")
+
+
+def test_light_of_the_best_sites_is_that_of_places_there(tmp_path: Path, job: Job, ground: Ground) -> None:
+    sites = bare_sites([(40.0, -89.8), (-120.0, -89.7), (10.0, -89.9)])
+    table.write(tmp_path / "sites.parquet", SITES, sites, job.stamp(SITES))
+    outputs = [tmp_path / f"{name}.parquet" for name in ("profiles", "series", "months")]
+    places = PlacesSettings(days=30.0, step_h=6.0, best_sites=2)
+    stages.sites(job, settings(1), places, ground.dem, ground.far_dem, tmp_path / "sites.parquet", *outputs)
+    (tmp_path / "places.csv").write_text("name,lon_deg,lat_deg\nsite-001,40.0,-89.8\nsite-002,-120.0,-89.7\n")
+    others = [tmp_path / "profiles_there.parquet", tmp_path / "series_there.parquet"]
+    stages.places(job, settings(1), places, ground.dem, ground.far_dem, tmp_path / "places.csv", *others)
+    for own, other, spec in zip(outputs[:2], others, (PLACE_PROFILES, PLACE_SERIES), strict=True):
+        pd.testing.assert_frame_equal(table.read(own, spec)[0], table.read(other, spec)[0])
+    months, _ = table.read(outputs[2], SITE_MONTHS)
+    assert months["place"].tolist() == ["site-001"] * 12 + ["site-002"] * 12
+    assert months["month"].tolist() == [*range(1, 13)] * 2
+    # One year: the worst is the best.
+    assert (months["sun_low"] == months["sun_high"]).all()
+    assert 0.0 < months["sun_mean"].mean() < 1.0
+
+
+def test_a_run_without_sites_has_no_light_of_sites(tmp_path: Path, job: Job, ground: Ground) -> None:
+    table.write(tmp_path / "sites.parquet", SITES, bare_sites([]), job.stamp(SITES))
+    outputs = [tmp_path / f"{name}.parquet" for name in ("profiles", "series", "months")]
+    stages.sites(job, settings(1), PlacesSettings(), ground.dem, ground.far_dem, tmp_path / "sites.parquet", *outputs)
+    for path, spec in zip(outputs, (PLACE_PROFILES, PLACE_SERIES, SITE_MONTHS), strict=True):
+        assert table.read(path, spec)[0].empty
+
+
+def test_months_that_the_span_does_not_hold_are_missing(tmp_path: Path, job: Job, ground: Ground) -> None:
+    table.write(tmp_path / "sites.parquet", SITES, bare_sites([(40.0, -89.8)]), job.stamp(SITES))
+    outputs = [tmp_path / f"{name}.parquet" for name in ("profiles", "series", "months")]
+    short = settings(1, span=SpanSettings(years=0.1, step_h=6.0), months=False)
+    places = PlacesSettings(days=10.0, step_h=6.0)
+    stages.sites(job, short, places, ground.dem, ground.far_dem, tmp_path / "sites.parquet", *outputs)
+    # 36.5 days from New Year hold January.
+    assert table.read(outputs[2], SITE_MONTHS)[0]["month"].tolist() == [1]
+
+
+def test_a_site_on_ground_without_data_is_refused(tmp_path: Path, job: Job, ground: Ground) -> None:
+    table.write(tmp_path / "sites.parquet", SITES, bare_sites([(-43.8983, -89.41786)]), job.stamp(SITES))
+    outputs = [tmp_path / f"{name}.parquet" for name in ("profiles", "series", "months")]
+    with pytest.raises(ArtefactError, match=r"sites\.parquet.*\['site-001'\] lie on ground without data"):
+        stages.sites(
+            job, settings(1), PlacesSettings(), ground.dem, ground.far_dem, tmp_path / "sites.parquet", *outputs
+        )
 
 
 @pytest.mark.parametrize(

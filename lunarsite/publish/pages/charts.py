@@ -219,13 +219,15 @@ def draw_ways(run: SiteRun, site: pd.Series, ways: Mapping[str, pd.DataFrame]) -
             handles.append(Line2D([], [], color=colour, lw=1.4, ls=dash, label=label))
         handles.append(Line2D([], [], ls="", marker="s", ms=4.0, color=FAINT, label="shadow begins"))
         axes.set_xlabel("Way from the site (km)")
-        axes.set_ylabel("Height above 1737.4 km (m)")
+        axes.set_ylabel("Height (m)")
         axes.set_xlim(left=0.0)
         axes.ticklabel_format(axis="y", useOffset=False, style="plain")
         axes.spines[["top", "right"]].set_visible(False)
         _legend(figure, handles, 3)
         area = run.chosen.reach.psr_area_km2
-        caption(figure, f"To permanently shadowed regions of at least {area:g} km². Pixels' heights. {run.terrain}")
+        caption(
+            figure, f"To permanently shadowed regions of at least {area:g} km²; heights above 1737.4 km. {run.terrain}"
+        )
         header(figure, f"Site {site['rank']}: nearest ways to permanent shadow", synthetic=run.synthetic)
         return figure
 

@@ -50,9 +50,9 @@ def position(site: pd.Series) -> str:
     return f"{abs(lat):.3f}° {'S' if lat < 0 else 'N'}, {abs(lon):.3f}° {'E' if lon >= 0 else 'W'}"
 
 
-def interval(site: pd.Series) -> str:
+def interval(site: pd.Series, word: str = "to") -> str:
     """Return the ranks that hold 95 % of the draws."""
-    return f"{site['rank_low']:.0f} to {site['rank_high']:.0f}"
+    return f"{site['rank_low']:.0f} {word} {site['rank_high']:.0f}"
 
 
 def percent(share: float) -> str:

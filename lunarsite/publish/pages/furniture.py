@@ -6,6 +6,7 @@ Maps of a few kilometres need other furniture than those of the pole: circles of
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -31,52 +32,56 @@ def furnish(axes: Axes, view: View, pole: Pole, origin: str) -> None:
     axes.set_xlabel(f"Map x from {origin} (km)", labelpad=1.5)
     axes.set_ylabel("Map y (km)", labelpad=0.5)
     axes.set_facecolor("#E4E4E4")
-    _scale_bar(axes, view)
-    _arrows(axes, middle, pole)
+    figure: Any = axes.get_figure(root=True)
+    inches = axes.get_position().width * figure.get_figwidth()
+    _scale_bar(axes, view, view.width_m / inches)
+    _arrows(axes, middle, pole, 1.0 / inches)
 
 
-def _scale_bar(axes: Axes, view: View) -> None:
+def _scale_bar(axes: Axes, view: View, inch: float) -> None:
+    """Draw the scale bar into the lower left corner; `inch` is an inch on paper in map metres."""
     length = max((nice for nice in _NICE_M if nice <= 0.26 * view.width_m), default=_NICE_M[0])
-    unit = view.width_m / 100.0
-    left, low = view.x_min_m + 4.0 * unit, view.y_min_m + 3.0 * unit
-    back = Rectangle((left - 2.0 * unit, low - 1.5 * unit), length + 4.0 * unit, 9.5 * unit)
+    left, low = view.x_min_m + 0.12 * inch, view.y_min_m + 0.09 * inch
+    back = Rectangle((left - 0.06 * inch, low - 0.05 * inch), length + 0.12 * inch, 0.28 * inch)
     back.set(fc="white", ec="none", alpha=0.85, zorder=4.0)
     axes.add_patch(back)
     for half, colour in ((0, BLACK), (1, "white")):
-        part = Rectangle((left + 0.5 * half * length, low), 0.5 * length, 1.6 * unit)
+        part = Rectangle((left + 0.5 * half * length, low), 0.5 * length, 0.045 * inch)
         part.set(fc=colour, ec=BLACK, lw=0.5, zorder=4.1)
         axes.add_patch(part)
     words = f"{length / 1000.0:g} km" if length >= 1_000.0 else f"{length:g} m"
-    axes.text(
-        left + 0.5 * length, low + 2.6 * unit, words, fontsize=SMALL_PT, ha="center", va="bottom", color=INK, zorder=4.2
-    )
+    label = axes.annotate(words, (left + 0.5 * length, low + 0.075 * inch), zorder=4.2)
+    label.set(fontsize=SMALL_PT, ha="center", va="bottom", color=INK)
 
 
-def _arrows(axes: Axes, middle: tuple[float, float], pole: Pole) -> None:
-    """Draw local north and the direction of the Earth in the upper right corner, on the map's own directions.
+def _arrows(axes: Axes, middle: tuple[float, float], pole: Pole, inch: float) -> None:
+    """Draw local north and the direction of the Earth into the upper right corner, side by side.
 
-    On the southern map north points away from the pole; the Earth's mean direction is that of longitude 0, up.
+    On the southern map north points away from the pole; the Earth's mean direction is that of longitude 0, up. `inch`
+    is an inch on paper as a share of the axes.
     """
     outward = math.atan2(middle[1], middle[0])
     south = pole == "south"
     north = outward if south else outward + math.pi
     earth = 0.5 * math.pi if south else -0.5 * math.pi
-    centre, length = np.array([0.875, 0.875]), 0.062
-    box = Rectangle((0.765, 0.765), 0.22, 0.22, transform=axes.transAxes)
+    width, height = 0.78 * inch, 0.52 * inch
+    corner = 1.0 - 0.04 * inch - width, 1.0 - 0.04 * inch - height
+    box = Rectangle(corner, width, height, transform=axes.transAxes)
     box.set(fc="white", ec="none", alpha=0.85, zorder=4.0)
     axes.add_patch(box)
-    for angle, word, colour in ((north, "N", BLACK), (earth, "Earth", BLUE)):
-        direction = np.array([math.cos(angle), math.sin(angle)])
+    for angle, word, colour, share in ((north, "N", BLACK, 0.26), (earth, "Earth", BLUE, 0.71)):
+        direction = 0.15 * inch * np.array([math.cos(angle), math.sin(angle)])
+        centre = np.array([corner[0] + share * width, corner[1] + 0.64 * height])
         arrow = {"arrowstyle": "-|>", "color": colour, "lw": 1.0, "shrinkA": 0.0, "shrinkB": 0.0, "mutation_scale": 7.0}
         axes.annotate(
             "",
-            tuple(centre + length * direction),
-            tuple(centre),
+            tuple(centre + direction),
+            tuple(centre - direction),
             xycoords="axes fraction",
             textcoords="axes fraction",
             arrowprops=arrow,
             zorder=4.3,
         )
-        place = centre + (length + 0.025) * direction
-        label = axes.annotate(word, (float(place[0]), float(place[1])), xycoords="axes fraction", zorder=4.4)
-        label.set(fontsize=SMALL_PT, ha="center", va="center", color=colour)
+        place = float(centre[0]), corner[1] + 0.03 * inch
+        label = axes.annotate(word, place, xycoords="axes fraction", zorder=4.4)
+        label.set(fontsize=SMALL_PT, ha="center", va="bottom", color=colour)

@@ -1,6 +1,6 @@
 """Maps of a site and of a region: every pixel as it is, unsmoothed, and on it what a planner must see.
 
-Steep ground and permanent shadow are outlined along the pixels' edges, because nothing is known of where in a pixel a
+Steep ground and permanent shadow are drawn along the pixels' edges, because nothing is known of where in a pixel a
 limit is crossed.
 """
 
@@ -56,6 +56,9 @@ _NUMBERED_PX = 9.0
 """Pixels across a map up to which each one's slope is written into it."""
 _LINED_PX = 60.0
 """Pixels across a map up to which their edges are drawn."""
+_OUTLINED_M = 12_000.0
+"""Width of a map up to which steep ground is outlined; on wider ones outlines would hide the ground: it is tinted."""
+_TINT = 0.3
 MOVERS = {"walk": ("on foot", GREEN, "-"), "rover": ("by rover", PURPLE, (0, (3, 1.5)))}
 
 
@@ -160,23 +163,25 @@ def draw_region(run: SiteRun, outline: shapely.Polygon, name: str, sites: pd.Dat
         name: Its name.
         sites: Its sites, numbered by their rank within the region.
     """
-    left, bottom, right, top = outline.bounds
-    side = 1.12 * max(right - left, top - bottom)
-    view = square(0.5 * (left + right), 0.5 * (bottom + top), side)
+    west, south, east, north = outline.bounds
+    side = 1.12 * max(east - west, north - south)
+    view = square(0.5 * (west + east), 0.5 * (south + north), side)
     with styled():
-        height = 6.7
+        height = 6.9
         figure = new_figure(WIDE_IN, height)
-        width = height - 1.35
-        axes = figure.add_axes((0.75 / WIDE_IN, 0.95 / height, width / WIDE_IN, width / height))
+        width = height - 1.55
+        left = 0.5 * (WIDE_IN - width) + 0.15
+        axes = figure.add_axes((left / WIDE_IN, 1.12 / height, width / WIDE_IN, width / height))
         layers = _Layers.read(run, view)
         _relief(axes, layers, view, run)
         _patch(axes, [outline], fc="none", ec=BLACK, lw=1.6, zorder=3.0)
         _polygons(axes, sites, view, None, numbered=True)
         furnish(axes, view, run.chosen.grid.pole, "the middle")
         handles = [*_handles(run, ways=False), Patch(fc="none", ec=BLACK, lw=1.6, label="region's outline")]
-        figure.legend(
-            handles=handles, loc="upper left", bbox_to_anchor=((width + 0.85) / WIDE_IN, 1.0 - 0.4 / height), ncols=1
-        )
+        if side > _OUTLINED_M:
+            label = f"steeper than {run.chosen.rule.max_slope_deg:g}°"
+            handles[0] = Patch(fc=(*_rgb(VERMILION), _TINT), ec="none", label=label)
+        _legend(figure, handles)
         caption(figure, f"Numbers: rank within the region. Lengths are the map's.\n{run.map_source}")
         header(figure, f"{name}: its ground and sites", synthetic=run.synthetic)
         return figure
@@ -216,7 +221,10 @@ def _relief(axes: Axes, layers: _Layers, view: View, run: SiteRun) -> None:
     if view.width_m / ground.pixel_m <= _LINED_PX:
         _pixel_edges(axes, ground)
     steep = np.nan_to_num(layers.slope.pixels) > run.chosen.rule.max_slope_deg
-    _outline(axes, layers.slope, steep, ec=VERMILION, lw=0.8)
+    if view.width_m <= _OUTLINED_M:
+        _outline(axes, layers.slope, steep, ec=VERMILION, lw=0.8)
+    else:
+        _patch(axes, layers.slope.outlines(steep), fc=(*_rgb(VERMILION), _TINT), ec="none", zorder=1.2)
     shadow = np.nan_to_num(layers.shadow.pixels) == 1.0
     _patch(axes, layers.shadow.outlines(shadow), fc=(*_rgb(SKY), 0.25), ec=BLUE, lw=0.4, hatch="/////", zorder=1.4)
 

@@ -38,8 +38,8 @@ def compose(run: SiteRun) -> dict[str, Any]:
         "picture": overview_map(run) if count else None,
         "regions": region_table(run),
         "records": [
-            section(run.records[name], TABLE_WORDS, TABLE_CAPTIONS, metrics=name != "artemis")
-            for name in ("sites_record", "site", "artemis")
+            section(run.records[name], TABLE_WORDS, TABLE_CAPTIONS, metrics=name != "artemis", without=without)
+            for name, without in (("sites_record", ["top"]), ("site", []), ("artemis", []))
         ],
     }
 

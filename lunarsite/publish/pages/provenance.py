@@ -13,7 +13,7 @@ import numpy as np
 
 from lunarsite.artefact.record import Metric, Record
 from lunarsite.artefact.stamp import Stamp
-from lunarsite.publish.pages.elements import interval, position
+from lunarsite.publish.pages.elements import Link, interval, position
 from lunarsite.publish.pages.gather import SiteRun
 from lunarsite.publish.report import Table, provenance
 from lunarsite.publish.words import number_words
@@ -92,7 +92,8 @@ def headlines(run: SiteRun) -> Iterator[Headline]:
         "labels",
     )
     count = len(run.sites)
-    yield Headline("Sites", number_words(count), f"at most {number_words(count)} can be ranked", "sites")
+    area = float(run.sites["area_km2"].sum())
+    yield Headline("Sites", number_words(count), f"{number_words(round(area))} km² in all", "sites")
     if count:
         best = run.sites.iloc[0]
         yield Headline("Best site", position(best), f"rank {interval(best)} in 95 % of the draws", "sites")
@@ -135,19 +136,18 @@ def _null_words(metrics: Mapping[str, Metric], key: str) -> str:
 
 
 def headline_table(run: SiteRun) -> Table:
-    """Return the headline numbers with the artefact, stage and ancestors that each rests on."""
+    """Return the headline numbers with the artefact and stage that each rests on."""
     rows = []
     for found in headlines(run):
         stamp = run.stamps[found.artefact]
-        behind = ancestors(found.artefact, run.stamps, run.digests)
-        rows.append(
-            (found.words, found.value, found.beside, found.artefact.replace("_", " "), stamp.stage, ", ".join(behind))
-        )
+        artefact = Link(found.artefact.replace("_", " "), "#artefacts")
+        rows.append((found.words, found.value, found.beside, artefact, stamp.stage))
     return Table(
-        "Headline numbers: what stands beside each, and the artefacts behind it, nearest first.",
-        ("Number", "Value", "Beside it", "Artefact", "Stage", "Rests on"),
+        "Headline numbers: what stands beside each, the artefact that holds it and the stage that made it. What that"
+        " artefact rests on stands below.",
+        ("Number", "Value", "Beside it", "Artefact", "Stage"),
         tuple(rows),
-        (False, True, False, False, False, False),
+        (False, True, False, False, False),
     )
 
 
@@ -163,7 +163,7 @@ def ancestors(name: str, stamps: Mapping[str, Stamp], digests: Mapping[str, str]
     queue = [name]
     while queue:
         for given, known in parents(queue.pop(0), stamps, digests).items():
-            word = (known or given).replace("_", " ")
+            word = _word(given, known)
             if word in found or known == name:
                 continue
             found.append(word)
@@ -176,17 +176,22 @@ def lineage_table(stamps: Mapping[str, Stamp], digests: Mapping[str, str]) -> Ta
     """Return which artefact was made by which stage from which others."""
     rows = []
     for name, stamp in stamps.items():
-        words = [
-            (known or f"{given} (sha256 {stamp.inputs[given][:8]})").replace("_", " ")
-            for given, known in parents(name, stamps, digests).items()
-        ]
-        rows.append((name.replace("_", " "), stamp.stage, ", ".join(words) or "nothing", stamp.origin))
+        made_of = list(dict.fromkeys(_word(*pair) for pair in parents(name, stamps, digests).items()))
+        beyond = [word for word in ancestors(name, stamps, digests) if word not in made_of]
+        rows.append(
+            (name.replace("_", " "), stamp.stage, ", ".join(made_of) or "nothing", ", ".join(beyond), stamp.origin)
+        )
     return Table(
-        "Which stage made each artefact, and of what. Inputs that these pages do not read are told by their checksum.",
-        ("Artefact", "Stage", "Made of", "Origin"),
+        "Which stage made each artefact, of what, and what that rests on in turn. Files that these pages do not"
+        " read bear the names that their stage gave them.",
+        ("Artefact", "Stage", "Made of", "Which rests on", "Origin"),
         tuple(rows),
-        (False, False, False, False),
+        (False, False, False, False, False),
     )
+
+
+def _word(given: str, known: str) -> str:
+    return (known or given.split("[", maxsplit=1)[0]).replace("_", " ")
 
 
 def settings_table(run: SiteRun) -> Table:

@@ -15,7 +15,7 @@ from lunarsite.publish.pages.elements import Link, embedded, interval, position,
 from lunarsite.publish.pages.gather import SiteRun
 from lunarsite.publish.pages.site_page import limit_words
 from lunarsite.publish.record_words import TABLE_CAPTIONS, TABLE_WORDS
-from lunarsite.publish.report import Section, Table, section
+from lunarsite.publish.report import Table, section
 from lunarsite.publish.story import Fact
 from lunarsite.publish.words import number_words
 from lunarsite.site.place.regions import Region, inside
@@ -98,7 +98,14 @@ def site_table(run: SiteRun, own: pd.DataFrame, name: str) -> Table:
             )
         )
     columns = (
-        *("Rank", "Ellipse's centre", "Probability", "Slope (°)", "Sunlight (% of time)", "Earth view (% of time)"),
+        *(
+            "Rank",
+            "Ellipse's centre",
+            "Probability, HLS rule",
+            "Slope (°)",
+            "Sunlight (% of time)",
+            "Earth view (% of time)",
+        ),
         *("Shadow on foot", "Shadow by rover", "Area (km²)", "Ranks in 95 % of draws", "Page of the overall list"),
     )
     text = {"Ellipse's centre", "Shadow on foot", "Shadow by rover", "Page of the overall list"}
@@ -140,18 +147,15 @@ def label_table(run: SiteRun, held: np.ndarray, name: str) -> Table:
     )
 
 
-def agreement(run: SiteRun, region: Region) -> Section:
+def agreement(run: SiteRun, region: Region) -> tuple[Table, ...]:
     """Return the rows of the records' tables that speak of one region, with their nulls."""
-    tables = {}
-    notes: tuple[str, ...] = ()
-    for name in ("artemis", "site"):
-        found = run.records[name]
-        for title, rows in found.tables.items():
-            mine = [row for row in rows if row.get("code") == region.code]
-            if mine:
-                tables[title] = mine
-                notes = notes or found.notes
-    return section(Record(title=f"Agreement with {region.name}", tables=tables), TABLE_WORDS, TABLE_CAPTIONS)
+    tables: list[Table] = []
+    for name in ("artemis", "sites_record", "site"):
+        found = run.records[name].tables
+        mine = {title: [row for row in rows if row.get("code") == region.code] for title, rows in found.items()}
+        told = Record(title=region.name, tables={title: rows for title, rows in mine.items() if rows})
+        tables += section(told, TABLE_WORDS, TABLE_CAPTIONS).tables
+    return tuple(tables)
 
 
 def unknown(run: SiteRun, own: pd.DataFrame, held: np.ndarray) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def compose(run: SiteRun, site: pd.Series) -> dict[str, Any]:
     region = next((region for region in run.regions if region.code == site["region"]), None)
     return {
         "rank": rank,
-        "heading": f"Site {rank}" + (f", {near}" if near else ""),
+        "heading": f"Site {rank}" + (f": {near}" if near else ""),
         "place": position(site),
         "region": None if region is None else Link(region.name, region_file(region.code)),
         "before": Link(f"Site {ranks[at - 1]}", site_file(ranks[at - 1])) if at > 0 else None,
@@ -112,7 +112,7 @@ def rank_words(run: SiteRun, site: pd.Series) -> tuple[str, ...]:
         f"Ordered by {names[method]} it is site {site[f'rank_{method}']} of {count}; by {names[other]} it would be"
         f" {site[f'rank_{other}']}.",
         f"Under random weights and limits shifted by up to {100 * run.chosen.ranking.threshold_shift:g} % its rank lies"
-        f" between {interval(site)} (95 % of the draws, median {site['rank_median']:.0f}). It stays {kept}.",
+        f" between {interval(site, 'and')} (95 % of the draws, median {site['rank_median']:.0f}). It stays {kept}.",
     )
 
 
@@ -265,7 +265,7 @@ def pictures(run: SiteRun, site: pd.Series) -> dict[str, Picture]:
         drawn["sky"] = (
             run.skies.page(place, f"Sky over site {rank}"),
             f"Horizon around site {rank} over the compass with the tracks of Sun and Earth, and when each is in view.",
-            "Horizon at the ellipse's centre with the tracks of Sun and Earth over two lunar days or what is set.",
+            f"Horizon at the ellipse's centre with the tracks of Sun and Earth over {run.chosen.places.days:g} days.",
         )
     months = None if run.months is None else run.months[run.months["place"] == name]
     if months is not None and len(months):
