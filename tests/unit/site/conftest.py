@@ -6,11 +6,12 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from lunarsite.artefact.contracts import CELLS
 from lunarsite.grid import Cells, Grid
 from lunarsite.settings import RulesSettings, ScorerSettings
-from lunarsite.site.rules import labels
+from lunarsite.site.rules import labels, rule_inputs
 
 PLACES = Cells(Grid.centred(48_000.0, 960.0, 960.0), 960.0, 88.6)
 
@@ -42,6 +43,31 @@ def cells() -> gpd.GeoDataFrame:
     return table_of_cells()
 
 
+def table_of_labels(cells: pd.DataFrame, sigma: tuple[float, float, float] = (0.5, 2.9, 5.0)) -> pd.DataFrame:
+    """Return both rules' labels and probabilities: each input with an independent Gaussian error of that sigma."""
+    rules = RulesSettings()
+    parts = []
+    for name, rule in (("cassa", rules.cassa), ("hls", rules.hls)):
+        slope_deg, light_pct, earth_pct = (cells[column] for column in rule_inputs(name, rule))
+        probability = (
+            norm.cdf((rule.max_slope_deg - slope_deg) / sigma[0])
+            * norm.cdf((light_pct - rule.min_illumination_pct) / sigma[1])
+            * norm.cdf((earth_pct - rule.min_earth_visibility_pct) / sigma[2])
+        )
+        part = pd.DataFrame({"cell_id": cells["cell_id"], "rule": name, "label": cells[f"label_{name}"]})
+        part["probability"] = np.where(part["label"] == "unknown", np.nan, probability).astype(np.float32)
+        part["slope_mean_deg"] = slope_deg.astype(np.float32)
+        part["slope_sigma_deg"] = np.float32(sigma[0])
+        part["unknown_because"] = np.where(part["label"] == "unknown", "light", "")
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture
+def labelled(cells: gpd.GeoDataFrame) -> pd.DataFrame:
+    return table_of_labels(cells)
+
+
 @pytest.fixture
 def small() -> ScorerSettings:
-    return ScorerSettings(trees=30, max_depth=4, folds=3, block_km=16.0)
+    return ScorerSettings(trees=30, max_depth=4)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lunarsite.settings import RulesSettings
 from lunarsite.site.score.families import FAMILIES, context_features, directions, family_of
-from lunarsite.site.score.reasons import _WORDS, family_shares, reasons
 from lunarsite.site.score.population import FEATURES
+from lunarsite.site.score.reasons import _WORDS, family_shares, reasons
 
 RULES = RulesSettings()
 NAMES = (*FEATURES, "buffered_slope_deg")
