@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ from lunarsite.settings import GridSettings, PublishSettings, RulesSettings
 from lunarsite.stage import Job
 
 _IMPORTANCE = "importance"
+_GIVEN = "given"
+"""The table that says what there was to compare with, which is told even where it is nothing."""
 _LABEL_COLUMNS = ["rule", "label", "probability", "unknown_because"]
 
 
@@ -89,17 +91,7 @@ def compose(job: Job, chosen: Chosen, files: Files, figures: Mapping[str, Path])
     craters = tell(files.craters)
     if craters is not None and craters.record is not None:
         records["craters"] = craters.record
-    # The Artemis regions' numbers all stand in their tables already.
-    sections = {
-        name: page.section(
-            found,
-            record_words.TABLE_WORDS,
-            record_words.TABLE_CAPTIONS,
-            metrics=name != "artemis",
-            without=[_IMPORTANCE],
-        )
-        for name, found in records.items()
-    }
+    sections = {name: _section(name, found) for name, found in records.items()}
     # The command line reads one stamp for each input under a contract, in the order of their digests.
     stamped = [name for name in job.inputs if name not in {f"{figure}_png" for figure in figures} | {"named_features"}]
     stamps = dict(zip(stamped, job.input_stamps, strict=True))
@@ -118,6 +110,7 @@ def compose(job: Job, chosen: Chosen, files: Files, figures: Mapping[str, Path])
         "marks": {"holds": "holds", "does not hold": "fails", "unknown": "unknown"},
         "sections": sections,
         "worth": score_story.worth(records["crossvalidation"]),
+        "worth_tables": score_story.tables(records["crossvalidation"]),
         "craters": craters,
         "pictures": story.pictures(figures, score_table, chosen.rules),
         "crater_pictures": list(crater_story.PICTURES),
@@ -133,6 +126,23 @@ def compose(job: Job, chosen: Chosen, files: Files, figures: Mapping[str, Path])
         "provenance": page.provenance(stamps, job.inputs),
         "sources": story.SOURCES,
     }
+
+
+def _section(name: str, found: Record) -> page.Section:
+    """Return a record as the report prints it, without tables that are unknown in every row for the same reason."""
+    told = [name for name, rows in found.tables.items() if not _unknown(rows)]
+    return page.section(
+        found,
+        record_words.TABLE_WORDS,
+        record_words.TABLE_CAPTIONS | record_words.SECTION_CAPTIONS.get(name, {}),
+        metrics=name not in record_words.TOLD_IN_TABLES,
+        without=(*record_words.LEFT_OUT.get(name, ()), *(set(found.tables) - set(told) - {_GIVEN})),
+    )
+
+
+def _unknown(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether no row of a table tells anything but why it is unknown; its verdicts tell that already."""
+    return all(row.get("why_unknown") for row in rows) and len({row.get("why_unknown") for row in rows}) <= 1
 
 
 def _records(files: Files) -> dict[str, Record]:

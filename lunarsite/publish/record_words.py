@@ -2,14 +2,69 @@
 
 from __future__ import annotations
 
-# In the order in which the report's tables have them.
-TABLE_WORDS = {
+from typing import Final
+
+# In the order in which the report's tables have them. A column with an interval gets ' (95 %)' where it is printed.
+TABLE_WORDS: Final = {
+    "where": "Where",
+    "says": "What was found",
+    "rule": "Rule",
+    "of": "Compared with",
+    "measure": "Measure",
+    "within_km": "Within (km)",
+    "massif": "Massif",
     "region": "Region",
     "code": "Code",
-    "selection": "Cells chosen",
+    "selection": "Chosen",
+    "count": "Number",
     "regions_matched": "Regions matched",
     "regions": "Regions",
     "cells": "Cells",
+    "unknown_cells": "Cells unknown",
+    "cells_failing_slope": "Cells too steep",
+    "cells_failing_light": "Cells too dark",
+    "cells_failing_earth": "Cells with too little Earth view",
+    "good_cells": "Good cells",
+    "max_slope_deg": "Slope at most (°)",
+    "min_illumination_pct": "Sunlight at least (%)",
+    "min_earth_visibility_pct": "Earth view at least (%)",
+    "slope": "Slope that is read",
+    "suitable": "Passes",
+    "expected_suitable": "Expected to meet it",
+    "expected_among_suitable": "Expected among those that pass",
+    "expected_among_unsuitable": "Expected among those that fail",
+    "unsure": "Undecided",
+    "unsure_by_slope_alone": "Undecided by slope alone",
+    "unsuitable": "Fails",
+    "unknown": "Unknown",
+    "unknown_slope": "Slope unknown",
+    "unknown_light": "Sunlight unknown",
+    "unknown_earth": "Earth view unknown",
+    "words": "Criterion",
+    "unit": "Unit",
+    "better": "Better",
+    "weight_given": "Weight given",
+    "weight_used": "Weight in use",
+    "sites_known": "Sites known",
+    "left_out_because": "Left out because",
+    "ground": "Ground",
+    "places": "Places",
+    "listed_again": "Listed again",
+    "on_known_ground": "On known ground",
+    "without_the_moutons": "Without the two Moutons",
+    "sites_counted": "Sites of ours",
+    "others_counted": "Places of theirs",
+    "spearman": "Spearman's correlation",
+    "value": "Value",
+    "summit_km": "Summit (km)",
+    "passing_within_a_cell": "Passing cells within a cell",
+    "best_probability": "Best probability",
+    "offers_good_ground": "Offers good ground",
+    "has_site": "Has a site",
+    "best_site_rank": "Best site's rank",
+    "nearest_site_km": "Nearest site (km)",
+    "nearest_site_rank": "Its rank",
+    "median_km": "Median distance (km)",
     "share_inside": "Share inside",
     "share_by_score": "Share inside, by score",
     "share_by_rule": "Share inside, by plain rule",
@@ -21,6 +76,15 @@ TABLE_WORDS = {
     "p_rule_better": "p, turned, for the rule",
     "random_median": "Random cells: median (95 %)",
     "random_p": "p, random",
+    "random_from": "Random cells from",
+    "recall_rotation_median": "Recall, turned: median (95 %)",
+    "recall_rotation_p": "p of recall, turned",
+    "precision_rotation_median": "Precision, turned: median (95 %)",
+    "precision_rotation_p": "p of precision, turned",
+    "median_rotation_median": "Distance, turned: median (95 %)",
+    "median_rotation_p": "p of distance, turned",
+    "why": "Why none",
+    "why_not": "Why not",
     "listed_area_km2": "Listed area (km², map)",
     "known_area_km2": "Known area (km², true)",
     "suitable_cells": "Cells that pass",
@@ -37,12 +101,12 @@ TABLE_WORDS = {
     "detections": "Detections",
     "hits": "Hits",
     "score": "Score, mean",
-    "precision": "Precision (95 %)",
-    "recall": "Recall (95 %)",
-    "f1": "F1 (95 %)",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
     "strict_f1": "F1, strict",
     "average_precision": "Average precision",
-    "gain_f1": "Gain of F1 (95 %)",
+    "gain_f1": "Gain of F1",
     "missed": "Missed",
     "share_missed": "Share missed",
     "share_of_misses": "Share of all misses",
@@ -57,12 +121,14 @@ TABLE_WORDS = {
     "ring_precision": "Ring pixels: precision",
     "ring_recall": "Ring pixels: recall",
 }
-TABLE_CAPTIONS = {
+TABLE_CAPTIONS: Final = {
+    "in_words": "Where the choices agree with the list of regions and where not, each with what chance gives.",
+    "agreement_of_other_rules": "The same for the other rules.",
     "agreement": "Share of the chosen area inside the Artemis regions, base rate, and both nulls (as enrichments).",
     "score_against_rule": "The score's choice against the plain rule's: shares of the chosen area inside the regions,"
     " and their difference beside the differences after turning both choices together.",
     "matched_regions": "Regions with a chosen cell near their centre, and how many chance matches.",
-    "regions": "The regions one by one.",
+    "regions": "The regions one by one. What each choice holds there beside chance stands on the regions' pages.",
     "headline": "Detectors on each ground, with 95 % intervals over blocks of ground. Chance: the network's own"
     " detections at other longitudes, median and 95 %.",
     "gains": "How much the network's F1 exceeds each rival's on the test ground, over the same draws of blocks.",
@@ -73,3 +139,29 @@ TABLE_CAPTIONS = {
     "losses": "Where craters are lost on the test ground: what speaks against them, and how many of those are missed.",
     "other_measures": "Other measures on the test ground, for comparison only.",
 }
+SECTION_CAPTIONS: Final[dict[str, dict[str, str]]] = {
+    "labels": {"rules": "The rules: limits, labels, and how many cells meet each if the errors are as stated."},
+    "sites": {
+        "criteria": "Criteria of the order and their weights. One that no site knows drops out.",
+        "regions": "Sites in the Artemis regions by the HLS rule, and what stands against the cells there.",
+    },
+    "others": {
+        "given": "What the run was given to compare its sites with.",
+        "agreement": "Sites against those of others, beside sites turned about the pole and random cells.",
+        "side_by_side": "As many sites of both systems against the experts'.",
+        "rival_scores": "Another system's scores against our probability at its places.",
+        "massifs": "The synthetic Moon's massifs that were built gentle: what each offers, and the nearest site.",
+        "massif_recovery": "Massifs found: those that offer good ground and have a site, beside massifs turned about"
+        " the pole.",
+    },
+}
+"""Captions that hold for one record alone."""
+LEFT_OUT: Final[dict[str, tuple[str, ...]]] = {
+    "scorer": ("importance",),
+    "crossvalidation": ("models",),
+    "sites": ("top",),
+    "artemis": ("region_counts",),
+}
+"""Tables that the report tells in another way, or on the regions' pages."""
+TOLD_IN_TABLES: Final = frozenset({"artemis", "crossvalidation", "others"})
+"""Records whose metrics all stand in their tables or sentences already."""

@@ -267,7 +267,8 @@ def _record_table(rows: Sequence[Mapping[str, Any]], caption: str, words: Mappin
     shown = [key for key in keys if key not in folded and any(row.get(key) not in (None, "") for row in rows)]
     columns, numeric = [], []
     for key in shown:
-        columns.append(words.get(key, _plain(key)))
+        heading = words.get(key, _plain(key))
+        columns.append(f"{heading} (95 %)" if key in ranges and "95 %" not in heading else heading)
         numeric.append(all(isinstance(row.get(key), int | float | None) for row in rows))
     body = [tuple(_record_cell(row, key, ranges.get(key)) for key in shown) for row in rows]
     return Table(caption, tuple(columns), tuple(body), tuple(numeric))

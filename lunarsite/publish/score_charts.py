@@ -190,7 +190,7 @@ def draw_blocks(measures: Sequence[Row], headline_km: float | None, stamp: Stamp
             _chance(axes, measures, sizes, skill)
             labels = ["single\ncells" if size == 0.0 else f"{size:g} km" for size in sizes]
             axes.set_xticks(np.arange(len(sizes)), labels)
-            axes.set_xlim(-0.5, len(sizes) - 0.5)
+            axes.set_xlim(-0.5, max(len(sizes), 1) - 0.5)
             axes.set_xlabel("Side of the held-out blocks")
             axes.set_title(skill.title)
             axes.spines[["top", "right"]].set_visible(False)
@@ -269,6 +269,8 @@ def draw_sweeps(sweeps: pd.DataFrame, stamp: Stamp) -> Figure:
             axes.set(xlabel=label, ylim=(-0.03, 1.04), xlim=(value[0], value[-1]))
             axes.spines[["top", "right"]].set_visible(False)
             axes.grid(axis="y", lw=0.3, alpha=0.6)
+        if not names:
+            panels[0].text(0.5, 0.5, "unknown: no cell lies near the limits", ha="center", color=FAINT, style="italic")
         panels[0].set_ylabel("Probability of the scorer")
         handles = [
             Line2D([], [], color=BLUE, lw=1.6, label="median of the cells"),

@@ -5,15 +5,18 @@ Sentences are made of the record's numbers; none of them is typed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from lunarsite.artefact.record import Record
-from lunarsite.publish.score_charts import MODELS, model_look
+from lunarsite.publish.report import Table
+from lunarsite.publish.score_charts import MODELS, in_order, model_look
 from lunarsite.publish.score_checks import headline_km, measures
 from lunarsite.publish.words import number_words
 
 _FULL, _CONTEXT = "full", "context"
+SPUN: Final = "auc_context_spun"
+"""The metric with the null of the context model."""
 PICTURES: Final[dict[str, tuple[str, str]]] = {
     "calibration": (
         "Charts of predicted probability against the Monte Carlo probability and against the share of cells that pass"
@@ -74,8 +77,58 @@ def _sentences(found: Record) -> Iterator[str]:
             f"For comparison: {'; '.join(parts)}. The label is a function of the rule's inputs, so whatever holds them"
             " can tell it; what the model without them reaches is what the terrain around tells."
         )
+    spun = next((metric for metric in found.metrics if metric.name == SPUN), None)
+    if spun is not None and spun.value is not None and _CONTEXT in at_headline:
+        yield (
+            f"The context model's own map, turned about the pole, reaches an AUC of {number_words(spun.value)}"
+            f" (95 %: {number_words(spun.low)} to {number_words(spun.high)}): that much comes of latitude alone."
+        )
     yield from _calibrated(own, {name: at_headline[name] for name in rivals})
     yield from _by_size(found)
+
+
+def tables(found: Record) -> tuple[Table, ...]:
+    """Return the table of skill and calibration by model and size of blocks, and that of the undecided cells."""
+    rows = measures(found)
+    main = ("auc", "average_precision", "base_rate", "brier_probability", "brier_label", "ece_probability", "ece_label")
+    undecided = tuple(f"undecided_{name}" for name in ("cells", *main[:3], "brier_probability", "ece_probability"))
+    captions = (
+        "Models on held-out ground. Baselines of average precision: the base rate; of the Brier score: that of the base"
+        " rate alone. Against: the Monte Carlo probability (MC), or the hard rule.",
+        "The same on the undecided cells alone, on which the forecasts differ.",
+    )
+    return tuple(
+        _measure_table(rows, columns, caption)
+        for columns, caption in zip((main, undecided), captions, strict=True)
+        if any(row.get(name) is not None for row in rows for name in columns)
+    )
+
+
+_COLUMNS: Final = {
+    "cells": "Cells",
+    "auc": "AUC",
+    "average_precision": "Average precision",
+    "base_rate": "Base rate",
+    "brier_probability": "Brier score, MC",
+    "brier_label": "Brier score, rule",
+    "ece_probability": "ECE, MC",
+    "ece_label": "ECE, rule",
+}
+
+
+def _measure_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], caption: str) -> Table:
+    """Return measures by model and size of blocks; a Brier score comes with that of the base rate beside it."""
+    body = []
+    names = in_order({str(row["model"]) for row in rows})
+    for row in sorted(rows, key=lambda row: (float(row["block_km"]), names.index(str(row["model"])))):
+        cells = [model_look(str(row["model"])).words, _size(row)]
+        for name in columns:
+            base = row.get(name.replace("brier_", "brier_base_")) if "brier_" in name else None
+            value = _interval(row, name) if row.get(name) is not None else "unknown"
+            cells.append(value if base is None else f"{value}; base {number_words(base)}")
+        body.append(tuple(cells))
+    heads = tuple(_COLUMNS[name.removeprefix("undecided_")] for name in columns)
+    return Table(caption, ("Model", "Held out", *heads), tuple(body), (False, False, *(True for _ in columns)))
 
 
 def _calibrated(own: Mapping[str, Any], rivals: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path as Outline
 from shapely.geometry import MultiPolygon, Polygon
+from shapely.geometry.polygon import orient
 
 from lunarsite.artefact import table
 from lunarsite.artefact.contracts import SITE_RANKS, SITES
@@ -114,7 +115,7 @@ class Sites:
         """Draw the sites' outlines, the best ones last; small ones on a wide view keep a width that can be seen."""
         for numbered, colour in ((False, SKY), (True, BLUE)):
             part = self.sites[(self.sites["rank"] <= NUMBERED) == numbered]
-            patches = [PathPatch(_outline(shape)) for shape in part.geometry]
+            patches = [PathPatch(outline(shape)) for shape in part.geometry]
             wide = view.width_m > 2.0 * ZOOMS_M[0]
             axes.add_collection(
                 PatchCollection(
@@ -134,9 +135,10 @@ class Sites:
         return draw_ranks(self.sites, self.draws, self.ground.features, self.stamp)
 
 
-def _outline(shape: Polygon | MultiPolygon) -> Outline:
+def outline(shape: Polygon | MultiPolygon) -> Outline:
     """Return a polygon with its holes as a path."""
-    parts = shape.geoms if isinstance(shape, MultiPolygon) else (shape,)
+    # A hole is one only if it runs the other way round than what surrounds it.
+    parts = [orient(part) for part in (shape.geoms if isinstance(shape, MultiPolygon) else (shape,))]
     rings = [np.asarray(ring.coords) for part in parts for ring in (part.exterior, *part.interiors)]
     return Outline.make_compound_path(*(Outline(ring, closed=True) for ring in rings))
 

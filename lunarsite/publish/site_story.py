@@ -43,8 +43,8 @@ def told(sites: pd.DataFrame, target: str) -> tuple[str, ...]:
     firm = int((best["share_top_20"] >= FIRM).sum())
     null = min(1.0, LISTED / count)
     words = (
-        f"{number_words(count)} {'sites' if count > 1 else 'site'}: pieces of contiguous ground that meets the"
-        f" {rule_words(target)} rule more likely than not by the settings, each with its best place inside.",
+        f"{number_words(count)} {'sites' if count > 1 else 'site'}: pieces of contiguous ground that is probable enough"
+        f" to meet the {rule_words(target)} rule, each with its best place inside.",
         f"Of the first {len(best)}, {firm} stay in the top {LISTED} in at least {100.0 * FIRM:.0f} % of the draws with"
         f" random weights and shifted limits. A random order would keep a site there in {100.0 * null:.3g} % of"
         " the draws.",

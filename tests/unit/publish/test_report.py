@@ -11,10 +11,7 @@ from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.publish import report, story
 from lunarsite.publish.polar_map import Feature
 from lunarsite.publish.words import feature_words, number_words
-from lunarsite.settings import RulesSettings
-from lunarsite.site import rules
 
-RULE = RulesSettings().cassa
 SHACKLETON = Feature("Shackleton", "crater", -89.67, 129.78, 21_000.0)
 MALAPERT = Feature("Malapert Massif", "massif", -85.99, -0.2, 10_000.0)
 BASIN = Feature("South Pole-Aitken", "basin", -53.0, -169.0, 2_400_000.0)
@@ -61,25 +58,24 @@ def test_the_nearest_feature_is_named_by_its_edge() -> None:
 
 
 def test_labels_are_counted_and_unknown_cells_explained() -> None:
-    cells = pd.DataFrame(
+    label = ["suitable", "unknown", "unknown", "unsuitable", "unknown"]
+    labels = pd.DataFrame(
         {
-            "label_cassa": ["suitable", "unknown", "unknown", "unsuitable", "unknown"],
-            "slope_mean": [1.0, 2.0, np.nan, 30.0, 3.0],
-            "buffered_slope_deg": [1.0, 2.0, 4.0, 30.0, 3.0],
-            "avg_illumination_pct": [50.0, np.nan, np.nan, 10.0, np.nan],
-            "earth_visibility_pct": [80.0, 80.0, 80.0, 80.0, 80.0],
+            "rule": ["cassa"] * 5 + ["gentle"] * 5,
+            "label": label + ["suitable"] * 5,
+            "probability": [0.9, np.nan, np.nan, 0.4, np.nan] + [1.0] * 5,
+            "unknown_because": ["", "light", "slope,light", "", "light"] + [""] * 5,
         }
     )
-    assert report.label_counts(cells, {"label_cassa": "CASSA"}).rows == (("CASSA", "1", "1", "3"),)
-    # A cell that fails the slope limit without light is unknown: the table must not say otherwise.
-    steep = {"slope_mean": [30.0], "avg_illumination_pct": [np.nan], "earth_visibility_pct": [80.0]}
-    assert rules.labels({name: np.array(value) for name, value in steep.items()}, RULE, "cassa").tolist() == ["unknown"]
-    caption = report.label_counts(cells, {"label_cassa": "CASSA"}).caption
-    assert "any missing input is unknown, even where another input fails" in caption
-    assert "unless" not in caption
-    assert report.unknown_causes(cells, "label_cassa").rows == (("sunlight", "2"), ("slope, sunlight", "1"))
-    none = cells[cells["label_cassa"] != "unknown"]
-    assert report.unknown_causes(none, "label_cassa").rows == (("nothing", "0"),)
+    table = report.label_counts(labels)
+    assert table.rows == (("CASSA", "1", "1", "3", "1", "2"), ("gentle", "5", "0", "0", "5", "0"))
+    assert "any missing input is unknown, even where another input fails" in table.caption
+    assert "unless" not in table.caption
+    assert report.unknown_causes(labels).rows == (
+        ("CASSA", "sunlight", "2"),
+        ("CASSA", "slope, sunlight", "1"),
+        ("gentle", "nothing", "0"),
+    )
 
 
 def test_a_record_becomes_tables_in_plain_words() -> None:
@@ -108,7 +104,7 @@ def test_a_record_becomes_tables_in_plain_words() -> None:
         ("gap km", "0.5", "km", "0.25 to 0.75", ""),
         ("lost", "unknown", "", "", "no data"),
     )
-    assert rows.columns == ("A", "B", "d")
+    assert rows.columns == ("A", "B (95 %)", "d")
     assert rows.rows == (("x", "1 (0.5 to 2)", "yes"), ("y", "unknown", "no"))
     assert report.section(record, {}, {}, metrics=False).tables[0].caption == "rows"
 
