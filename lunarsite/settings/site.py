@@ -66,7 +66,7 @@ class UncertaintySettings(Section):
     draws: Annotated[int, Field(ge=2, le=100_000)] = 200
     """Clones of the elevation model."""
     correlation_m: Annotated[float, Field(ge=0.0, le=100_000.0)] = 800.0
-    """Distance at which the elevation error's correlation has fallen to 1/e, metres (the 240 m reference model against LOLA: 800 m)."""
+    """Distance at which the elevation error's correlation has fallen to 1/e, metres."""
     light_sigma_pct: Annotated[float, Field(ge=0.0, le=50.0)] = 2.9
     """One-sigma error of a cell's sunlight, percent of time, where the run has no published reference to measure it."""
     earth_sigma_pct: Annotated[float, Field(ge=0.0, le=50.0)] = 2.8
