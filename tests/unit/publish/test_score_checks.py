@@ -12,6 +12,9 @@ from lunarsite.artefact.record import Metric, Record
 from lunarsite.artefact.stamp import ArtefactError, Stamp
 from lunarsite.publish import charts, score_charts, score_story
 from lunarsite.publish.score_checks import headline_km, measures
+from lunarsite.settings import CrossValidationSettings, ScorerSettings
+from lunarsite.site.score.crossvalidation_record import crossvalidation_record
+from lunarsite.site.score.measures import measures as measured
 
 STAMP = Stamp(
     artefact="scores", stage="score-train", run="a", settings_hash="5" * 64, code="c" * 16, inputs={}, git_commit=None,
@@ -174,3 +177,21 @@ def test_dependence_shows_the_strongest_features_and_marks_the_limits() -> None:
     assert "unknown" in words(figure)
     slope = figure.axes[2]
     assert [list(line.get_xdata()) for line in slope.lines if line.get_linestyle() == "--"] == [[5.0, 5.0]]
+
+
+def test_the_record_that_the_score_room_writes_is_the_one_that_is_read() -> None:
+    generator = np.random.default_rng(2)
+    truth = generator.uniform(size=300)
+    rows = []
+    for model in score_charts.MODELS:
+        noisy = np.clip(truth + 0.1 * generator.normal(size=300), 0.0, 1.0)
+        rows.append({"model": model, "block_km": 50.0, **measured(noisy, noisy, truth, truth > 0.5)})
+    written = crossvalidation_record(
+        rows, "", generator.uniform(0.4, 0.6, 99), ScorerSettings(), CrossValidationSettings()
+    )
+    told = " ".join(score_story.worth(written))
+    assert "For comparison:" in told
+    assert "that much comes of latitude alone" in told
+    assert "unknown" not in told
+    assert len(score_story.tables(written)) == 2
+    assert headline_km(written) == 50.0
