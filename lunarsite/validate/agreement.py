@@ -1,4 +1,4 @@
-"""Selections of cells against regions: shares, enrichments, matched centres, each with its nulls.
+"""Selections of cells or sites against regions: shares, enrichments, matched centres, each with its nulls.
 
 A selection that cannot be made, or regions without known ground, give None and the reason, never a number. The module
 must not know verdicts.
@@ -34,12 +34,36 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Selection:
-    """Chosen cells as indices into the population; None, with the reason, where they cannot be chosen."""
+    """Chosen cells as indices into the population, or sites as places; neither, with the reason, where there is none.
+
+    Cells count by their true area, sites one each.
+    """
 
     key: str
     name: str
     chosen: NDArray[np.int64] | None
     why: str = ""
+    sites: tuple[Floats, Floats] | None = None
+    """Map x and y of the sites, metres."""
+
+    @property
+    def count(self) -> int | None:
+        """Number of cells or sites; None where they cannot be chosen."""
+        if self.sites is not None:
+            return int(self.sites[0].size)
+        return None if self.chosen is None else int(self.chosen.size)
+
+    def places(self, population: Population) -> tuple[Floats, Floats]:
+        """Return map x and y of what was chosen.
+
+        Raises:
+            ValueError: Nothing could be chosen.
+        """
+        if self.sites is not None:
+            return self.sites
+        if self.chosen is None:
+            raise ValueError(f"'{self.name}' cannot be chosen: {self.why}")
+        return population.x_m[self.chosen], population.y_m[self.chosen]
 
 
 @dataclass(frozen=True)
@@ -112,34 +136,58 @@ class Reference:
         return np.asarray(self.turned_base >= COMPARABLE_SHARE * (self.base or 0.0))
 
 
-def select(population: Population, sizes: Sequence[int]) -> list[Selection]:
-    """Return the selections: the best cells by score and by rule margin for each size, and all that pass the rule."""
+def select(population: Population, sizes: Sequence[int], prefix: str = "") -> list[Selection]:
+    """Return the selections of cells: the best for each size, and all that pass the rule.
+
+    The best are taken by score, where there is one, by Monte Carlo probability and by the rule's margin. `prefix` goes
+    before the keys.
+    """
     found = []
     for size in sorted(set(sizes)):
         for key, name, order in (
             ("top", "best by score", population.by_score),
+            ("probability", "most probable", population.by_probability),
             ("rule", "best by rule margin", population.by_rule),
         ):
+            if order is None:
+                continue
             # A choice of nearly everything says nothing; the margin of two leaves the nulls something to choose from.
             enough = 2 * size <= order.size
             why = "" if enough else f"only {order.size} cells have known inputs, {2 * size} are needed"
-            found.append(Selection(f"{key}_{size}", f"{size} {name}", order[:size] if enough else None, why))
+            found.append(Selection(f"{prefix}{key}_{size}", f"{size} {name}", order[:size] if enough else None, why))
     passing = np.flatnonzero(population.suitable)
     why = "" if passing.size else "no cell passes the rule"
-    found.append(Selection("suitable", "all that pass the rule", passing if passing.size else None, why))
+    found.append(Selection(f"{prefix}suitable", "all that pass the rule", passing if passing.size else None, why))
+    return found
+
+
+def select_sites(x_m: Floats, y_m: Floats, sizes: Sequence[int]) -> list[Selection]:
+    """Return the best sites at each size and all of them; places in map metres come best first."""
+    found = []
+    for size in sorted(set(sizes)):
+        enough = size <= x_m.size
+        why = "" if enough else f"the run has {x_m.size} sites, {size} are needed"
+        places = (x_m[:size], y_m[:size]) if enough else None
+        found.append(Selection(f"sites_{size}", f"{size} best sites", None, why, places))
+    some = x_m.size > 0
+    why = "" if some else "the run has no site"
+    found.append(Selection("sites", "all sites", None, why, (x_m, y_m) if some else None))
     return found
 
 
 def agree(reference: Reference, selection: Selection, settings: ArtemisSettings) -> Agreement:
     """Return how much of a selection's area lies in the regions, and how much chance would put there."""
     population = reference.population
-    if selection.chosen is None:
+    if selection.count is None:
         return Agreement(selection, None, reference.base, None, None, None, selection.why)
     if not reference.base:
         return Agreement(selection, None, None, None, None, None, reference.why)
-    area, held = population.area_m2[selection.chosen], reference.cell_inside[selection.chosen]
+    places, weights = selection.places(population), population.area_m2
+    if selection.sites is not None:
+        weights = np.ones_like(weights)
+    area = np.ones(selection.count) if selection.chosen is None else weights[selection.chosen]
+    held = inside(reference.ground, *places)
     share = float(area[held].sum() / area.sum())
-    places = population.x_m[selection.chosen], population.y_m[selection.chosen]
     turned = nulls.weight_inside(reference.ground, *places, area, reference.angles) / area.sum()
     usable = reference.comparable
     enrichment = share / reference.base
@@ -147,10 +195,11 @@ def agree(reference: Reference, selection: Selection, settings: ArtemisSettings)
     why = f"only {int(usable.sum())} of {usable.size} turns stay on known ground; {MIN_DRAWS} are needed"
     if usable.sum() >= MIN_DRAWS:
         rotation, why = nulls.compare(enrichment, turned[usable] / reference.turned_base[usable]), ""
-    by_chance = nulls.random_shares(
-        population.area_m2, reference.cell_inside, selection.chosen.size, settings.draws, settings.seed
-    )
-    random = nulls.compare(enrichment, by_chance / reference.base)
+    random = None
+    if selection.count <= population.count:
+        size, held = selection.count, reference.cell_inside
+        by_chance = nulls.random_shares(weights, held, size, settings.draws, settings.seed)
+        random = nulls.compare(enrichment, by_chance / reference.base)
     return Agreement(selection, share, reference.base, enrichment, rotation, random, why, turned[usable])
 
 

@@ -1,10 +1,11 @@
-"""How well the chosen cells agree with the Artemis III candidate regions, and how well chance would.
+"""How well the chosen cells and sites agree with the Artemis III candidate regions, and how well chance would.
 
-For each selection (the N best by score, the N best by the plain rule, all cells that pass the rule) the share of its
-true area inside the regions is divided by the share of all known area inside them: the enrichment. A rotation null
-and a random-cell null stand beside it, and everything is said twice, with and without the two regions of Mons Mouton,
-which hold more than half of all regions' area. The count of regions 'matched' within some kilometres of their centre,
-which other systems report, is printed with what random cells reach.
+For each selection (the N best by score, by Monte Carlo probability and by the plain rule, all cells that pass the rule,
+the best sites) the share inside the regions is divided by the share of all known area inside them: the enrichment. A
+rotation null and a random-cell null stand beside it, and everything is said twice, with and without the two regions of
+Mons Mouton, which hold more than half of all regions' area. What was chosen is told region by region, with the limit
+that fails where nothing was. The count of regions 'matched' within some kilometres of their centre, which other
+systems report, is printed with what random cells reach.
 
 The claims and their bounds were fixed before any result was looked at, but for the score against the plain rule, which
 was restated afterwards; `docs/validate.md` lists them and says why.
@@ -12,17 +13,17 @@ was restated afterwards; `docs/validate.md` lists them and says why.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from pydantic import JsonValue
-
-from lunarsite.artefact.record import Metric, Record, Verdict
-from lunarsite.settings import ArtemisSettings
-from lunarsite.site.place.regions import Region, inside
+from lunarsite.artefact.record import Record, Verdict
+from lunarsite.settings import ArtemisSettings, RuleSettings
+from lunarsite.site.place.regions import Region
 from lunarsite.validate import nulls
 from lunarsite.validate.agreement import (
     COMPARABLE_SHARE,
     Agreement,
+    Floats,
     Gain,
     Match,
     Reference,
@@ -31,152 +32,153 @@ from lunarsite.validate.agreement import (
     gain_of,
     match,
     select,
+    select_sites,
 )
-from lunarsite.validate.nulls import Null
+from lunarsite.validate.artemis_regions import by_region, region_rows, region_words
+from lunarsite.validate.artemis_rows import agreement_rows, gain_rows, match_row, metrics
+from lunarsite.validate.null_rows import P_BOUND, p_verdict
 from lunarsite.validate.population import Population
 
-Rows = list[dict[str, JsonValue]]
-
-P_BOUND = 0.05
-"""Verdicts hold at this one-sided p-value: above the 95th percentile of the null."""
+_SCOPES = (("all", "the regions"), ("without_moutons", "the regions without the two Moutons"))
 
 
-def judge(population: Population, regions: Sequence[Region], settings: ArtemisSettings, *, synthetic: bool) -> Record:
+@dataclass(frozen=True)
+class Ruled:
+    """A rule, its name as the settings have it, and the cells that are known under it."""
+
+    name: str
+    rule: RuleSettings
+    population: Population
+
+
+def judge(
+    ruled: Sequence[Ruled],
+    sites: tuple[Floats, Floats],
+    regions: Sequence[Region],
+    settings: ArtemisSettings,
+    *,
+    synthetic: bool,
+) -> Record:
     """Return the record of the comparison.
 
     Args:
-        population: Cells with known inputs.
+        ruled: The scorer's rule first, then the others that are compared.
+        sites: Map x and y of the sites, best first.
         regions: The candidate regions on the run's map.
         settings: Sizes of the selections, draws, seed and the distance of a match.
         synthetic: Whether the terrain is synthetic, for the notes.
     """
     angles = nulls.sorted_angles(settings.draws, settings.seed)
+    first, population = ruled[0], ruled[0].population
+    references = _references(population, regions, angles)
+    chosen = select(population, settings.selected)
+    placed = select_sites(*sites, settings.selected_sites)
+    agreements = _agreements(references, [*chosen, *placed], settings)
+    matches = [match(population, regions, selection, settings, angles) for selection in chosen]
+    others = [
+        (other, _agreements(refs, select(other.population, settings.selected, f"{other.name}_"), settings))
+        for other in ruled[1:]
+        for refs in [_references(other.population, regions, angles)]
+    ]
+    counts = by_region(population, regions, [*chosen, *placed], angles)
+    size = max(settings.selected)
+    keys = (f"top_{size}", f"probability_{size}", "suitable", f"sites_{max(settings.selected_sites)}")
+    return Record(
+        title="Agreement with the Artemis III candidate regions",
+        metrics=tuple(metrics(references, agreements, matches, [found for _, found in others])),
+        verdicts=(
+            *_verdicts(settings, agreements, matches),
+            *(verdict for other, found in others for verdict in _other_verdicts(other.name, found, size)),
+        ),
+        tables={
+            "in_words": region_words(first.name, first.rule, agreements, counts, keys),
+            "agreement": [row for ref in references for row in agreement_rows(ref.name, agreements[ref.key])],
+            "agreement_of_other_rules": [
+                {"rule": other.name, **row}
+                for other, by_reference in others
+                for ref in references
+                for row in agreement_rows(ref.name, by_reference[ref.key])
+            ],
+            "score_against_rule": [row for ref in references for row in gain_rows(ref.name, agreements[ref.key])],
+            "matched_regions": [match_row(counted) for counted in matches],
+            "regions": region_rows(counts, {other.name: other.population for other in ruled[1:]}),
+            "region_counts": [row for counted in counts for row in counted.rows()],
+        },
+        notes=tuple(_notes(first, settings, references, synthetic=synthetic)),
+    )
+
+
+def _references(population: Population, regions: Sequence[Region], angles: Floats) -> tuple[Reference, ...]:
     others = tuple(region for region in regions if not region.is_mouton)
-    references = (
+    return (
         Reference("all", "all regions", population, tuple(regions), angles),
         Reference("without_moutons", "without the two Moutons", population, others, angles),
     )
-    chosen = select(population, settings.selected)
-    agreements = {
-        reference.key: [agree(reference, selection, settings) for selection in chosen] for reference in references
+
+
+def _agreements(
+    references: Sequence[Reference], selections: Sequence[Selection], settings: ArtemisSettings
+) -> dict[str, list[Agreement]]:
+    return {
+        reference.key: [agree(reference, selection, settings) for selection in selections] for reference in references
     }
-    matches = [match(population, regions, selection, settings, angles) for selection in chosen]
-    return Record(
-        title="Agreement with the Artemis III candidate regions",
-        metrics=tuple(_metrics(references, agreements, matches)),
-        verdicts=tuple(_verdicts(sorted(set(settings.selected)), agreements, matches, settings.match_km)),
-        tables={
-            "agreement": [
-                row for reference in references for row in _agreement_rows(reference, agreements[reference.key])
-            ],
-            "score_against_rule": [
-                row for reference in references for row in _gain_rows(reference, agreements[reference.key])
-            ],
-            "matched_regions": [_match_row(counted) for counted in matches],
-            "regions": _region_rows(population, regions, chosen),
-        },
-        notes=tuple(_notes(population, settings, references, synthetic=synthetic)),
-    )
-
-
-def _metrics(
-    references: Sequence[Reference], agreements: Mapping[str, Sequence[Agreement]], matches: Sequence[Match]
-) -> list[Metric]:
-    metrics = []
-    for reference in references:
-        metrics.append(Metric(name=f"known_share_{reference.key}", value=reference.known_share, unit="1"))
-        metrics.append(Metric(name=f"base_rate_{reference.key}", value=reference.base, unit="1", why=reference.why))
-        for found in agreements[reference.key]:
-            name = f"{found.selection.key}_{reference.key}"
-            for quantity, value in (("share", found.share), ("enrichment", found.enrichment)):
-                metrics.append(Metric(name=f"{quantity}_{name}", value=value, unit="1", why=found.why))
-            for quantity, null in (("rotation", found.rotation), ("random", found.random)):
-                metrics.append(_null_metric(f"enrichment_{quantity}_null_{name}", null, found.why))
-                p = None if null is None else null.p
-                metrics.append(Metric(name=f"p_{quantity}_{name}", value=p, unit="1", why=found.why))
-        metrics += _gain_metrics(reference.key, agreements[reference.key])
-    for counted in matches:
-        name = f"matched_{counted.selection.key}"
-        metrics.append(Metric(name=name, value=counted.matched, unit="regions", why=counted.why))
-        metrics.append(_null_metric(f"{name}_random_null", counted.random, counted.why, "regions"))
-    return metrics
-
-
-def _score_and_rule(agreements: Sequence[Agreement]) -> list[tuple[int, Agreement, Agreement]]:
-    """The agreements of the score and of the plain rule, by the size of both choices."""
-    found = {agreement.selection.key: agreement for agreement in agreements}
-    sizes = [int(key.removeprefix("top_")) for key in found if key.startswith("top_")]
-    return [(size, found[f"top_{size}"], found[f"rule_{size}"]) for size in sizes]
-
-
-def _gain_metrics(reference: str, agreements: Sequence[Agreement]) -> list[Metric]:
-    """The score's gain over the plain rule at each size, with what turning both selections together gives."""
-    metrics = []
-    for size, score, rule in _score_and_rule(agreements):
-        gain, name, why = gain_of(score, rule), f"{size}_{reference}", score.why or rule.why
-        value, p = (None, None) if gain is None else (gain.value, gain.null.p)
-        metrics.append(Metric(name=f"gain_over_rule_{name}", value=value, unit="1", why=why))
-        metrics.append(_null_metric(f"gain_over_rule_rotation_null_{name}", None if gain is None else gain.null, why))
-        metrics.append(Metric(name=f"p_gain_over_rule_{name}", value=p, unit="1", why=why))
-    return metrics
-
-
-def _null_metric(name: str, null: Null | None, why: str, unit: str = "1") -> Metric:
-    if null is None:
-        return Metric(name=name, value=None, unit=unit, why=why)
-    return Metric(name=name, value=null.median, unit=unit, low=null.low, high=null.high, why="median of the null")
 
 
 def _verdicts(
-    sizes: Sequence[int], agreements: Mapping[str, Sequence[Agreement]], matches: Sequence[Match], match_km: float
-) -> list[Verdict]:
-    verdicts = []
-    size = max(sizes)
+    settings: ArtemisSettings, agreements: Mapping[str, Sequence[Agreement]], matches: Sequence[Match]
+) -> Iterator[Verdict]:
+    size, placed = max(settings.selected), max(settings.selected_sites)
     by_key = {key: {found.selection.key: found for found in group} for key, group in agreements.items()}
-    for reference, where in (("all", "the regions"), ("without_moutons", "the regions without the two Moutons")):
-        for key, what in ((f"top_{size}", f"The {size} best cells"), ("suitable", "The cells that pass the rule")):
-            found = by_key[reference][key]
-            p = None if found.rotation is None else found.rotation.p
-            verdicts.append(
-                Verdict(
-                    name=f"{what} lie in {where} more than turned about the pole",
-                    value=p,
-                    unit="p-value",
-                    bound=f"<= {P_BOUND:g}",
-                    holds=None if p is None else p <= P_BOUND,
-                    why=found.why or "Latitude and clustering of the cells are kept by the null, so only place counts.",
-                )
-            )
-    for reference, where in (("all", "the regions"), ("without_moutons", "the regions without the two Moutons")):
-        verdicts += [_against_rule(by_key[reference], chosen, where) for chosen in sizes]
+    for reference, where in _SCOPES:
+        for key, what in (
+            (f"top_{size}", f"The {size} best cells"),
+            ("suitable", "The cells that pass the rule"),
+            (f"probability_{size}", f"The {size} most probable cells"),
+            (f"sites_{placed}", f"The {placed} best sites"),
+        ):
+            yield _turned(by_key[reference][key], what, where)
+    for reference, where in _SCOPES:
+        for chosen in sorted(set(settings.selected)):
+            yield _against_rule(by_key[reference], chosen, where)
     counted = next(found for found in matches if found.selection.key == f"top_{size}")
-    p = None if counted.random is None else counted.random.p
-    verdicts.append(
-        Verdict(
-            name=f"The {size} best cells match more region centres within {match_km:g} km than random cells do",
-            value=p,
-            unit="p-value",
-            bound=f"<= {P_BOUND:g}",
-            holds=None if p is None else p <= P_BOUND,
-            why=counted.why
-            or "Other systems report this count; random cells match nearly all centres, so it says little.",
-        )
+    yield p_verdict(
+        f"The {size} best cells match more region centres within {settings.match_km:g} km than random cells do",
+        counted.random,
+        counted.why,
+        "Other systems report this count; random cells match nearly all centres, so it says little.",
     )
-    return verdicts
+
+
+def _other_verdicts(rule: str, agreements: Mapping[str, Sequence[Agreement]], size: int) -> Iterator[Verdict]:
+    for reference, where in _SCOPES:
+        by_key = {found.selection.key: found for found in agreements[reference]}
+        for key, what in (
+            (f"{rule}_suitable", f"The cells that pass the {rule} rule"),
+            (f"{rule}_probability_{size}", f"The {size} cells most probable to pass the {rule} rule"),
+        ):
+            yield _turned(by_key[key], what, where)
+
+
+def _turned(found: Agreement, what: str, where: str) -> Verdict:
+    """Whether a selection lies in the regions more than turned about the pole."""
+    return p_verdict(
+        f"{what} lie in {where} more than turned about the pole",
+        found.rotation,
+        found.why,
+        "The null keeps the latitudes and the clustering of what was chosen, so only place counts.",
+    )
 
 
 def _against_rule(found: Mapping[str, Agreement], size: int, where: str) -> Verdict:
     """The learned score against the rule's own margin, with the gain that chance would give it."""
     score, rule = found[f"top_{size}"], found[f"rule_{size}"]
     gain = gain_of(score, rule)
-    p = None if gain is None else gain.null.p
-    return Verdict(
-        name=f"The {size} best cells by score lie in {where} more than the {size} best by the plain rule",
-        value=p,
-        unit="p-value",
-        bound=f"<= {P_BOUND:g}",
-        holds=None if p is None else p <= P_BOUND,
-        why=_gain_words(score, rule, gain),
+    why = _gain_words(score, rule, gain)
+    return p_verdict(
+        f"The {size} best cells by score lie in {where} more than the {size} best by the plain rule",
+        None if gain is None else gain.null,
+        why,
+        why,
     )
 
 
@@ -193,106 +195,40 @@ def _gain_words(score: Agreement, rule: Agreement, gain: Gain | None) -> str:
     return f"{shares}. {leader} does better, by {than_chance} than turning both together gives (p {p:.2g})."
 
 
-def _agreement_rows(reference: Reference, agreements: Sequence[Agreement]) -> Rows:
-    return [
-        {
-            "regions": reference.name,
-            "selection": found.selection.name,
-            "cells": None if found.selection.chosen is None else int(found.selection.chosen.size),
-            "share_inside": found.share,
-            "base_rate": found.base,
-            "enrichment": found.enrichment,
-            **_null_row("rotation", found.rotation),
-            **_null_row("random", found.random),
-            "why_unknown": found.why,
-        }
-        for found in agreements
-    ]
-
-
-def _gain_rows(reference: Reference, agreements: Sequence[Agreement]) -> Rows:
-    rows: Rows = []
-    for size, score, rule in _score_and_rule(agreements):
-        gain = gain_of(score, rule)
-        rows.append(
-            {
-                "regions": reference.name,
-                "cells": size,
-                "share_by_score": score.share,
-                "share_by_rule": rule.share,
-                "gain": None if gain is None else gain.value,
-                **_null_row("rotation", None if gain is None else gain.null),
-                "p_rule_better": None if gain is None else gain.p_loss,
-                "why_unknown": score.why or rule.why,
-            }
-        )
-    return rows
-
-
-def _match_row(counted: Match) -> dict[str, JsonValue]:
-    return {
-        "selection": counted.selection.name,
-        "regions_matched": counted.matched,
-        "regions": counted.regions,
-        **_null_row("random", counted.random),
-        **_null_row("rotation", counted.rotation),
-        "why_unknown": counted.why,
-    }
-
-
-def _null_row(name: str, null: Null | None) -> dict[str, JsonValue]:
-    return {
-        f"{name}_median": None if null is None else null.median,
-        f"{name}_low": None if null is None else null.low,
-        f"{name}_high": None if null is None else null.high,
-        f"{name}_p": None if null is None else null.p,
-    }
-
-
-def _region_rows(population: Population, regions: Sequence[Region], selections: Sequence[Selection]) -> Rows:
-    rows: Rows = []
-    for region in regions:
-        held = inside(region.outline, population.x_m, population.y_m)
-        known = float(population.area_m2[held].sum())
-        row: dict[str, JsonValue] = {
-            "region": region.name,
-            "code": region.code,
-            "listed_area_km2": region.area_km2,
-            "known_area_km2": known / 1e6,
-            "suitable_cells": int((held & population.suitable).sum()),
-            "best_rank": int(population.rank[held].min()) if held.any() else None,
-        }
-        for selection in selections:
-            if selection.key.startswith("top_"):
-                count = None if selection.chosen is None else int(held[selection.chosen].sum())
-                row[f"{selection.key}_cells"] = count
-        rows.append(row)
-    return rows
-
-
 def _notes(
-    population: Population, settings: ArtemisSettings, references: Sequence[Reference], *, synthetic: bool
-) -> list[str]:
-    notes = [
+    first: Ruled, settings: ArtemisSettings, references: Sequence[Reference], *, synthetic: bool
+) -> Iterator[str]:
+    population = first.population
+    yield (
         f"{population.count} of {population.cells} cells have every input of the rule; only they enter shares and base"
-        " rates. A cell with an unknown input is neither suitable nor unsuitable.",
+        " rates. A cell with an unknown input is neither suitable nor unsuitable."
+    )
+    yield (
+        f"The scorer's rule is {first.name}. The most probable cells have the largest Monte Carlo probability; among"
+        " equal ones (many have probability 1) the rule's margin decides. Cells count by their true area, sites"
+        " one each."
+    )
+    yield (
         "The rotation null turns the regions about the pole: it keeps the latitude and the clustering of the cells. The"
-        " random-cell null keeps neither, so its p-values are too small for any clustered choice.",
+        " random-cell null keeps neither, so its p-values are too small for any clustered choice."
+    )
+    yield (
         f"Both nulls have {settings.draws} draws, seed {settings.seed}; p = (k + 1) / (n + 1), one-sided, and no"
-        " correction is made for the number of comparisons printed.",
+        " correction is made for the number of comparisons printed."
+    )
+    yield (
         "The regions are simplified four-corner envelopes, wider than any site in them and chosen for many reasons"
-        " besides light and slope; agreement with them is no measure of safety. No table of expert sites was given, so"
-        " distance to and recall of expert sites are not measured.",
-    ]
+        " besides light and slope; agreement with them is no measure of safety. Distance to and recall of expert sites"
+        " are in the record of sites, where a run has a table of them."
+    )
     usable = [int(reference.comparable.sum()) for reference in references if reference.base]
     if usable and min(usable) < settings.draws:
-        notes.append(
+        yield (
             f"The known ground is not round about the pole: {min(usable)} of {settings.draws} turns leave at least"
             f" {100 * COMPARABLE_SHARE:.0f} % of the regions' known area known and were used."
         )
     if synthetic:
-        notes.append(
+        yield (
             "The terrain is synthetic. Its named massifs and craters were put at their real places by construction, so"
             " agreement with real regions shows that the pipeline finds such ground, and nothing about the real Moon."
         )
-    return notes

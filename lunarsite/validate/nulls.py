@@ -55,6 +55,16 @@ def compare(observed: float, draws: Floats) -> Null:
     return Null(float(median), float(low), float(high), (at_least + 1) / (draws.size + 1), int(draws.size))
 
 
+def compare_small(observed: float, draws: Floats) -> Null:
+    """Return how an observation stands among the draws of its null, where small values are the alternative.
+
+    Raises:
+        ValueError: There are no draws, or one is not finite.
+    """
+    mirrored = compare(-observed, -draws)
+    return Null(-mirrored.median, -mirrored.high, -mirrored.low, mirrored.p, mirrored.draws)
+
+
 def sorted_angles(draws: int, seed: int) -> Floats:
     """Return `draws` random angles of turn (radians in 0..2 pi), ascending."""
     return np.sort(np.random.default_rng(seed).uniform(0.0, _TURN, draws))

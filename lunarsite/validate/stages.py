@@ -20,8 +20,13 @@ from lunarsite.artefact.contracts import (
     EARTH_MEAN,
     ILLUMINATION_CELLS,
     ILLUMINATION_RECORD,
+    LABELS,
     PSR,
+    REGION_SITES,
     SCORES,
+    SITE_RECORD,
+    SITES,
+    SOURCE_RECORD,
     SUN_ANY,
     SUN_MEAN,
 )
@@ -34,6 +39,7 @@ from lunarsite.settings import (
     IlluminationReferenceSettings,
     RulesSettings,
     ScorerSettings,
+    SiteReferenceSettings,
     SplitSettings,
 )
 from lunarsite.stage import Input, Job, Output, stage
@@ -48,24 +54,77 @@ def artemis(
     comparison: ArtemisSettings,
     scores: Annotated[Path, Input(SCORES)],
     cells: Annotated[Path, Input(CELLS)],
+    labels: Annotated[Path, Input(LABELS)],
+    sites: Annotated[Path, Input(SITES)],
     regions: Annotated[Path, Input(None)],
     artemis: Annotated[Path, Output(ARTEMIS_RECORD)],
 ) -> None:
-    """Compare the best cells with the Artemis candidate regions, with nulls and the plain rule beside them."""
+    """Compare the best cells and sites with the Artemis candidate regions, with nulls and the plain rule."""
     from lunarsite.artefact import record as records
+    from lunarsite.artefact import table as tables
     from lunarsite.site.place.regions import read_regions
-    from lunarsite.validate.artemis import judge
+    from lunarsite.validate.artemis import Ruled, judge
     from lunarsite.validate.population import read_population
 
-    rule = rules.cassa if scorer.target == "cassa" else rules.hls
-    population = read_population(scores, cells, grid, rule, scorer.target)
     job.seed = comparison.seed
     outlines = read_regions(regions, grid.pole)
+    named = rules.named()
+    ruled = [
+        Ruled(name, named[name], read_population(learned, cells, labels, grid, named[name], name))
+        for name, learned in ((scorer.target, scores), ("cassa", None), ("hls", None))
+        if learned is not None or name != scorer.target
+    ]
+    population = ruled[0].population
     job.log.info("%d of %d cells have all inputs of the rule", population.count, population.cells)
-    result = judge(population, outlines, comparison, synthetic=job.synthetic)
+    placed = tables.read(sites, SITES, ["rank", "x_m", "y_m"])[0].sort_values("rank", kind="stable")
+    places = placed["x_m"].to_numpy(), placed["y_m"].to_numpy()
+    result = judge(ruled, places, outlines, comparison, synthetic=job.synthetic)
     for verdict in result.verdicts:
         job.log.info("%s: %s, bound %s: %s", verdict.name, verdict.value, verdict.bound, verdict.holds)
     records.write(artemis, ARTEMIS_RECORD, result, job.stamp(ARTEMIS_RECORD))
+
+
+@stage
+def site(
+    job: Job,
+    grid: GridSettings,
+    rules: RulesSettings,
+    scorer: ScorerSettings,
+    reference: SiteReferenceSettings,
+    sites: Annotated[Path, Input(SITES)],
+    region_sites: Annotated[Path, Input(REGION_SITES)],
+    cells: Annotated[Path, Input(CELLS)],
+    labels: Annotated[Path, Input(LABELS)],
+    truth: Annotated[Path | None, Input(SOURCE_RECORD)],
+    experts: Annotated[Path | None, Input(None)],
+    rivals: Annotated[Path | None, Input(None)],
+    regions: Annotated[Path, Input(None)],
+    site: Annotated[Path, Output(SITE_RECORD)],
+) -> None:
+    """Compare the sites with those of experts, of another system, and with the synthetic Moon's truth."""
+    from lunarsite.artefact import record as records
+    from lunarsite.site.place.regions import read_regions
+    from lunarsite.validate.site import judge_site
+    from lunarsite.validate.site_evidence import read_evidence
+    from lunarsite.validate.site_rivals import read_others
+    from lunarsite.validate.site_truth import read_massifs
+
+    job.seed = reference.seed
+    outlines = read_regions(regions, grid.pole)
+    evidence = read_evidence((sites, region_sites, cells, labels), grid, rules, scorer.target, outlines)
+    built = None if truth is None else records.read(truth, SOURCE_RECORD)[0].tables.get("good_ground")
+    massifs = None if truth is None or built is None else read_massifs(truth, built)
+    result = judge_site(
+        evidence,
+        read_others(experts, "experts", "experts' sites", grid.pole),
+        read_others(rivals, "rivals", "another system's sites", grid.pole),
+        massifs,
+        reference,
+        synthetic=job.synthetic,
+    )
+    for verdict in result.verdicts:
+        job.log.info("%s: %s, bound %s: %s", verdict.name, verdict.value, verdict.bound, verdict.holds)
+    records.write(site, SITE_RECORD, result, job.stamp(SITE_RECORD))
 
 
 @stage

@@ -24,8 +24,9 @@ from lunarsite.grid import xy_to_lonlat
 
 from .fake_run import GRID, FakeRun
 
-INPUTS = ("scores", "cells", "regions")
-SETTINGS: dict[str, object] = {"grid": GRID, "comparison": {"selected": [20, 100], "draws": 200}}
+INPUTS = ("scores", "cells", "labels", "sites", "regions")
+COMPARISON = {"selected": [20, 100], "selected_sites": [5, 20], "draws": 200}
+SETTINGS: dict[str, object] = {"grid": GRID, "comparison": COMPARISON}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,12 @@ def test_artemis_writes_a_record_with_nulls_and_verdicts(run: FakeRun, tmp_path:
     found, stamp = record.read(path, ARTEMIS_RECORD)
     assert (stamp.origin, stamp.seed, stamp.run) == ("synthetic", 7, "fake")
     assert found.metric("base_rate_all") is not None
-    assert len(found.verdicts) == 5 + 2 * 2, "the score against the rule at two sizes, with and without the Moutons"
+    by_rule = [verdict for verdict in found.verdicts if "by the plain rule" in verdict.name]
+    assert len(by_rule) == 2 * 2, "the score against the rule at two sizes, with and without the Moutons"
+    assert len([verdict for verdict in found.verdicts if "20 best sites" in verdict.name]) == 2
+    assert len([verdict for verdict in found.verdicts if "hls rule" in verdict.name]) == 4
+    says = {str(row["where"]): str(row["says"]) for row in found.tables["in_words"]}
+    assert set(says) == {"all regions", "without the two Moutons", "Region NR", "Region MM", "Region MP"}
     assert any("synthetic" in note for note in found.notes)
     # The 400 cells without light are unknown and are left out, whatever their slope.
     assert found.notes[0].startswith("27844 of 28244 cells have every input")
@@ -54,7 +60,7 @@ def test_another_grid_is_refused_with_the_file(
     settings = {**SETTINGS, "grid": {**GRID, "latitude_limit_deg": 88.0}}
     assert run.call("validate-artemis", INPUTS, {"artemis": tmp_path / "a.json"}, settings) == 3
     said = capsys.readouterr().err
-    assert "scores.parquet" in said
+    assert "labels.parquet" in said
     assert "run's grid" in said
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
@@ -23,10 +25,25 @@ def population(rank: NDArray[np.int64], suitable: int = 50) -> Population:
         lat_deg=lat,
         area_m2=CELLS.true_area_m2(),
         suitable=rank <= suitable,
+        margins=np.stack([suitable - rank, np.full(rank.size, 0.1), 0.2 - 0.01 * (x > 0.0)]).astype(np.float64),
         rank=rank,
         by_score=np.argsort(rank, kind="stable"),
         by_rule=np.argsort(rank, kind="stable"),
+        by_probability=np.argsort(rank, kind="stable"),
         cells=CELLS.count,
+    )
+
+
+def part(whole: Population, kept: NDArray[np.bool_]) -> Population:
+    """Some cells of a population, in the order of their ranks."""
+    assert whole.rank is not None
+    order = np.argsort(whole.rank[kept], kind="stable")
+    fields = ("x_m", "y_m", "lon_deg", "lat_deg", "area_m2", "suitable", "rank")
+    return replace(
+        whole,
+        **{name: getattr(whole, name)[kept] for name in fields},
+        margins=whole.margins[:, kept],
+        **dict.fromkeys(("by_score", "by_rule", "by_probability"), order),
     )
 
 

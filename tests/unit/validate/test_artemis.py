@@ -1,19 +1,37 @@
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lunarsite.artefact.record import Record, Verdict
-from lunarsite.settings import ArtemisSettings
-from lunarsite.validate.artemis import judge
+from lunarsite.settings import ArtemisSettings, RuleSettings
+from lunarsite.site.place.regions import Region
+from lunarsite.validate import artemis
+from lunarsite.validate.artemis import Ruled
+from lunarsite.validate.population import Population
 
-from .places import CELLS, population, ranked_at_random, ranked_towards, square
+from .places import CELLS, part, population, ranked_at_random, ranked_towards, square
 
-SETTINGS = ArtemisSettings(selected=(50, 200), draws=400, seed=3, match_km=15.0)
+SETTINGS = ArtemisSettings(selected=(50, 200), selected_sites=(4, 9), draws=400, seed=3, match_km=15.0)
+RULE = RuleSettings(max_slope_deg=5.0, min_illumination_pct=33.0, min_earth_visibility_pct=50.0)
+NO_SITES = (np.zeros(0), np.zeros(0))
 REGIONS = (square("A", 45.0, 0.0, 16.0), square("MM", 0.0, 50.0, 12.0), square("MP", -45.0, -20.0, 14.0))
+
+
+def judge(
+    found: Population,
+    regions: tuple[Region, ...],
+    settings: ArtemisSettings,
+    *,
+    synthetic: bool,
+    sites: tuple[np.ndarray, np.ndarray] = NO_SITES,
+    others: tuple[Ruled, ...] = (),
+) -> Record:
+    """Judge one rule's population, without sites unless some are given."""
+    ruled = (Ruled("cassa", RULE, found), *others)
+    return artemis.judge(ruled, sites, regions, settings, synthetic=synthetic)
 
 
 def verdicts(record: Record, *words: str) -> list[Verdict]:
@@ -88,10 +106,7 @@ def test_regions_without_known_ground_are_unknown() -> None:
 
 def test_an_empty_population_is_unknown() -> None:
     whole = population(ranked_at_random(1))
-    empty = dataclasses.replace(
-        whole,
-        **{field.name: getattr(whole, field.name)[:0] for field in dataclasses.fields(whole) if field.name != "cells"},
-    )
+    empty = part(whole, np.zeros(whole.count, dtype=bool))
     record = judge(empty, REGIONS, SETTINGS, synthetic=False)
     assert {verdict.holds for verdict in record.verdicts} == {None}
 
@@ -99,17 +114,7 @@ def test_an_empty_population_is_unknown() -> None:
 def test_turns_off_the_known_ground_do_not_count() -> None:
     # Only half of the cap is known: turns that carry the region off it say nothing about chance.
     whole = population(ranked_towards(30.0, 0.0))
-    kept = whole.x_m > 0.0
-    half = dataclasses.replace(
-        whole,
-        **{
-            field.name: getattr(whole, field.name)[kept]
-            for field in dataclasses.fields(whole)
-            if field.name not in ("cells", "by_score", "by_rule")
-        },
-        by_score=np.argsort(whole.rank[kept]),
-        by_rule=np.argsort(whole.rank[kept]),
-    )
+    half = part(whole, whole.x_m > 0.0)
     record = judge(half, (square("A", 30.0, 0.0, 12.0),), SETTINGS, synthetic=False)
     assert any("turns leave at least" in note for note in record.notes)
     assert record.metric("p_rotation_top_50_all") is not None
@@ -140,7 +145,7 @@ def test_a_score_that_finds_what_the_rule_misses_gains() -> None:
     gain = verdicts(judge(away, REGIONS, SETTINGS, synthetic=False), "by the plain rule")[0]
     assert gain.holds
     assert "The score does better, by more than turning both together gives" in gain.why
-    worse = replace(found, by_score=found.by_score[::-1].copy())
+    worse = replace(found, by_score=found.by_probability[::-1].copy())
     record = judge(worse, REGIONS, SETTINGS, synthetic=False)
     loss = verdicts(record, "by the plain rule")[0]
     assert loss.holds is False
@@ -152,7 +157,7 @@ def test_a_score_that_finds_what_the_rule_misses_gains() -> None:
 
 def test_the_score_is_set_against_the_rule_at_each_size_with_and_without_the_moutons() -> None:
     # The score finds a Mouton, the rule the other region: which does better depends on the reference.
-    found = replace(population(ranked_towards(0.0, 50.0)), by_rule=population(ranked_towards(45.0, 0.0)).by_score)
+    found = replace(population(ranked_towards(0.0, 50.0)), by_rule=population(ranked_towards(45.0, 0.0)).by_probability)
     record = judge(found, REGIONS, SETTINGS, synthetic=False)
     gains = verdicts(record, "by the plain rule")
     assert len(gains) == 2 * len(SETTINGS.selected)
@@ -169,7 +174,7 @@ def test_the_score_is_set_against_the_rule_at_each_size_with_and_without_the_mou
 
 
 def test_a_gain_that_turning_gives_as_often_is_not_called_one() -> None:
-    found = replace(population(ranked_at_random(1)), by_rule=population(ranked_at_random(2)).by_score)
+    found = replace(population(ranked_at_random(1)), by_rule=population(ranked_at_random(2)).by_probability)
     gains = verdicts(judge(found, REGIONS, SETTINGS, synthetic=False), "by the plain rule")
     assert all(gain.holds is False for gain in gains)
     assert all("by no more than turning both together gives" in gain.why for gain in gains)
@@ -178,7 +183,7 @@ def test_a_gain_that_turning_gives_as_often_is_not_called_one() -> None:
 def test_equal_choices_in_another_order_gain_nothing() -> None:
     found = population(ranked_towards(53.0, 0.0))  # half inside
     for seed in range(5):
-        order = found.by_score.copy()
+        order = found.by_probability.copy()
         np.random.default_rng(seed).shuffle(order[:200])
         record = judge(replace(found, by_rule=order), REGIONS, SETTINGS, synthetic=False)
         assert record.metric("gain_over_rule_200_all") == 0.0
