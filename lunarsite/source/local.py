@@ -358,7 +358,8 @@ def _warped(dataset: Any, grid: Grid, reading: Reading) -> WarpedVRT:
     if dataset.crs.is_geographic:
         # GDAL finds no longitudes beyond -180..180, such as those of a file that counts from 0 to 360.
         middle_deg = affine.c + 0.5 * affine.a * dataset.width
-        affine, crs = Affine.translation(-middle_deg, 0.0) * affine, turned_crs(middle_deg, grid.pole)
+        affine = Affine(affine.a, affine.b, affine.c - middle_deg, affine.d, affine.e, affine.f)
+        crs = turned_crs(middle_deg, grid.pole)
     return WarpedVRT(
         dataset,
         src_transform=affine,

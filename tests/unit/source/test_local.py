@@ -7,7 +7,7 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from lunarsite.grid import Grid, lunar_crs, xy_to_lonlat
-from lunarsite.source.local import LocalError, opened
+from lunarsite.source.local import HEIGHT_ERROR, ICE_DEPTH, TEMPERATURE, LocalError, Quantity, opened
 
 GRID = Grid(-4_800.0, 4_800.0, 240.0, 40, 40)
 # How GeoTIFF gives the polar map back: a standard parallel instead of the scale at the pole.
@@ -185,3 +185,39 @@ def test_missing_foreign_and_truncated_files_are_refused(tmp_path) -> None:
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     with pytest.raises(LocalError):
         read(cut)
+
+
+@pytest.mark.parametrize(("first_lon_deg", "width_deg"), [(0.0, 360), (-90.0, 360), (170.0, 20), (200.0, 20)])
+def test_files_that_count_longitude_to_360_are_read_whole(tmp_path, first_lon_deg: float, width_deg: int) -> None:
+    step = 1.0 / 16.0
+    lon = first_lon_deg + (np.arange(width_deg * 16) + 0.5) * step
+    lat = -86.0 - (np.arange(32) + 0.5) * step
+    values = (1_000.0 * np.cos(np.radians(lon))[None, :] + 100.0 * (lat + 86.0)[:, None]).astype(np.float32)
+    affine = Affine(step, 0.0, first_lon_deg, 0.0, -step, -86.0)
+    path = write(tmp_path / "geo.tif", values, affine, CRS.from_authority("IAU_2015", 30100))
+    grid = Grid(-124_800.0, 124_800.0, 2_400.0, 104, 104)
+    found, _ = read(path, grid)
+    lon_deg, lat_deg = xy_to_lonlat(grid.x_m()[None, :], grid.y_m()[:, None])
+    inside = (lat_deg < -86.1) & (lat_deg > -87.9) & ((lon_deg - first_lon_deg) % 360.0 < width_deg - 1.0)
+    inside &= (lon_deg - first_lon_deg) % 360.0 > 1.0
+    assert np.isfinite(found[inside]).all()
+    truth = 1_000.0 * np.cos(np.radians(lon_deg)) + 100.0 * (lat_deg + 86.0)
+    assert np.abs(found - truth)[inside].max() < 12.0
+
+
+@pytest.mark.parametrize(
+    ("quantity", "value", "word"),
+    [
+        (TEMPERATURE, -160.0, r"allowed are 0..500 K; is it in degrees Celsius"),
+        (ICE_DEPTH, -9_999.0, r"allowed are 0..1000 m; .* is a no-data value"),
+        (HEIGHT_ERROR, -3.0, r"allowed are 0..5000 m"),
+    ],
+)
+def test_every_quantity_has_its_range_and_unit(tmp_path, quantity: Quantity, value: float, word: str) -> None:
+    path = write(tmp_path / "layer.tif", np.full(GRID.shape, value, np.float32), GRID.affine)
+    with opened(path, GRID, "source.local.layer", quantity) as raster, pytest.raises(LocalError, match=word):
+        raster.read()
+    fine = write(tmp_path / "sound.tif", np.full(GRID.shape, 100.0, np.float32), GRID.affine)
+    with opened(fine, GRID, "source.local.layer", quantity) as raster:
+        assert str(raster.reading).endswith(f"; {quantity.name} = number x 1 + 0 {quantity.unit}")
+        assert float(raster.read().max()) == 100.0
