@@ -25,9 +25,9 @@ def block_of(x_m: Doubles, y_m: Doubles, block_km: float) -> Ints:
 def deal(block: Ints, suitable: Bools, folds: int, seed: int) -> Ints:
     """Deal blocks out to folds and return each cell's fold, (cells,).
 
-    Suitable cells are rare and stand close together. Blocks are therefore dealt from the one with most of them down,
-    each to the fold with fewest of them so far (with fewest cells, where that is equal); the seed settles ties. Single
-    cells are dealt in turn after a shuffle.
+    Suitable cells are rare and stand close together. Blocks that hold any are therefore dealt from the one with most of
+    them down, each to the fold with fewest of them so far; the others after them, the largest first, each to the fold
+    with fewest cells. The seed settles ties. Single cells are dealt in turn after a shuffle.
     """
     draws = np.random.default_rng(seed)
     cells = np.bincount(block)
@@ -37,7 +37,8 @@ def deal(block: Ints, suitable: Bools, folds: int, seed: int) -> Ints:
     fold_of_block = np.empty(cells.size, dtype=np.int64)
     held_positives, held_cells = np.zeros(folds), np.zeros(folds)
     for index in sorted(draws.permutation(cells.size), key=lambda b: (-positives[b], -cells[b])):
-        fold = int(np.lexsort((held_cells, held_positives))[0])
+        fewest = (held_cells, held_positives) if positives[index] else (held_cells,)
+        fold = int(np.lexsort(fewest)[0])
         fold_of_block[index] = fold
         held_positives[fold] += positives[index]
         held_cells[fold] += cells[index]
