@@ -128,7 +128,7 @@ def draw_agreement(record: Record, stamp: Stamp) -> Figure:
         height = 1.65 + 0.34 * len(names)
         figure = new_figure(WIDE_IN, height)
         panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
-        figure.subplots_adjust(left=0.2, right=0.97, top=1.0 - 0.52 / height, bottom=0.88 / height, wspace=0.08)
+        figure.subplots_adjust(left=0.22, right=0.97, top=1.0 - 0.52 / height, bottom=0.88 / height, wspace=0.08)
         for axes, group in zip(panels, groups, strict=True):
             _panel(axes, [row for row in rows if row["regions"] == group], names)
             axes.set_title(group[0].upper() + group[1:])
@@ -205,7 +205,7 @@ def draw_dependence(scores: pd.DataFrame, cells: pd.DataFrame, limits: dict[str,
         figure = new_figure(WIDE_IN, height)
         panels = figure.subplots(rows, 3, squeeze=False).ravel()
         figure.subplots_adjust(
-            left=0.075, right=0.9, top=1.0 - 0.42 / height, bottom=0.83 / height, wspace=0.3, hspace=0.42
+            left=0.1, right=0.9, top=1.0 - 0.42 / height, bottom=0.83 / height, wspace=0.32, hspace=0.42
         )
         norm = LogNorm(1.0, max(10.0, 0.1 * float((scores["rank"] > 0).sum())))
         for axes, name in zip(panels, names, strict=False):
@@ -219,6 +219,7 @@ def draw_dependence(scores: pd.DataFrame, cells: pd.DataFrame, limits: dict[str,
             axes.set_axis_off()
         for axes in panels[::3]:
             axes.set_ylabel("SHAP (log-odds)")
+        figure.align_ylabels(panels[::3])
         bar = figure.add_axes((0.925, 0.28, 0.013, 0.5))
         figure.colorbar(ScalarMappable(norm, colormaps["viridis_r"]), cax=bar)
         bar.set_ylabel("Cells", fontsize=SMALL_PT, labelpad=0.0)

@@ -130,11 +130,12 @@ def compose(job: Job, chosen: Chosen, files: Files, figures: Mapping[str, Path])
 
 def _section(name: str, found: Record) -> page.Section:
     """Return a record as the report prints it, without tables that are unknown in every row for the same reason."""
+    own = record_words.SECTION_CAPTIONS.get(name, {})
     told = [name for name, rows in found.tables.items() if not _unknown(rows)]
     return page.section(
         found,
         record_words.TABLE_WORDS,
-        record_words.TABLE_CAPTIONS | record_words.SECTION_CAPTIONS.get(name, {}),
+        {**own, **record_words.TABLE_CAPTIONS, **own},
         metrics=name not in record_words.TOLD_IN_TABLES,
         without=(*record_words.LEFT_OUT.get(name, ()), *(set(found.tables) - set(told) - {_GIVEN})),
     )

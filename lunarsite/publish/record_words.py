@@ -41,6 +41,8 @@ TABLE_WORDS: Final = {
     "unknown_light": "Sunlight unknown",
     "unknown_earth": "Earth view unknown",
     "words": "Criterion",
+    "name": "Weight's name",
+    "column": "Column",
     "unit": "Unit",
     "better": "Better",
     "weight_given": "Weight given",
@@ -61,6 +63,7 @@ TABLE_WORDS: Final = {
     "best_probability": "Best probability",
     "offers_good_ground": "Offers good ground",
     "has_site": "Has a site",
+    "sites": "Sites",
     "best_site_rank": "Best site's rank",
     "nearest_site_km": "Nearest site (km)",
     "nearest_site_rank": "Its rank",
@@ -87,6 +90,11 @@ TABLE_WORDS: Final = {
     "why_not": "Why not",
     "listed_area_km2": "Listed area (km², map)",
     "known_area_km2": "Known area (km², true)",
+    "known_share": "Known share",
+    "passing_share": "Share that passes",
+    "too_steep_share": "Share too steep",
+    "too_dark_share": "Share too dark",
+    "no_earth_share": "Share with too little Earth view",
     "suitable_cells": "Cells that pass",
     "best_rank": "Best rank",
     "why_unknown": "Why unknown",
@@ -123,10 +131,10 @@ TABLE_WORDS: Final = {
 }
 TABLE_CAPTIONS: Final = {
     "in_words": "Where the choices agree with the list of regions and where not, each with what chance gives.",
-    "agreement_of_other_rules": "The same for the other rules.",
     "agreement": "Share of the chosen area inside the Artemis regions, base rate, and both nulls (as enrichments).",
     "score_against_rule": "The score's choice against the plain rule's: shares of the chosen area inside the regions,"
     " and their difference beside the differences after turning both choices together.",
+    "agreement_of_other_rules": "Other rules: shares inside the Artemis regions, base rate, and both nulls.",
     "matched_regions": "Regions with a chosen cell near their centre, and how many chance matches.",
     "regions": "The regions one by one. What each choice holds there beside chance stands on the regions' pages.",
     "headline": "Detectors on each ground, with 95 % intervals over blocks of ground. Chance: the network's own"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,9 +211,11 @@ def section(
     tables = []
     if metrics and record.metrics:
         tables.append(_metric_table(record))
+    # Records are written with sorted keys; their tables come in the order of the captions, the rest after them.
+    order = {name: place for place, name in enumerate(captions)}
     tables += [
         _record_table(rows, captions.get(name, _plain(name)), words)
-        for name, rows in record.tables.items()
+        for name, rows in sorted(record.tables.items(), key=lambda table: order.get(table[0], len(order)))
         if rows and name not in without
     ]
     return Section(record.title, _verdict_table(record), tuple(tables), record.notes)
@@ -259,7 +262,7 @@ def _record_table(rows: Sequence[Mapping[str, Any]], caption: str, words: Mappin
     # Records are written with sorted keys, so columns come in the order of their words; the rest follows, text first.
     known, found = list(words), {key for row in rows for key in row}
     texts = {key for key in found if any(isinstance(row.get(key), str) for row in rows)}
-    rest = sorted(found - words.keys(), key=lambda key: (key not in texts, key))
+    rest = sorted(found - words.keys(), key=lambda key: (key not in texts, *_natural(key)))
     keys = [key for key in known if key in found] + rest
     stems = {key: key.removesuffix("_median") for key in keys}
     ranges = {key: stem for key, stem in stems.items() if {f"{stem}_low", f"{stem}_high"} <= found}
@@ -272,6 +275,12 @@ def _record_table(rows: Sequence[Mapping[str, Any]], caption: str, words: Mappin
         numeric.append(all(isinstance(row.get(key), int | float | None) for row in rows))
     body = [tuple(_record_cell(row, key, ranges.get(key)) for key in shown) for row in rows]
     return Table(caption, tuple(columns), tuple(body), tuple(numeric))
+
+
+def _natural(name: str) -> tuple[str, int]:
+    """Return a key that sorts names by their text, and those with a number in it by the number: 20 before 100."""
+    number = re.search(r"\d+", name)
+    return re.sub(r"\d+", "0", name), int(number[0]) if number else 0
 
 
 def _record_cell(row: Mapping[str, Any], key: str, stem: str | None) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import JsonValue
 
 from lunarsite.artefact.record import Metric, Record, Verdict
 from lunarsite.artefact.stamp import ArtefactError
@@ -107,6 +108,14 @@ def test_a_record_becomes_tables_in_plain_words() -> None:
     assert rows.columns == ("A", "B (95 %)", "d")
     assert rows.rows == (("x", "1 (0.5 to 2)", "yes"), ("y", "unknown", "no"))
     assert report.section(record, {}, {}, metrics=False).tables[0].caption == "rows"
+
+
+def test_tables_come_in_the_order_of_their_captions_and_columns_by_number() -> None:
+    rows: list[dict[str, JsonValue]] = [{"top_1000_cells": 2, "top_20_cells": 1, "where": "here"}]
+    record = Record(title="x", tables={"a": rows, "m": rows, "z": rows, "gone": rows})
+    section = report.section(record, {}, {"z": "Last letter", "m": "Middle"}, without=["gone"])
+    assert [table.caption for table in section.tables] == ["Last letter", "Middle", "a"]
+    assert section.tables[0].columns == ("where", "top 20 cells", "top 1000 cells")
 
 
 def test_claims_are_tallied() -> None:
