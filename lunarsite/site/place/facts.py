@@ -60,11 +60,12 @@ class Tables:
         return told
 
 
-def read_tables(cells: Path, labels: Path, labels_record: Path, criteria: Path, scores: Path) -> Tables:
-    """Read the run's tables.
+def read_tables(cells: Path, labels: Path, labels_record: Path, criteria: Path, scores: Path, count: int) -> Tables:
+    """Read the run's tables, given the number of cells of its grid.
 
     Raises:
-        ArtefactError: One breaks its contract, or the record of labels lacks an error of light or Earth view.
+        ArtefactError: One breaks its contract, the cells are not those of the grid, or the record of labels lacks an error
+            of light or Earth view.
     """
     noted, _ = records.read(labels_record, LABELS_RECORD)
     sigmas = {metric.name: metric.value for metric in noted.metrics if metric.name in _SIGMAS}
@@ -72,8 +73,11 @@ def read_tables(cells: Path, labels: Path, labels_record: Path, criteria: Path, 
     if light is None or earth is None:
         raise ArtefactError(f"{labels_record}: lacks a number for {' or '.join(_SIGMAS)}; rerun label-labels")
     scored = pd.DataFrame(table.read(scores, SCORES)[0].drop(columns="geometry"))
+    own = _by_id(cells, table.read(cells, CELLS, [column.name for column in CELLS.columns])[0])
+    if len(own) != count:
+        raise ArtefactError(f"{cells}: lists {len(own)} cells, the run's grid has {count}; rerun site-cells")
     return Tables(
-        cells=_by_id(cells, table.read(cells, CELLS, [column.name for column in CELLS.columns])[0]),
+        cells=own,
         labels=table.read(labels, LABELS, _LABELS)[0],
         labels_path=labels,
         criteria=_by_id(criteria, table.read(criteria, CRITERIA, _CRITERIA)[0]),

@@ -79,7 +79,7 @@ def sites(
     area = Grid.centred(grid.half_width_m, grid.pixel_m, grid.cell_m, grid.pole)
     places = Cells(area, grid.cell_m, grid.latitude_limit_deg)
     outlines = read_regions(regions, grid.pole)
-    tables = facts.read_tables(cells, labels, labels_record, criteria, scores)
+    tables = facts.read_tables(cells, labels, labels_record, criteria, scores, places.count)
     files = {
         "slope": (slope, SLOPE),
         "sun": (sun_mean, SUN_MEAN) if rules.illumination == "mean" else (sun_any, SUN_ANY),

@@ -118,4 +118,5 @@ def resolves(semi_axes_m: tuple[float, float], pixel_m: float) -> bool:
 
 def _said(criterion: Criterion, value: float) -> str:
     number = f"{value:,.0f}".replace(",", " ") if abs(value) >= 100.0 else f"{value:.3g}"
-    return f"{criterion.words} {number} {criterion.unit}"
+    unit = criterion.unit.replace("km2", "km²")
+    return f"{criterion.words} {number} {unit}"
