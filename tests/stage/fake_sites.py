@@ -12,6 +12,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from pydantic import JsonValue
 
 from lunarsite.artefact import contracts, record, table
 from lunarsite.artefact.record import Metric, Record, Verdict
@@ -23,7 +24,7 @@ from lunarsite.site.place.regions import Region, inside
 StampOf = Callable[[str, str], Stamp]
 NAMES = (
     *("labels", "criteria", "sites", "region_sites", "ranks", "routes", "held_out"),
-    *("profiles", "series", "months", "sites_record", "site"),
+    *("profiles", "series", "months", "sites_record", "site", "artemis"),
 )
 DRAWS = 100
 _CELL_M = 960.0
@@ -63,11 +64,11 @@ class FakeSites:
         self._ranks()
         self._routes()
         self._light()
-        self._records()
+        self._records(regions)
 
     def path(self, name: str) -> Path:
         """Path of a table or record by the stages' name for it."""
-        suffix = "json" if name in ("sites_record", "site") else "parquet"
+        suffix = "json" if name in ("sites_record", "site", "artemis") else "parquet"
         return self.folder / f"{name}.{suffix}"
 
     def _write(self, name: str, spec: TableSpec, frame: pd.DataFrame, stage: str) -> None:
@@ -262,7 +263,7 @@ class FakeSites:
             frame = pd.concat(parts, ignore_index=True) if parts else bare
             self._write(name, spec, frame, "illumination-sites")
 
-    def _records(self) -> None:
+    def _records(self, regions: tuple[Region, ...]) -> None:
         note = "Pixels of 240 m do not resolve the ellipse's shorter axis <300 m>."
         sites = Record(
             title="Sites",
@@ -277,6 +278,18 @@ class FakeSites:
         unknown = Verdict(name="Experts found", value=None, bound=">= 0.3", holds=None, why="no table of experts")
         site = Record(title="Sites against others", verdicts=(verdict, unknown))
         record.write(self.path("site"), contracts.SITE_RECORD, site, self._stamp("site", "validate-site"))
+        rows: list[dict[str, JsonValue]] = [
+            {"code": region.code, "region": region.name, "suitable_cells": 7 + place}
+            for place, region in enumerate(regions)
+        ]
+        metrics = (
+            Metric(name="enrichment_top_100_all", value=4.25, unit="1"),
+            Metric(name="enrichment_rotation_null_top_100_all", value=1.0, low=0.0, high=3.5),
+            Metric(name="p_rotation_top_100_all", value=0.03),
+        )
+        artemis = Record(title="Agreement with the regions", metrics=metrics, tables={"regions": rows})
+        stamp = self._stamp("artemis", "validate-artemis")
+        record.write(self.path("artemis"), contracts.ARTEMIS_RECORD, artemis, stamp)
 
 
 def bare_sites(places: list[tuple[float, float]]) -> gpd.GeoDataFrame:

@@ -131,7 +131,7 @@ class SiteRun:
     def labels(self) -> Mapping[str, pd.DataFrame]:
         """Labels by rule, rows as the cells'."""
         found = {str(rule): rows for rule, rows in self.tables["labels"].groupby("rule", sort=False)}
-        return {rule: found[rule].reset_index(drop=True) for rule in self.chosen.rules.named() if rule in found}
+        return {rule: found[rule].reset_index(drop=True) for rule in self.chosen.rules.named()}
 
     @cached_property
     def medians(self) -> Mapping[str, float]:
@@ -192,8 +192,9 @@ def read(
             raise ArtefactError(
                 f"{given[name]}: lists other cells than {given['cells']}; rerun the stage that wrote it"
             )
-    if chosen.scorer.target not in set(tables["labels"]["rule"]):
-        raise ArtefactError(f"{given['labels']}: has no rule '{chosen.scorer.target}', which the score is about")
+    absent = set(chosen.rules.named()) - set(tables["labels"]["rule"])
+    if absent:
+        raise ArtefactError(f"{given['labels']}: lacks the rules {sorted(absent)} of the settings; rerun label-labels")
     specs = {
         "sites_record": contracts.SITES_RECORD,
         "artemis": contracts.ARTEMIS_RECORD,

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import rasterio
 import shapely
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio import features
-from rasterio.transform import from_origin
 from shapely.geometry.base import BaseGeometry
 
 from lunarsite.artefact import raster
@@ -56,7 +56,7 @@ class Ground:
 
     def outlines(self, mask: NDArray[np.bool_]) -> list[BaseGeometry]:
         """Return the pixels of a mask as polygons along the pixels' edges, map metres."""
-        transform = from_origin(self.x_min_m, self.y_max_m, self.pixel_m, self.pixel_m)
+        transform = Affine(self.pixel_m, 0.0, self.x_min_m, 0.0, -self.pixel_m, self.y_max_m)
         found = features.shapes(mask.astype(np.uint8), mask=mask, transform=transform)
         return [shapely.geometry.shape(shape) for shape, _ in found]
 

@@ -94,14 +94,14 @@ def draw_site(run: SiteRun, site: pd.Series) -> Figure:
             layers = _Layers.read(run, view)
             across = width / run.lattice.pixel_m
             axes.set_title(f"{width / 1000.0:g} km wide, {across:.1f} pixels across", fontsize=SMALL_PT + 1.0)
-            _relief(axes, layers, view, run)
+            _relief(axes, layers, view, run.chosen.rule.max_slope_deg)
             _polygons(axes, run.sites, view, int(site["site_id"]), numbered=width == WIDE_M)
             _ways(axes, run.routes_of(int(site["site_id"])))
             _ellipse(axes, site)
             if across <= _NUMBERED_PX:
                 _numbers(axes, layers.slope, view)
             furnish(axes, view, run.chosen.grid.pole, "the ellipse's centre")
-        _legend(figure, _handles(run))
+        _legend(figure, _handles(run.chosen.rule.max_slope_deg))
         close = widths[1] / run.lattice.pixel_m
         words = "Right: slope of each pixel in degrees. " if close <= _NUMBERED_PX else ""
         caption(figure, f"{words}Light falls from the upper left. Lengths are the map's.\n{run.map_source}")
@@ -155,7 +155,7 @@ def draw_light(run: SiteRun, site: pd.Series) -> Figure:
 
 
 def draw_region(run: SiteRun, outline: shapely.Polygon, name: str, sites: pd.DataFrame) -> Figure:
-    """Draw a candidate region with its own sites, for two columns.
+    """Draw a candidate region with its own sites, for two columns; its limit of slope is the HLS rule's, as theirs is.
 
     Args:
         run: The run.
@@ -164,6 +164,7 @@ def draw_region(run: SiteRun, outline: shapely.Polygon, name: str, sites: pd.Dat
         sites: Its sites, numbered by their rank within the region.
     """
     west, south, east, north = outline.bounds
+    limit = run.chosen.rules.hls.max_slope_deg
     side = 1.12 * max(east - west, north - south)
     view = square(0.5 * (west + east), 0.5 * (south + north), side)
     with styled():
@@ -173,13 +174,13 @@ def draw_region(run: SiteRun, outline: shapely.Polygon, name: str, sites: pd.Dat
         left = 0.5 * (WIDE_IN - width) + 0.15
         axes = figure.add_axes((left / WIDE_IN, 1.12 / height, width / WIDE_IN, width / height))
         layers = _Layers.read(run, view)
-        _relief(axes, layers, view, run)
+        _relief(axes, layers, view, limit)
         _patch(axes, [outline], fc="none", ec=BLACK, lw=1.6, zorder=3.0)
         _polygons(axes, sites, view, None, numbered=True)
         furnish(axes, view, run.chosen.grid.pole, "the middle")
-        handles = [*_handles(run, ways=False), Patch(fc="none", ec=BLACK, lw=1.6, label="region's outline")]
+        handles = [*_handles(limit, ways=False), Patch(fc="none", ec=BLACK, lw=1.6, label="region's outline")]
         if side > _OUTLINED_M:
-            label = f"steeper than {run.chosen.rule.max_slope_deg:g}°"
+            label = f"steeper than {limit:g}°"
             handles[0] = Patch(fc=(*_rgb(VERMILION), _TINT), ec="none", label=label)
         _legend(figure, handles)
         caption(figure, f"Numbers: rank within the region. Lengths are the map's.\n{run.map_source}")
@@ -203,7 +204,7 @@ def _height(figure: Figure) -> float:
     return float(figure.get_figheight())
 
 
-def _relief(axes: Axes, layers: _Layers, view: View, run: SiteRun) -> None:
+def _relief(axes: Axes, layers: _Layers, view: View, limit_deg: float) -> None:
     """Draw the shaded relief with steep ground outlined, shadow hatched and unknown ground in grey stripes."""
     ground = layers.height
     lit = hillshade(ground.pixels.astype(np.float32), ground.pixel_m).astype(np.float64)
@@ -220,7 +221,7 @@ def _relief(axes: Axes, layers: _Layers, view: View, run: SiteRun) -> None:
     axes.imshow(shown, extent=ground.extent, interpolation="nearest", zorder=0.5)
     if view.width_m / ground.pixel_m <= _LINED_PX:
         _pixel_edges(axes, ground)
-    steep = np.nan_to_num(layers.slope.pixels) > run.chosen.rule.max_slope_deg
+    steep = np.nan_to_num(layers.slope.pixels) > limit_deg
     if view.width_m <= _OUTLINED_M:
         _outline(axes, layers.slope, steep, ec=VERMILION, lw=0.8)
     else:
@@ -298,14 +299,22 @@ def _numbers(axes: Axes, slope: Ground, view: View) -> None:
     for px, py, value in zip(x.ravel(), y.ravel(), slope.pixels.ravel(), strict=True):
         if view.holds(float(px), float(py), 0.02):
             text = "?" if math.isnan(value) else f"{value:.1f}°"
-            label = axes.text(float(px), float(py), text, fontsize=SMALL_PT, ha="center", va="center", color=INK)
+            # Above the middle, where the cross and the ways begin.
+            label = axes.text(
+                float(px),
+                float(py) + 0.27 * slope.pixel_m,
+                text,
+                fontsize=SMALL_PT,
+                ha="center",
+                va="center",
+                color=INK,
+            )
             label.set(path_effects=halo(1.4), zorder=2.8)
 
 
-def _handles(run: SiteRun, *, ways: bool = True) -> list[Any]:
-    limit = run.chosen.rule.max_slope_deg
+def _handles(limit_deg: float, *, ways: bool = True) -> list[Any]:
     handles: list[Any] = [
-        Patch(fc="none", ec=VERMILION, label=f"steeper than {limit:g}°"),
+        Patch(fc="none", ec=VERMILION, label=f"steeper than {limit_deg:g}°"),
         Patch(fc=(*_rgb(SKY), 0.25), ec=BLUE, lw=0.4, hatch="/////", label="permanent shadow"),
         Patch(fc="none", ec=BLUE, lw=1.4, label="site"),
     ]

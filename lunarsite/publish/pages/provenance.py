@@ -113,7 +113,8 @@ def _of_record(name: str, found: Record) -> Iterator[Headline]:
     for verdict in found.verdicts:
         state = {True: "holds", False: "does not hold", None: "unknown"}[verdict.holds]
         beside = f"{state}: {verdict.why}" if verdict.holds is None else f"{state}; bound {verdict.bound}"
-        yield Headline(verdict.name, number_words(verdict.value), beside, name)
+        unit = f" ({verdict.unit})" if verdict.unit not in ("", "1") else ""
+        yield Headline(f"{verdict.name}{unit}", number_words(verdict.value), beside, name)
     metrics = {metric.name: metric for metric in found.metrics}
     for metric in found.metrics:
         if metric.name.startswith("enrichment_") and "_null_" not in metric.name:

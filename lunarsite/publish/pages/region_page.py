@@ -20,6 +20,9 @@ from lunarsite.publish.story import Fact
 from lunarsite.publish.words import number_words
 from lunarsite.site.place.regions import Region, inside
 
+_RULE = "hls"
+"""The rule by which a region's sites are chosen."""
+
 
 def compose(run: SiteRun, region: Region) -> dict[str, Any]:
     """Return what the template prints of a region.
@@ -50,8 +53,7 @@ def compose(run: SiteRun, region: Region) -> dict[str, Any]:
 
 
 def _facts(run: SiteRun, region: Region, own: pd.DataFrame, held: np.ndarray) -> tuple[Fact, ...]:
-    label = run.labels[run.chosen.scorer.target]
-    target = run.chosen.scorer.target.upper()
+    label = run.labels[_RULE]
     here = label["probability"].to_numpy()[held]
     every = float(label["probability"].mean())
     mean = float(np.nanmean(here)) if np.isfinite(here).any() else float("nan")
@@ -61,7 +63,7 @@ def _facts(run: SiteRun, region: Region, own: pd.DataFrame, held: np.ndarray) ->
         Fact("Area", f"{number_words(region.area_km2)} km²", "as published"),
         Fact("Cells", number_words(int(held.sum())), f"{number_words(int(np.isfinite(here).sum()))} of them known"),
         Fact(
-            f"Cells expected to meet the {target} rule",
+            f"Cells expected to meet the {_RULE.upper()} rule",
             "unknown" if np.isnan(mean) else f"{100.0 * mean:.1f} %",
             f"{100.0 * every:.1f} % of all known cells",
         ),
