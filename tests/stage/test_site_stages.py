@@ -1,4 +1,4 @@
-"""Site stages from rasters to scores: contracts, unknown ground, bytes, and clear refusals."""
+"""The site stage from rasters to cells: contracts, unknown ground, bytes, and clear refusals."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 
 from lunarsite.artefact import ArtefactError, raster, table
-from lunarsite.artefact import model as models
-from lunarsite.artefact import record as records
 from lunarsite.artefact.contracts import (
     CELLS,
     CRATERS,
@@ -22,15 +20,12 @@ from lunarsite.artefact.contracts import (
     PSR,
     REFERENCE_COLUMNS,
     ROUGHNESS,
-    SCORER,
-    SCORER_RECORD,
-    SCORES,
     SLOPE,
     SUN_ANY,
     SUN_MEAN,
 )
 from lunarsite.grid import Cells, Grid, xy_to_lonlat
-from lunarsite.settings import CatalogueSettings, GridSettings, RulesSettings, ScorerSettings
+from lunarsite.settings import CatalogueSettings, GridSettings, RulesSettings
 from lunarsite.site import stages
 from lunarsite.stage import Job, StageError
 
@@ -38,7 +33,6 @@ GRID = GridSettings(pixel_m=80.0, half_width_m=24_000.0, latitude_limit_deg=89.3
 AREA = Grid.centred(24_000.0, 80.0, 960.0)
 RULES = RulesSettings()
 CATALOGUE = CatalogueSettings()
-SCORER_SETTINGS = ScorerSettings(trees=15, max_depth=3, folds=2, block_km=8.0)
 DARK = (slice(240, 288), slice(240, 300))
 """Pixels whose light is unknown: four by five cells."""
 
@@ -107,13 +101,6 @@ def cells_of(
     return frame
 
 
-def score(job: Job, folder: Path, cells: Path, rules: RulesSettings = RULES) -> tuple[Path, Path, Path]:
-    folder.mkdir(exist_ok=True)
-    found = folder / "scores.parquet", folder / "scorer.ubj", folder / "scorer.json"
-    stages.scores(job, GRID, rules, SCORER_SETTINGS, cells, *found)
-    return found
-
-
 def test_cells(tmp_path: Path, job: Job, files: dict[str, Path]) -> None:
     frame = cells_of(job, files, tmp_path / "cells.parquet")
     assert tuple(frame.columns[:29]) == REFERENCE_COLUMNS
@@ -145,9 +132,6 @@ def test_light_is_the_average_that_the_rules_name(tmp_path: Path, job: Job, file
 def test_no_catalogue_leaves_craters_unknown(tmp_path: Path, job: Job, files: dict[str, Path]) -> None:
     frame = cells_of(job, files, tmp_path / "cells.parquet", craters=None)
     assert frame.filter(like="crater_").isna().all().all()
-    scores, _, record = score(job, tmp_path / "scores", tmp_path / "cells.parquet")
-    assert not [name for name in table.read(scores, SCORES)[0].columns if "crater" in name]
-    assert any("no crater is known" in note for note in records.read(record, SCORER_RECORD)[0].notes)
 
 
 def detected_from(job: Job, files: dict[str, Path], path: Path) -> Path:
@@ -228,35 +212,8 @@ def test_a_layer_on_another_grid_is_refused(tmp_path: Path, job: Job, files: dic
         cells_of(job, files, tmp_path / "cells.parquet", slope=path)
 
 
-def test_scores(tmp_path: Path, job: Job, files: dict[str, Path]) -> None:
-    frame = cells_of(job, files, tmp_path / "cells.parquet")
-    scores, model, record = score(job, tmp_path / "scores", tmp_path / "cells.parquet")
-    found, stamp = table.read(scores, SCORES)
-    assert stamp.seed == SCORER_SETTINGS.seed
-    unknown = frame["label_cassa"] == "unknown"
-    assert unknown.sum() == 20
-    assert (found["label"] == frame["label_cassa"]).all()
-    assert (found["rank"] == 0).equals(unknown.rename("rank"))
-    assert found["score"].isna().equals(unknown.rename("score"))
-    # The record's metrics and the model that is kept are those of these scores.
-    booster, card, _ = models.read_trees(model, SCORER)
-    assert [name.split(" ")[0] for name in card.inputs] == booster.feature_names
-    assert f"shap_{booster.feature_names[0]}" in found
-    assert records.read(record, SCORER_RECORD)[0].metric("cells_unranked") == 20.0
-
-
 def test_two_runs_leave_the_same_bytes(tmp_path: Path, job: Job, files: dict[str, Path]) -> None:
     once, again = tmp_path / "once.parquet", tmp_path / "again.parquet"
     cells_of(job, files, once)
     cells_of(job, files, again)
     assert once.read_bytes() == again.read_bytes()
-    first, second = score(job, tmp_path / "a", once), score(job, tmp_path / "b", once)
-    for one, other in zip(first, second, strict=True):
-        assert one.read_bytes() == other.read_bytes()
-
-
-def test_a_rule_that_no_cell_passes_is_refused_by_name(tmp_path: Path, job: Job, files: dict[str, Path]) -> None:
-    hard = RULES.model_copy(update={"cassa": RULES.cassa.model_copy(update={"max_slope_deg": 1e-6})})
-    cells_of(job, files, tmp_path / "cells.parquet", hard)
-    with pytest.raises(ArtefactError, match=r"cells\.parquet: no cell passes the rule 'cassa' .*site\.rules\.cassa"):
-        score(job, tmp_path / "scores", tmp_path / "cells.parquet", hard)
