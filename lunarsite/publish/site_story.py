@@ -74,8 +74,8 @@ def site_table(sites: pd.DataFrame, features: Sequence[Feature], pages: int) -> 
             (
                 str(rank),
                 nearest(features, float(site["lon"]), float(site["lat"])),
-                latitude_words(float(site["lat"])),
-                longitude_words(float(site["lon"])),
+                latitude_words(float(site["lat"]), 2),
+                longitude_words(float(site["lon"]), 2),
                 str(site["region"]) or "none",
                 f"{float(site['probability']):.3f}",
                 f"{site['rank_median']:.0f} ({site['rank_low']:.0f} to {site['rank_high']:.0f})",
@@ -94,14 +94,13 @@ def site_table(sites: pd.DataFrame, features: Sequence[Feature], pages: int) -> 
         "Rank in the draws: median (95 %)", f"In the top {LISTED} (% of draws)", "Slope (°)", "Sunlight (% of time)",
         "Earth view (% of time)", "Way on foot to permanent shadow (km)", "Area (km²)", "Unknown criteria",
     )  # fmt: skip
-    text = {"Nearest named feature", "Artemis region"}
     null = 100.0 * min(1.0, LISTED / max(len(sites), 1))
     return Table(
         f"The {len(body)} best sites. Probability: that the best cell meets the rule. A random order would keep a site"
         f" in the top {LISTED} in {null:.3g} % of the draws.",
         columns,
         tuple(body),
-        tuple(column not in text for column in columns),
+        tuple(column != "Nearest named feature" for column in columns),
         tuple(links) if any(links) else (),
     )
 

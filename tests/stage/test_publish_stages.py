@@ -15,8 +15,12 @@ import pytest
 from matplotlib.text import Text
 from pystac.validation import validate_dict
 
-from lunarsite.artefact.stamp import digest
+from lunarsite.artefact import contracts, table
+from lunarsite.artefact.stamp import ArtefactError, digest
 from lunarsite.publish import style
+from lunarsite.publish.crater_sheet import Ground
+from lunarsite.publish.score_checks import ScoreChecks
+from lunarsite.publish.site_charts import Sites
 
 from . import fake_score
 from .fake_run import CRATERS, FIGURES, GRID, LIGHT, SITE_CHECKS, TABLES, FakeRun
@@ -234,13 +238,59 @@ def test_a_run_without_references_and_nights_has_no_such_section(run: FakeRun, t
     assert len(Page(page).all("img")) == len(ALWAYS)
 
 
-def crater_section(text: str) -> str:
-    (section,) = (part for part in re.split(r'<section id="', text) if part.startswith('craters"'))
+def section_of(text: str, name: str) -> str:
+    (section,) = (part for part in re.split(r'<section id="', text) if part.startswith(f'{name}"'))
     return section
 
 
+def test_the_report_tells_what_the_score_is_worth_beside_its_baselines(text: str) -> None:
+    section = section_of(text, "worth")
+    assert re.findall(r'<figure id="figure-(\w+)"', section) == ["blocks", "calibration", "sweeps"]
+    assert "0.98 (95 %: 0.97 to 0.985)" in section
+    assert "Without skill they are 0.5 and 0.05" in section
+    assert "ECE on held-out blocks" in section
+    assert "Labels are the plain rule" in section
+
+
+def test_the_report_lists_the_sites_with_intervals_null_and_pages(text: str) -> None:
+    section = section_of(text, "sites")
+    assert re.findall(r'<figure id="figure-(\w+)"', section) == ["site_map", "site_ranks"]
+    assert '<a href="pages/site-001.html">1</a>' in section
+    assert '<a href="pages/index.html">' in section
+    assert "would keep a site in the top 20 in 66.7 % of the draws" in section
+    assert "2 (1 to 4)" in section
+    assert "Pixels do not resolve the buffer." in section
+    assert re.search(r"Temperature \(K\)</th><td[^>]*>0</td>", section)
+
+
+def test_the_report_sets_sites_beside_those_of_others(text: str) -> None:
+    section = section_of(text, "others")
+    assert "Massifs found" in section
+    assert "the run names no table" in section
+
+
+def test_the_report_tells_why_cells_are_unknown_to_each_rule(text: str) -> None:
+    section = section_of(text, "labels")
+    for rule in ("CASSA", "HLS"):
+        assert re.search(rf'<th scope="row">{rule}</th><td>sunlight</td><td class="number">400</td>', section)
+    assert "Noise makes slopes steeper." in section
+
+
+def test_checks_that_do_not_belong_together_are_refused(run: FakeRun, tmp_path: Path) -> None:
+    bins, stamp = table.read(run.path("calibration"), contracts.CALIBRATION)
+    other = tmp_path / "calibration.parquet"
+    table.write(other, contracts.CALIBRATION, bins, stamp.model_copy(update={"settings_hash": "6" * 64}))
+    with pytest.raises(ArtefactError, match="another cross-validation"):
+        ScoreChecks.read(run.path("cells"), run.path("scores"), run.path("sweeps"), other, run.path("crossvalidation"))
+    ranks, stamp = table.read(run.path("site_ranks"), contracts.SITE_RANKS)
+    table.write(tmp_path / "ranks.parquet", contracts.SITE_RANKS, ranks[ranks["site_id"] > 3], stamp)
+    ground = Ground.read(run.path("dem"), run.path("named_features"))
+    with pytest.raises(ArtefactError, match="ranks other sites"):
+        Sites.read(run.path("sites"), tmp_path / "ranks.parquet", ground, ())
+
+
 def test_the_report_tells_how_good_the_craters_are_beside_rivals_and_chance(text: str) -> None:
-    section = crater_section(text)
+    section = section_of(text, "craters")
     assert re.findall(r'<figure id="figure-(\w+)"', section) == list(CRATERS)
     assert "F1 for craters of at least 3 km is 0.74 (95 %: 0.71 to 0.77)" in section
     assert (
@@ -261,7 +311,7 @@ def test_craters_without_a_catalogue_are_counted_and_not_judged(run: FakeRun, tm
     pngs = tuple(f"{name}_png" for name in (*ALWAYS, "crater_map", "crater_probability"))
     inputs = (*BARE_INPUTS, *CRATER_INPUTS[:2], *pngs)
     assert run.call("publish-report", inputs, report, {"publish": PUBLISH, "grid": GRID}) == 0
-    section = crater_section(report["report"].read_text(encoding="utf-8"))
+    section = section_of(report["report"].read_text(encoding="utf-8"), "craters")
     assert re.search(r"\d+ craters reached the threshold of the score, 0\.4\d", section)
     assert "not measured here: this run has no catalogue" in section
     assert "stands on its card" in section
@@ -291,7 +341,8 @@ def test_the_report_says_synthetic_and_unknown(text: str) -> None:
     assert "SYNTHETIC." in text
     assert "(seed 11)" in text
     assert re.search(r"<th scope=\"row\">CASSA</th>.*<td class=\"number\">400</td></tr>", text)
-    assert "Of 12 claims" in text
+    claims = re.findall(r'<th scope="row" class="(?:holds|fails|unknown)">', section_of(text, "brief"))
+    assert f"Of {len(claims)} claims" in text
 
 
 def test_the_report_lists_every_artefact_with_its_checksum(run: FakeRun, text: str) -> None:
