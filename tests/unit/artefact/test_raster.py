@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,7 @@ def test_nan_everywhere(tmp_path: Path, grid: Grid) -> None:
     raster.write(path, SLOPE, grid, {"slope_deg": empty}, make_stamp("slope"))
     with pytest.raises(ArtefactError, match="no data at all"):
         raster.validate(path, SLOPE)
+    raster.validate(path, replace(SLOPE, allow_empty=True))
 
 
 @pytest.mark.parametrize(
