@@ -6,6 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import JsonValue
 
 from lunarsite.artefact import model as models
 from lunarsite.artefact import record, table
@@ -18,6 +19,9 @@ from lunarsite.artefact.contracts import (
     CRATER_RECORD,
     CRATERS,
     DETECTED,
+    SITE_RECORD,
+    SITES,
+    SOURCE_RECORD,
 )
 from lunarsite.artefact.model import Card
 from lunarsite.grid import xy_to_lonlat
@@ -166,3 +170,63 @@ def test_ground_that_the_model_may_have_seen_is_not_called_unseen(
     message = capsys.readouterr().err
     assert "other_model.safetensors" in message
     assert "crater.split" in message
+
+
+SITE_SETTINGS: dict[str, object] = {"grid": GRID, "reference": {"selected": [5, 20], "draws": 100}}
+SITE_INPUTS = ("sites", "region_sites", "cells", "labels", "regions")
+
+
+def with_files(run: FakeRun, **files: Path) -> None:
+    """Let the run take further files under the stages' names for them."""
+    own = run.path
+    run.path = lambda name: files.get(name) or own(name)  # type: ignore[method-assign]
+
+
+def test_sites_without_any_table_are_unknown_with_reasons(run: FakeRun, tmp_path: Path) -> None:
+    path = tmp_path / "site.json"
+    assert run.call("validate-site", SITE_INPUTS, {"site": path}, SITE_SETTINGS) == 0
+    found, stamp = record.read(path, SITE_RECORD)
+    assert (stamp.origin, stamp.seed) == ("synthetic", 7)
+    assert {verdict.holds for verdict in found.verdicts} == {None}
+    assert all(verdict.why for verdict in found.verdicts)
+
+
+def test_sites_are_compared_with_tables_and_truth(tmp_path: Path) -> None:
+    run = FakeRun(tmp_path)
+    sites = table.read(run.path("sites"), SITES)[0]
+    experts, rivals, truth = (tmp_path / name for name in ("experts.csv", "rivals.csv", "truth.json"))
+    sites[["lon", "lat"]].to_csv(experts, index=False)
+    sites.assign(score=-sites["rank"], lon=sites["lon"] % 360.0)[["score", "lat", "lon"]].to_csv(rivals, index=False)
+    rows: list[dict[str, JsonValue]] = [
+        {"name": f"Rise {index}", "x_m": float(x), "y_m": float(y), "diameter_m": 6_000.0}
+        for index, (x, y) in enumerate(zip(sites["x_m"][:4], sites["y_m"][:4], strict=True))
+    ]
+    metrics = tuple(record.Metric(name=name, value=1.0) for name in SOURCE_RECORD.metrics)
+    built = record.Record(title="Source", metrics=metrics, tables={"good_ground": rows})
+    record.write(truth, SOURCE_RECORD, built, run.stamp("source", "source-synthetic"))
+    with_files(run, experts=experts, rivals=rivals, truth=truth)
+    path, again = tmp_path / "site.json", tmp_path / "again.json"
+    inputs = (*SITE_INPUTS, "experts", "rivals", "truth")
+    assert run.call("validate-site", inputs, {"site": path}, SITE_SETTINGS) == 0
+    found, _ = record.read(path, SITE_RECORD)
+    for name in ("experts_precision_2km_top_20_all", "rivals_recall_2km_top_20_all"):
+        assert found.metric(name) is not None
+    assert found.metric("experts_precision_2km_top_20_all") == 1.0
+    assert found.metric("experts_median_site_to_target_km_top_20_all") == pytest.approx(0.0, abs=1e-6)
+    assert len(found.tables["massifs"]) == 4
+    assert all(row["has_site"] for row in found.tables["massifs"])
+    assert run.call("validate-site", inputs, {"site": again}, SITE_SETTINGS) == 0
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_a_bad_list_of_experts_is_refused_with_file_and_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = FakeRun(tmp_path)
+    experts = tmp_path / "experts.csv"
+    experts.write_text("lon,lat\n10,-88\n20,88\n", encoding="utf-8")
+    with_files(run, experts=experts)
+    assert run.call("validate-site", (*SITE_INPUTS, "experts"), {"site": tmp_path / "s.json"}, SITE_SETTINGS) == 3
+    said = capsys.readouterr().err
+    assert "validation.site.experts" in said
+    assert "experts.csv, line 3" in said
