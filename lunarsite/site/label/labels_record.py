@@ -143,10 +143,10 @@ def _notes(rules: RulesSettings, limits: SlopeLimits, sigmas: Sigmas) -> tuple[s
         " come from one elevation model, so meeting all limits is somewhat likelier than the product.",
         "'expected_suitable' is the sum of the probabilities: how many cells meet the rule if the errors are as stated."
         " It exceeds the hard rule's count wherever more cells lie just outside the limits than just inside.",
-        "A clone is steeper than the map on average: errors add relief, which only steepens level ground. The map holds"
+        "A clone is steeper than the map on average: errors add relief, and relief steepens level ground. The map holds"
         " its own error already and may be steeper than the ground by as much; a map that is smoother than the ground,"
-        " as interpolated ones are, errs the other way. So the shift is no correction, and slopes near a limit are"
-        " judged a little too strictly by the clones of a rough map and about right by those of a smooth one.",
+        " as interpolated ones are, errs the other way. So the shift is no correction. Near a limit a rough map makes"
+        " the probabilities too low, and a smooth one too high.",
         "Errors of light and Earth view are centred: a bias of the map widens them and does not move them.",
         "A cell that lacks any input is unknown and has no probability.",
     ]
