@@ -1,6 +1,6 @@
 """The landing ellipse: its best place and direction on the pixels around a cell.
 
-Of all ellipses that are centred on a pixel of the cell, in twelve directions, the one is taken whose slope has the
+Of all ellipses that are centred on some pixels of the cell, in twelve directions, the one is taken whose slope has the
 least root mean square, in which steep pixels weigh more, then which has the most light. Ellipses that are wholly known,
 that meet the rule's limits of light and Earth view on average without touching permanent shadow, and that touch no
 pixel steeper than the rule allows go before others, in this order.
@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 ANGLES_DEG = tuple(np.arange(0.0, 180.0, 15.0).tolist())
-# Values gathered at a time: at 20 m an ellipse has 1 200 pixels and a cell 2 304 centres.
+# Values gathered at a time: at 20 m an ellipse has 1 200 pixels.
 _GATHERED = 1_000_000
 # Points along the semi-minor axis by which shares of pixels are counted: shares are good to some 2 %.
 _POINTS, _MOST_POINTS_PER_PIXEL = 16, 64

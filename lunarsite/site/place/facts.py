@@ -64,8 +64,8 @@ def read_tables(cells: Path, labels: Path, labels_record: Path, criteria: Path, 
     """Read the run's tables, given the number of cells of its grid.
 
     Raises:
-        ArtefactError: One breaks its contract, the cells are not those of the grid, or the record of labels lacks an error
-            of light or Earth view.
+        ArtefactError: One breaks its contract, the cells are not those of the grid, or the record of labels lacks an
+            error of light or Earth view.
     """
     noted, _ = records.read(labels_record, LABELS_RECORD)
     sigmas = {metric.name: metric.value for metric in noted.metrics if metric.name in _SIGMAS}
