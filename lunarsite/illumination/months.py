@@ -1,7 +1,8 @@
 """Sun and Earth over single places by calendar month: on average over the years, and in the worst and the best year.
 
-What a planner asks of a place is not its average alone: a year whose February is dark ends a mission that survives the
-average one. The module must not know files.
+What a planner asks of a place is not its average alone. The Moon's year of seasons has 346.6 days (the Sun's return to
+the node of its equator), so it drifts through the calendar once in 18.6 years: near the pole any month is summer in one
+year and winter in another, and the extremes say what the mean hides. The module must not know files.
 """
 
 from __future__ import annotations

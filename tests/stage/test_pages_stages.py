@@ -120,18 +120,21 @@ def test_a_site_page_holds_every_part(pages: dict[str, str]) -> None:
     for figure in ("map", "slopes", "sky", "months", "light", "drivers", "ranks"):
         assert f'id="figure-{figure}"' in text
     assert "Speaks for it" in text
-    assert "slope 1.2° on average" in text
+    assert "Slope 1.2° on average" in text
     assert "no finer elevation model covers it" in text
     assert "a random order:" in text
     # Five sites: all of them stand in the top 20, by chance too.
-    assert "a random order: 100 %" in text
+    assert "a random order: 100\u00a0%" in text
     assert "Lander-scale slope (95 %)" in text
 
 
 def test_a_region_without_sites_says_so(pages: dict[str, str]) -> None:
     assert "The region has no site." in pages["region-NR.html"]
     # The record's row of this region and of no other.
-    assert "Cells that pass" in pages["region-MM.html"]
+    rows = {
+        code: re.findall(r'<th scope="row" class="number">(\d)</th>', pages[f"region-{code}.html"]) for code in REGIONS
+    }
+    assert [rows[code][-1] for code in ("NR", "MM", "MP")] == ["7", "8", "9"]
     assert "Base rate" in pages["region-MM.html"]
 
 

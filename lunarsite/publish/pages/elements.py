@@ -57,9 +57,10 @@ def interval(site: pd.Series, word: str = "to") -> str:
 
 def percent(share: float) -> str:
     """Return a share as a percentage."""
-    return f"{100.0 * share:.0f} %"
+    return f"{100.0 * share:.0f}\u00a0%"
 
 
 def lines(text: str) -> tuple[str, ...]:
-    """Return the lines of a text that are not blank."""
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
+    """Return the lines of a text that are not blank, as sentences that begin with a capital letter."""
+    found = (line.strip() for line in text.splitlines())
+    return tuple(line[0].upper() + line[1:] for line in found if line)

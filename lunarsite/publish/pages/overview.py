@@ -7,18 +7,20 @@ from typing import Any
 import numpy as np
 
 from lunarsite.artefact.contracts import DEM
+from lunarsite.artefact.record import Record
 from lunarsite.publish.pages.criteria import way_words
 from lunarsite.publish.pages.elements import Link, embedded, interval, lines, percent, position, region_file, site_file
 from lunarsite.publish.pages.gather import SiteRun
 from lunarsite.publish.pages.site_page import limit_words
 from lunarsite.publish.polar_map import Labels, draw_regions, frame
 from lunarsite.publish.rasters import hillshade, picture, whole_view
-from lunarsite.publish.record_words import TABLE_CAPTIONS, TABLE_WORDS
-from lunarsite.publish.report import Picture, Table, nearest, section
+from lunarsite.publish.record_words import LEFT_OUT, SECTION_CAPTIONS, TABLE_CAPTIONS, TABLE_WORDS, TOLD_IN_TABLES
+from lunarsite.publish.report import Picture, Section, Table, nearest, section
 from lunarsite.publish.style import BLUE, SMALL_PT, WIDE_IN, caption, halo, header, new_figure, styled
 from lunarsite.site.place.regions import inside
 
 _PX = 900
+_RECORDS = {"sites_record": "sites", "site": "others", "artemis": "artemis"}
 
 
 def compose(run: SiteRun) -> dict[str, Any]:
@@ -37,11 +39,15 @@ def compose(run: SiteRun) -> dict[str, Any]:
         "sites": site_table(run) if count else None,
         "picture": overview_map(run) if count else None,
         "regions": region_table(run),
-        "records": [
-            section(run.records[name], TABLE_WORDS, TABLE_CAPTIONS, metrics=name != "artemis", without=without)
-            for name, without in (("sites_record", ["top"]), ("site", []), ("artemis", []))
-        ],
+        "records": [_told(run.records[name], key) for name, key in _RECORDS.items()],
     }
+
+
+def _told(found: Record, key: str) -> Section:
+    """Return a record as the report tells it; `key` is the report's name for it."""
+    captions = {**TABLE_CAPTIONS, **SECTION_CAPTIONS.get(key, {})}
+    without = LEFT_OUT.get(key, ())
+    return section(found, TABLE_WORDS, captions, metrics=key not in TOLD_IN_TABLES, without=without)
 
 
 def site_table(run: SiteRun) -> Table:

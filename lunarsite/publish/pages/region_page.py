@@ -22,6 +22,19 @@ from lunarsite.site.place.regions import Region, inside
 
 _RULE = "hls"
 """The rule by which a region's sites are chosen."""
+_CAPTIONS = {
+    "artemis": {
+        "regions": "The region in the comparison with the run's choices: what of it passes the rule, and why the rest"
+        " does not.",
+        "region_counts": "How much of each choice lies in the region, beside what turning it about the pole gives"
+        " and what the region's share of the known area would hold.",
+    },
+    "sites_record": {
+        "regions": "Its cells by the rule of its sites: what fails it, and why it has no site if it has none."
+    },
+    "site": {},
+}
+_WORDS = {"best": "Best rank", "expected": "Expected by area"}
 
 
 def compose(run: SiteRun, region: Region) -> dict[str, Any]:
@@ -152,11 +165,17 @@ def label_table(run: SiteRun, held: np.ndarray, name: str) -> Table:
 def agreement(run: SiteRun, region: Region) -> tuple[Table, ...]:
     """Return the rows of the records' tables that speak of one region, with their nulls."""
     tables: list[Table] = []
-    for name in ("artemis", "sites_record", "site"):
-        found = run.records[name].tables
-        mine = {title: [row for row in rows if row.get("code") == region.code] for title, rows in found.items()}
-        told = Record(title=region.name, tables={title: rows for title, rows in mine.items() if rows})
-        tables += section(told, TABLE_WORDS, TABLE_CAPTIONS).tables
+    for name, captions in _CAPTIONS.items():
+        mine = {}
+        for title, rows in run.records[name].tables.items():
+            own = [row for row in rows if row.get("code") == region.code]
+            if own:
+                # The page is about one region: its name need not stand in every row.
+                mine[title] = [
+                    {key: value for key, value in row.items() if key not in ("code", "region")} for row in own
+                ]
+        told = Record(title=region.name, tables=mine)
+        tables += section(told, {**_WORDS, **TABLE_WORDS}, {**TABLE_CAPTIONS, **captions}).tables
     return tuple(tables)
 
 
@@ -180,7 +199,7 @@ def unknown(run: SiteRun, own: pd.DataFrame, held: np.ndarray) -> tuple[str, ...
         sentences.append("The region has no site: none of its ground is as probable to meet the rule as is asked for.")
     buffer = run.chosen.rules.hls.slope_buffer_m
     pixel = run.lattice.pixel_m
-    if buffer and pixel > buffer:
+    if own.empty and buffer and pixel > buffer:  # else its sites' own words say so
         sentences.append(
             f"Pixels of {pixel:g} m do not resolve the HLS rule's buffer of {buffer:g} m to steeper ground; the"
             " buffered slope is then that of the pixels themselves."

@@ -21,7 +21,7 @@ from lunarsite.publish.pages.elements import (
 from lunarsite.publish.pages.gather import SiteRun
 from lunarsite.publish.report import Picture, Table, nearest
 from lunarsite.publish.story import Fact
-from lunarsite.publish.words import label_words
+from lunarsite.publish.words import label_words, number_words
 from lunarsite.settings import RuleSettings
 
 _SIZES = (20, 100)
@@ -150,11 +150,10 @@ def unknown(run: SiteRun, site: pd.Series) -> tuple[str, ...]:
         " smaller than two pixels are not seen."
     )
     rest = "Dust, bearing strength, radio relays, propellant and the way to orbit are not looked at."
-    own = tuple(line[0].upper() + line[1:] for line in lines(str(site["unknown"])))
     pages = (
         () if run.months is not None else ("Light by calendar month: this run did not compute it for single sites.",)
     )
-    return (*own, *pages, resolved, rest)
+    return (*lines(str(site["unknown"])), *pages, resolved, rest)
 
 
 def rule_table(run: SiteRun, site: pd.Series) -> Table:
@@ -204,7 +203,7 @@ def estimates(run: SiteRun, site: pd.Series) -> Table:
     ranked = int((scores["rank"] > 0).sum())
     rows = (
         ("Monte Carlo over the rule's inputs", label["probability"].iloc[row], "what the score learns"),
-        ("Learned score", scores["probability"].iloc[row], f"rank {scores['rank'].iloc[row]} of {ranked} cells"),
+        ("Learned score", scores["probability"].iloc[row], _rank(int(scores["rank"].iloc[row]), ranked)),
         ("Trees that never saw this block of the map", held["probability"].iloc[row], _fold(held["fold"].iloc[row])),
         (
             "The same from context alone",
@@ -219,6 +218,10 @@ def estimates(run: SiteRun, site: pd.Series) -> Table:
         tuple((name, _three(float(value)), note) for name, value, note in rows),
         (False, True, False),
     )
+
+
+def _rank(rank: int, ranked: int) -> str:
+    return f"rank {number_words(rank)} of {number_words(ranked)} cells" if rank else "no rank: an input is unknown"
 
 
 def _fold(fold: int) -> str:
@@ -272,7 +275,8 @@ def pictures(run: SiteRun, site: pd.Series) -> dict[str, Picture]:
         drawn["months"] = (
             charts.draw_months(run, site, months),
             f"Share of each calendar month with Sun and with Earth in view at site {rank}: mean, worst and best year.",
-            "Light by month at the ellipse's centre. A calendar month is about one lunar day, so years differ.",
+            "Light by month at the ellipse's centre. The Moon's seasons last 346.6 days and drift through the calendar,"
+            " so a month may be polar summer in one year and winter in another: the band tells more than the mean.",
         )
     shap = _shap(run, int(site["cell_id"]))
     if shap is not None:

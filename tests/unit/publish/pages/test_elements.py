@@ -46,7 +46,7 @@ def test_a_link_is_text_with_a_target() -> None:
 
 
 def test_lines_leave_blanks_out() -> None:
-    assert lines("one\n\n  two \n") == ("one", "two")
+    assert lines("one\n\n  two \n") == ("One", "Two")
     assert lines("") == ()
 
 
