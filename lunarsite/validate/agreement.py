@@ -193,8 +193,12 @@ def agree(reference: Reference, selection: Selection, settings: ArtemisSettings)
     enrichment = share / reference.base
     rotation = None
     why = f"only {int(usable.sum())} of {usable.size} turns stay on known ground; {MIN_DRAWS} are needed"
+    turned_base = reference.turned_base[usable]
+    if selection.sites is not None:
+        # Sites are few: an equal count must tie with itself, though the turned regions hold some cells more.
+        turned_base = np.minimum(turned_base, reference.base)
     if usable.sum() >= MIN_DRAWS:
-        rotation, why = nulls.compare(enrichment, turned[usable] / reference.turned_base[usable]), ""
+        rotation, why = nulls.compare(enrichment, turned[usable] / turned_base), ""
     random = None
     if selection.count <= population.count:
         size, held = selection.count, reference.cell_inside

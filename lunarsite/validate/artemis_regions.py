@@ -96,8 +96,9 @@ def _count(reference: Reference, selection: Selection) -> Count:
         why = f"only {int(usable.sum())} of {usable.size} turns stay on known ground; {MIN_DRAWS} are needed"
         return Count(selection, int(held.size), expected, None, best, why)
     turned = nulls.weight_inside(reference.ground, x_m, y_m, np.ones(selection.count), reference.angles)
-    # Where a turn leads to less known ground, as many would be found on as much ground.
-    draws = turned[usable] * reference.base / reference.turned_base[usable]
+    # Where a turn leads to less known ground, more would be found on as much ground. Where it covers a little more,
+    # by the lattice of the cells, an equal count stays equal: small counts must tie with themselves.
+    draws = turned[usable] * np.maximum(1.0, reference.base / reference.turned_base[usable])
     return Count(selection, int(held.size), expected, nulls.compare(float(held.size), draws), best)
 
 

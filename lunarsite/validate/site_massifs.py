@@ -59,6 +59,10 @@ def judge_massifs(
     offering = offer.offering[offer.known]
     ground = evidence.terrain.ground
     everything = recover("all sites", known, offering, evidence.sites, ground, angles) if known.names else None
+    # Told beside the claim: a list that is cut off overall may still go on within a region.
+    both = evidence.sites.joined(evidence.regional)
+    name = "all sites and those of the regions"
+    with_regions = recover(name, known, offering, both, ground, angles) if known.names else None
     by_size = {}
     for count in sorted(set(selected)):
         best = evidence.best(count)
@@ -70,7 +74,7 @@ def judge_massifs(
             by_size[count] = recover(name, known, offering, best, ground, angles)
     passing = evidence.terrain.centres.take(next(iter(evidence.terrain.passing.values())) & ground.known)
     cells = recover_by_cells(known, passing, ground, angles) if known.names else None
-    found = [one for one in (everything, *by_size.values(), cells) if one is not None]
+    found = [one for one in (everything, *by_size.values(), with_regions, cells) if one is not None]
     return Truth(
         _metrics(offer, everything, by_size[size], cells),
         _verdicts(offer, everything, by_size[size], size, _NONE_KNOWN),

@@ -56,6 +56,10 @@ class Points:
         """Return some of the places."""
         return Points(self.x_m[kept], self.y_m[kept])
 
+    def joined(self, other: Points) -> Points:
+        """Return these places and others after them."""
+        return Points(np.concatenate([self.x_m, other.x_m]), np.concatenate([self.y_m, other.y_m]))
+
     def turned(self, angle: float) -> Points:
         """Return the places after turning them about the pole, from +x towards +y, radians."""
         cosine, sine = math.cos(angle), math.sin(angle)

@@ -236,7 +236,14 @@ def massif_rows(massifs: Massifs, offer: Offer, sites: Points, cell_m: float) ->
             "best_site_rank": int(on_it[0]) + 1 if on_it.size else None,
             "nearest_site_km": None if nearest is None else float(apart[index, nearest]) / 1000.0,
             "nearest_site_rank": None if nearest is None else nearest + 1,
-            "why_not": "" if offer.offering[index] else offer.why[index],
+            "why_not": _why_not(offer, index, found=bool(on_it.size)),
         }
         rows.append(row)
     return rows
+
+
+def _why_not(offer: Offer, index: int, *, found: bool) -> str:
+    """Why a massif has no site, or offers no good ground though it has one; nothing where there is nothing to say."""
+    if not offer.offering[index]:
+        return offer.why[index]
+    return "" if found else "it offers good ground, but no listed site lies on it"

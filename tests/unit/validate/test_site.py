@@ -153,6 +153,7 @@ def test_massifs_under_our_sites_are_recovered() -> None:
         "all sites",
         "5 best sites",
         "20 best sites",
+        "all sites and those of the regions",
         "all cells that pass the rule",
     ]
     far = replace(massifs, middle=massifs.middle.turned(1.0))

@@ -129,6 +129,7 @@ def test_rows_tell_the_nearest_site_and_the_best_one_on_it() -> None:
     assert (first["has_site"], first["why_not"]) == (True, "")
     assert (second["has_site"], second["offers_good_ground"]) == (False, False)
     assert second["why_not"] == "100 % of it has less sunlight than 33 %"
+    assert rows[2]["why_not"] == "it offers good ground, but no listed site lies on it"
 
 
 def test_massifs_are_read_from_the_sources_table() -> None:
