@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
 from lunarsite.artefact import record, table
 from lunarsite.artefact.contracts import (
     ARTEMIS_RECORD,
@@ -34,6 +36,7 @@ from lunarsite.stage import Job
 _IMPORTANCE = "importance"
 _GIVEN = "given"
 """The table that says what there was to compare with, which is told even where it is nothing."""
+_WHY = "why_unknown"
 _LABEL_COLUMNS = ["rule", "label", "probability", "unknown_because"]
 
 
@@ -129,21 +132,30 @@ def compose(job: Job, chosen: Chosen, files: Files, figures: Mapping[str, Path])
 
 
 def _section(name: str, found: Record) -> page.Section:
-    """Return a record as the report prints it, without tables that are unknown in every row for the same reason."""
+    """Return a record as the report prints it; what is unknown throughout becomes a note instead of a table."""
     own = record_words.SECTION_CAPTIONS.get(name, {})
-    told = [name for name, rows in found.tables.items() if not _unknown(rows)]
+    captions = {**own, **record_words.TABLE_CAPTIONS, **own}
+    left_out = record_words.LEFT_OUT.get(name, ())
+    tables: dict[str, list[dict[str, JsonValue]]] = {}
+    notes = list(found.notes)
+    for key, rows in found.tables.items():
+        tables[key] = rows if key == _GIVEN else told(rows)
+        if rows and not tables[key] and key not in left_out:
+            why = dict.fromkeys(str(row[_WHY]) for row in rows)
+            notes.append(f"Unknown throughout: {captions.get(key, key)} Because {'; '.join(why)}.")
     return page.section(
-        found,
+        found.model_copy(update={"tables": tables, "notes": tuple(notes)}),
         record_words.TABLE_WORDS,
-        {**own, **record_words.TABLE_CAPTIONS, **own},
+        captions,
         metrics=name not in record_words.TOLD_IN_TABLES,
-        without=(*record_words.LEFT_OUT.get(name, ()), *(set(found.tables) - set(told) - {_GIVEN})),
+        without=left_out,
     )
 
 
-def _unknown(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether no row of a table tells anything but why it is unknown; its verdicts tell that already."""
-    return all(row.get("why_unknown") for row in rows) and len({row.get("why_unknown") for row in rows}) <= 1
+def told(rows: Sequence[dict[str, JsonValue]]) -> list[dict[str, JsonValue]]:
+    """Return a table's rows without those of a comparison (`of`, if there is one) that is unknown throughout."""
+    known = {row.get("of") for row in rows if not row.get(_WHY)}
+    return [row for row in rows if row.get("of") in known]
 
 
 def _records(files: Files) -> dict[str, Record]:
