@@ -145,7 +145,7 @@ def _section(name: str, found: Record) -> page.Section:
             notes.append(f"Unknown throughout: {captions.get(key, key)} Because {'; '.join(why)}.")
     return page.section(
         found.model_copy(update={"tables": tables, "notes": tuple(notes)}),
-        record_words.TABLE_WORDS,
+        {**record_words.SECTION_WORDS.get(name, {}), **record_words.TABLE_WORDS},
         captions,
         metrics=name not in record_words.TOLD_IN_TABLES,
         without=left_out,

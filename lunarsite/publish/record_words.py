@@ -9,7 +9,6 @@ TABLE_WORDS: Final = {
     "where": "Where",
     "says": "What was found",
     "rule": "Rule",
-    "of": "Compared with",
     "measure": "Measure",
     "within_km": "Within (km)",
     "massif": "Massif",
@@ -147,6 +146,8 @@ TABLE_CAPTIONS: Final = {
     "losses": "Where craters are lost on the test ground: what speaks against them, and how many of those are missed.",
     "other_measures": "Other measures on the test ground, for comparison only.",
 }
+SECTION_WORDS: Final[dict[str, dict[str, str]]] = {"others": {"of": "Compared with"}}
+"""Columns that have another name in one record than elsewhere."""
 SECTION_CAPTIONS: Final[dict[str, dict[str, str]]] = {
     "labels": {"rules": "The rules: limits, labels, and how many cells meet each if the errors are as stated."},
     "sites": {
