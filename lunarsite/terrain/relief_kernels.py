@@ -1,8 +1,9 @@
 """Compiled loop: a rank statistic over discs, one about every pixel.
 
-scikit-image's rank filters do the same, but look through all bins of the histogram for every pixel. Here the histogram
-and the place of the rank in it go along with the disc (Huang, Yang and Tang 1979, IEEE Trans. ASSP 27, 13, doi
-10.1109/TASSP.1979.1163188), so a pixel costs two disc diameters whatever the number of bins.
+scikit-image's rank filters do the same, but look through all bins of the histogram for every pixel, so bins must be
+coarse, and leave out pixels without a value instead of telling that the disc is not whole. Here the histogram and the
+place of the rank in it go along with the disc (Huang, Yang and Tang 1979, IEEE Trans. ASSP 27, 13, doi
+10.1109/TASSP.1979.1163188): a pixel costs two disc diameters whatever the number of bins.
 """
 
 from __future__ import annotations

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from pyproj import Transformer
 from rasterio.crs import CRS
 
-from lunarsite.grid import Grid, lunar_crs, xy_to_lonlat
+from lunarsite.grid import Grid, geographic_crs, is_lunar, lonlat_to_xy, lunar_crs, turned_crs, xy_to_lonlat
 from lunarsite.source.local import HEIGHT_ERROR, ICE_DEPTH, TEMPERATURE, LocalError, Quantity, opened
 
 GRID = Grid(-4_800.0, 4_800.0, 240.0, 40, 40)
@@ -203,6 +204,17 @@ def test_files_that_count_longitude_to_360_are_read_whole(tmp_path, first_lon_de
     assert np.isfinite(found[inside]).all()
     truth = 1_000.0 * np.cos(np.radians(lon_deg)) + 100.0 * (lat_deg + 86.0)
     assert np.abs(found - truth)[inside].max() < 12.0
+
+
+@pytest.mark.parametrize("pole", ["south", "north"])
+def test_a_turned_crs_is_the_same_map(pole: str) -> None:
+    sign = 1.0 if pole == "north" else -1.0
+    lon_deg, lat_deg = np.array([10.0, 179.0, 200.0, -90.0]), sign * np.array([81.0, 85.0, 89.9, 70.0])
+    turned = turned_crs(205.0, pole)
+    transform = Transformer.from_crs(geographic_crs(), turned.to_wkt(), always_xy=True)
+    found = transform.transform(lon_deg - 205.0, lat_deg)
+    assert np.allclose(found, lonlat_to_xy(lon_deg, lat_deg, pole), atol=1e-3)
+    assert is_lunar(turned)
 
 
 @pytest.mark.parametrize(
