@@ -222,16 +222,19 @@ def agree(
     if chosen.places is None or not len(targets):
         why = chosen.why or "none of these places lies on known ground of this run"
         return [Finding(name, km, None, None, None, why) for name, km in names]
-    kept = ground.counts(chosen.places)
-    observed = measured(targets, chosen.places.take(kept), distances_km)
+    known = ground.is_known(chosen.places)
+    places = chosen.places.take(known)
+    kept = ~ground.is_left_out(places)
+    observed = measured(targets, places.take(kept), distances_km)
     if not kept.any():
         return [Finding(name, km, None, None, None, "none of the sites counts here") for name, km in names]
     angles, count, seed = draws
-    by_turning = turned(targets, chosen.places, ground, distances_km, angles)
+    by_turning = turned(targets, places, ground, distances_km, angles)
     why = ""
     if len(by_turning) < MIN_DRAWS:
         why = f"only {len(by_turning)} of {angles.size} turns stay on known ground; {MIN_DRAWS} are needed"
-    by_chance, why_not = _by_chance(targets, chosen, kept, distances_km, count, seed)
+    group = None if chosen.group is None else chosen.group[known][kept]
+    by_chance, why_not = _by_chance(targets, chosen.pool, group, distances_km, count, seed)
     return [
         Finding(
             name,
@@ -246,17 +249,25 @@ def agree(
 
 
 def _by_chance(
-    targets: Points, chosen: Chosen, kept: Mask, distances_km: Sequence[float], draws: int, seed: int
+    targets: Points,
+    pool: Pool | None,
+    group: NDArray[np.str_] | None,
+    distances_km: Sequence[float],
+    draws: int,
+    seed: int,
 ) -> tuple[Floats | None, str]:
-    """Return the measures of random choices, (draws, measures), or None and why there are none."""
-    if chosen.pool is None or chosen.group is None:
+    """Return the measures of random choices, (draws, measures), or None and why there are none.
+
+    `group` is the group of each chosen place that counts.
+    """
+    if pool is None or group is None:
         return None, "there are no cells to draw from"
-    names, counts = np.unique(chosen.group[kept], return_counts=True)
+    names, counts = np.unique(group, return_counts=True)
     wanted = {str(name): int(count) for name, count in zip(names, counts, strict=True)}
-    lacking = chosen.pool.lacks(wanted)
+    lacking = pool.lacks(wanted)
     if lacking:
         return None, lacking
-    drawn = chosen.pool.draws(wanted, draws, seed)
+    drawn = pool.draws(wanted, draws, seed)
     return np.array([measured(targets, places, distances_km) for places in drawn]), ""
 
 

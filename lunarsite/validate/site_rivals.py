@@ -94,7 +94,7 @@ def correlate(others: Others, probability: Floats, ground: Ground, angles: Float
     draws = []
     for angle in angles:
         turned = _paired(others.places.turned(float(angle)), others.score, probability, ground)
-        if turned[0].size >= max(LEAST_PLACES, COMPARABLE_SHARE * len(others.places)):
+        if turned[0].size >= max(LEAST_PLACES, COMPARABLE_SHARE * theirs.size):
             draws.append(_spearman(*turned) or 0.0)
     if len(draws) < MIN_DRAWS:
         why = f"only {len(draws)} of {angles.size} turns stay on known ground; {MIN_DRAWS} are needed"

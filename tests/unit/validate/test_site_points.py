@@ -159,6 +159,18 @@ def test_turns_onto_unknown_ground_do_not_count() -> None:
     assert "turns stay on known ground" in few.why
 
 
+def test_places_beside_the_map_leave_the_nulls_alone() -> None:
+    # Three of five chosen places lie off the map: turns are counted by the two that do not.
+    targets = scattered(6)
+    near = targets.take(np.arange(2))
+    mixed = Points(np.append(near.x_m, [4e5, 5e5, 6e5]), np.append(near.y_m, np.zeros(3)))
+    whole, part = (
+        by_name(agree(targets, Chosen("top", "sites", places), EVERYWHERE, KM, DRAWS)) for places in (near, mixed)
+    )
+    assert part == whole
+    assert part[PRECISION, 2.0].value == 1.0
+
+
 def test_nothing_to_compare_is_unknown() -> None:
     places, nowhere = scattered(4), Points(np.array([500e3]), np.array([0.0]))
     for targets, chosen, said in (
