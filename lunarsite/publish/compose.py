@@ -123,7 +123,7 @@ def compose(job: Job, chosen: Chosen, files: Files, figures: Mapping[str, Path])
         "sites_told": site_story.told(sites, chosen.target),
         "sites": site_story.site_table(sites, features, chosen.pages),
         "site_pages": site_story.PAGES,
-        "criteria": site_story.criteria_table(table.read(files.criteria, CRITERIA)[0]),
+        "criteria": site_story.criteria_table(table.read(files.criteria, CRITERIA, site_story.CRITERIA_COLUMNS)[0]),
         "drivers": page.importance(scorer.tables.get(_IMPORTANCE, []), MOST_FEATURES),
         "limits": story.limits(chosen.grid),
         "provenance": page.provenance(stamps, job.inputs),

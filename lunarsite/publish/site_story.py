@@ -18,6 +18,12 @@ LISTED: Final = 20
 """Best sites in the table."""
 FIRM: Final = 0.9
 """A site that stays in the top 20 in so large a share of the draws is called firm."""
+CRITERIA_COLUMNS: Final = [
+    column.name
+    for column in CRITERIA.columns
+    if column.name not in ("cell_id", "lon", "lat") and column.dtype != "string"
+]
+"""Criteria with a number, as the report lists them."""
 PAGES: Final = "pages/index.html"
 PICTURES: Final[dict[str, tuple[str, str]]] = {
     "site_map": (
@@ -116,15 +122,13 @@ def way(site: Any) -> str:
 def criteria_table(criteria: pd.DataFrame) -> Table:
     """Return the table of the criteria beyond the rule: of how many cells each is known, and what values it has."""
     rows = []
-    for column in CRITERIA.columns:
-        if column.name in ("cell_id", "lon", "lat") or column.dtype == "string":
-            continue
-        values = criteria[column.name].to_numpy(dtype=np.float64)
+    for name in CRITERIA_COLUMNS:
+        values = criteria[name].to_numpy(dtype=np.float64)
         known = values[np.isfinite(values)]
         low, median, high = np.quantile(known, (0.05, 0.5, 0.95)) if known.size else (math.nan,) * 3
         rows.append(
             (
-                feature_words(column.name),
+                feature_words(name),
                 f"{100.0 * known.size / max(values.size, 1):.3g}",
                 number_words(float(median)),
                 f"{number_words(float(low))} to {number_words(float(high))}" if known.size else "unknown",
