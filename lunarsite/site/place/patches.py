@@ -30,7 +30,7 @@ def opened_layers(files: Mapping[str, tuple[Path, RasterSpec]], area: Grid) -> I
 def patch_around(
     layers: Mapping[str, Read], cells: Cells, centre_m: tuple[float, float], semi_axes_m: tuple[float, float]
 ) -> tuple[Patch, tuple[Ints, Ints]]:
-    """Return the pixels around a cell as far as an ellipse about its own may reach, and which of its own may be centres.
+    """Return the pixels around a cell as far as an ellipse may reach, and those of the cell that may be its centre.
 
     Centres stand some 60 m apart where pixels are smaller: an ellipse hardly changes over less, and at 20 m all 2 304
     pixels of a cell would take nine times as long.

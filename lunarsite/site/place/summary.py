@@ -149,7 +149,7 @@ def _firmness(listing: Listing) -> list[Metric]:
         why = "an order needs at least two sites"
         names = ("kendall_tau", "top_20_firm", "top_20_mean_share", "top_20_chance", "top_20_below_share")
         return [Metric(name=name, value=None, why=why) for name in names]
-    tau = float(kendalltau(frame["rank_topsis"], frame["rank_weighted_sum"]).statistic)
+    tau = _tau(listing)
     top = frame.head(_TOP)
     share = top["share_top_20"].to_numpy(np.float64)
     chance = min(1.0, _TOP / sites)
@@ -185,6 +185,10 @@ def _firmness(listing: Listing) -> list[Metric]:
             why="share of the draws in which shifted limits leave one of the best sites no good ground, on average",
         ),
     ]
+
+
+def _tau(listing: Listing) -> float:
+    return float(kendalltau(listing.frame["rank_topsis"], listing.frame["rank_weighted_sum"]).statistic)
 
 
 def _verdict(listing: Listing) -> Verdict:
@@ -249,6 +253,13 @@ def _said(
     if sites == placing.most:
         notes.append(
             f"The list ends at {placing.most} sites, as site.placing.most asks; there may be more good ground."
+        )
+    if sites > 1:
+        notes.append(
+            f"TOPSIS and the weighted sum agree by a Kendall's tau of {_tau(listing):.2f} (1: the same order, 0:"
+            " unrelated). They ask different things: TOPSIS keeps ratios, so criteria that differ little compared with"
+            " their size, as sunlight among well-lit sites, hardly move it; the weighted sum stretches each from its worst"
+            " to its best."
         )
     unknown = [name for name, why in listing.scale.dropped.items() if why != "its weight is 0"]
     if unknown:
