@@ -258,8 +258,8 @@ def _said(
         notes.append(
             f"TOPSIS and the weighted sum agree by a Kendall's tau of {_tau(listing):.2f} (1: the same order, 0:"
             " unrelated). They ask different things: TOPSIS keeps ratios, so criteria that differ little compared with"
-            " their size, as sunlight among well-lit sites, hardly move it; the weighted sum stretches each from its worst"
-            " to its best."
+            " their size, as sunlight among well-lit sites, hardly move it; the weighted sum stretches each from its"
+            " worst to its best."
         )
     unknown = [name for name, why in listing.scale.dropped.items() if why != "its weight is 0"]
     if unknown:
