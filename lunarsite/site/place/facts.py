@@ -48,8 +48,8 @@ class Tables:
         bare = own["probability"].notna() & own[["slope_mean_deg", "slope_sigma_deg"]].isna().any(axis=1)
         if bare.any():
             raise ArtefactError(
-                f"{self.labels_path}: rule '{name}': {int(bare.sum())} cells have a probability, but no slope_mean_deg or"
-                " slope_sigma_deg; rerun label-labels"
+                f"{self.labels_path}: rule '{name}': {int(bare.sum())} cells have a probability, but no slope_mean_deg"
+                " or slope_sigma_deg; rerun label-labels"
             )
         return facts_of(
             self.cells, _by_id(self.labels_path, own.drop(columns="rule")), self.criteria, self.scores, rule
