@@ -117,8 +117,8 @@ EARTH = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::3031"}}
 
 
 VRT = (
-    '<OGRVRTDataSource><OGRVRTLayer name="hidden"><SrcDataSource relativeToVRT="1">hidden.geojson</SrcDataSource></OGRVRTLayer>'
-    "</OGRVRTDataSource>"
+    '<OGRVRTDataSource><OGRVRTLayer name="hidden"><SrcDataSource relativeToVRT="1">hidden.geojson'
+    "</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>"
 )
 
 
