@@ -22,7 +22,8 @@ PICTURES: Final[dict[str, tuple[str, str]]] = {
         "Charts of predicted probability against the Monte Carlo probability and against the share of cells that pass"
         " the rule, for each model, with the counts of cells and the calibration errors.",
         "Whether the probability means what it says, on blocks of ground that the models had not seen. On the dashed"
-        " line prediction and truth are equal.",
+        " line prediction and truth are equal. The score learns the Monte Carlo probability; the hard rule takes the map"
+        " as true, so a graded probability must bend about the line on the right.",
     ),
     "blocks": (
         "Charts of the area under the ROC curve and of average precision by the side of the held-out blocks, for each"
@@ -68,7 +69,7 @@ def _sentences(found: Record) -> Iterator[str]:
     rivals = [name for name in MODELS if name in at_headline and name != _FULL]
     parts = [
         f"{_interval(at_headline[name], 'auc')} and {_interval(at_headline[name], 'average_precision')} for"
-        f" {model_look(name).words}"
+        f" {_spoken(name)}"
         for name in rivals
         if at_headline[name]["auc"] is not None
     ]
@@ -140,11 +141,15 @@ def _calibrated(own: Mapping[str, Any], rivals: Mapping[str, Mapping[str, Any]])
         f" probability, and by {number_words(own['ece_label'])} against the hard rule"
     )
     parts = [
-        f"{number_words(row['ece_probability'])} and {number_words(row['ece_label'])} for {model_look(name).words}"
+        f"{number_words(row['ece_probability'])} and {number_words(row['ece_label'])} for {_spoken(name)}"
         for name, row in rivals.items()
         if row["ece_probability"] is not None and row["ece_label"] is not None
     ]
     yield f"{words}; {'; '.join(parts)}." if parts else f"{words}."
+    yield (
+        "A constant forecast at the base rate would be off by nothing and know nothing: Brier scores beside that of the"
+        " base rate, in the table below, tell the two apart."
+    )
 
 
 def _by_size(found: Record) -> Iterator[str]:
@@ -159,11 +164,17 @@ def _by_size(found: Record) -> Iterator[str]:
             first, last = rows[0], rows[-1]
             parts.append(
                 f"from {number_words(first['average_precision'])} to {number_words(last['average_precision'])} for"
-                f" {model_look(name).words}"
+                f" {_spoken(name)}"
             )
             ends = _size(first), _size(last)
     if parts:
         yield f"From {ends[0]} to {ends[1]} held out, average precision goes {' and '.join(parts)}."
+
+
+def _spoken(name: str) -> str:
+    """Return a model's name within a sentence."""
+    words = {"full": "the full model", "context": "the model of context only (no inputs of the rule)"}
+    return words.get(name, model_look(name).words)
 
 
 def _size(row: Mapping[str, Any]) -> str:

@@ -62,11 +62,14 @@ def test_the_score_is_never_told_without_its_baselines() -> None:
     told = score_story.worth(found(ROWS, spun))
     assert "0.98 (95 %: 0.97 to 0.99)" in told[0]
     assert "Without skill they are 0.5 and 0.02" in told[0]
-    assert "0.7 and 0.1 for context only" in told[1]
+    assert "0.7 and 0.1 for the model of context only" in told[1]
     assert "0.999 and 0.95 for the rule's margin" in told[1]
     assert "AUC of 0.55 (95 %: 0.5 to 0.62)" in told[2]
     assert "off by 0.004 on average (ECE)" in told[3]
-    assert "From single cells to blocks of 50 km held out, average precision goes from 0.9 to 0.8 for full" in told[4]
+    assert "A constant forecast" in told[4]
+    assert (
+        "From single cells to blocks of 50 km held out, average precision goes from 0.9 to 0.8 for the" in told[5]
+    )
 
 
 def test_a_score_that_was_not_measured_is_unknown_and_not_bad() -> None:
