@@ -7,7 +7,7 @@ must not know verdicts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -90,6 +90,16 @@ class Reference:
     population: Population
     regions: tuple[Region, ...]
     angles: Floats
+
+    _drawn: dict[tuple[int, bool, int, int], Floats] = field(default_factory=dict, compare=False)
+
+    def random_shares(self, size: int, by_area: bool, settings: ArtemisSettings) -> Floats:
+        """Return the share inside of random choices of `size` cells, (draws,); the same for all choices of a size."""
+        key = size, by_area, settings.draws, settings.seed
+        if key not in self._drawn:
+            weights = self.population.area_m2 if by_area else np.ones(self.population.count)
+            self._drawn[key] = nulls.random_shares(weights, self.cell_inside, size, settings.draws, settings.seed)
+        return self._drawn[key]
 
     @cached_property
     def ground(self) -> MultiPolygon:
@@ -182,10 +192,8 @@ def agree(reference: Reference, selection: Selection, settings: ArtemisSettings)
         return Agreement(selection, None, reference.base, None, None, None, selection.why)
     if not reference.base:
         return Agreement(selection, None, None, None, None, None, reference.why)
-    places, weights = selection.places(population), population.area_m2
-    if selection.sites is not None:
-        weights = np.ones_like(weights)
-    area = np.ones(selection.count) if selection.chosen is None else weights[selection.chosen]
+    places = selection.places(population)
+    area = np.ones(selection.count) if selection.chosen is None else population.area_m2[selection.chosen]
     held = inside(reference.ground, *places)
     share = float(area[held].sum() / area.sum())
     turned = nulls.weight_inside(reference.ground, *places, area, reference.angles) / area.sum()
@@ -201,8 +209,7 @@ def agree(reference: Reference, selection: Selection, settings: ArtemisSettings)
         rotation, why = nulls.compare(enrichment, turned[usable] / turned_base), ""
     random = None
     if selection.count <= population.count:
-        size, held = selection.count, reference.cell_inside
-        by_chance = nulls.random_shares(weights, held, size, settings.draws, settings.seed)
+        by_chance = reference.random_shares(selection.count, selection.sites is None, settings)
         random = nulls.compare(enrichment, by_chance / reference.base)
     return Agreement(selection, share, reference.base, enrichment, rotation, random, why, turned[usable])
 
