@@ -22,8 +22,8 @@ PICTURES: Final[dict[str, tuple[str, str]]] = {
         "Charts of predicted probability against the Monte Carlo probability and against the share of cells that pass"
         " the rule, for each model, with the counts of cells and the calibration errors.",
         "Whether the probability means what it says, on blocks of ground that the models had not seen. On the dashed"
-        " line prediction and truth are equal. The score learns the Monte Carlo probability; the hard rule takes the map"
-        " as true, so a graded probability must bend about the line on the right.",
+        " line prediction and truth are equal. The score learns the Monte Carlo probability; the hard rule takes the"
+        " map as true, so a graded probability must bend about the line on the right.",
     ),
     "blocks": (
         "Charts of the area under the ROC curve and of average precision by the side of the held-out blocks, for each"
