@@ -159,11 +159,14 @@ def test_the_sharing_leaves_no_trace_and_the_bytes_are_the_same(tmp_path: Path, 
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_more_shards_than_blocks_leave_some_empty(tmp_path: Path, files: dict[str, Path]) -> None:
-    clones = draw(files, tmp_path / "run", shards=60, draws=2)
+def test_more_shards_than_blocks_leave_some_empty(
+    tmp_path: Path, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clones_module, "_LEAST_SIDE_PX", 512)  # one block holds the whole map
+    clones = draw(files, tmp_path / "run")
     with partial.opened(clones[0], CLONES) as source:
         assert source.read("cell_id").size == 0
-    assert label(files, clones, tmp_path, text=settings(shards=60, draws=2)) == command.EXIT_OK
+    assert label(files, clones, tmp_path) == command.EXIT_OK
 
 
 def test_without_a_reference_the_settings_hold(tmp_path: Path, files: dict[str, Path]) -> None:
@@ -210,3 +213,13 @@ def test_heights_without_an_error_are_refused(
     message = capsys.readouterr().err
     assert "elevation_error.tif: " in message
     assert "pixels have a height and no error; give an error wherever" in message
+
+
+def test_cells_of_another_grid_are_refused(
+    tmp_path: Path, files: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    clones = draw(files, tmp_path / "run", draws=2)
+    smaller = json.loads(settings(draws=2))
+    smaller["grid"]["latitude_limit_deg"] = 89.7
+    assert label(files, clones, tmp_path, text=json.dumps(smaller)) == command.EXIT_ARTEFACT
+    assert "cells.parquet: its " in capsys.readouterr().err

@@ -18,6 +18,17 @@ from lunarsite.site.rules import labels, missing_inputs, rule_inputs, slope_colu
 
 Floats = NDArray[np.float64]
 
+CELL_COLUMNS = (
+    "cell_id",
+    "slope_mean",
+    "buffered_slope_deg",
+    "avg_illumination_pct",
+    "earth_visibility_pct",
+    "label_cassa",
+    "label_hls",
+)
+"""The columns of the cells that labels need."""
+
 _SAME_SLOPE_DEG = 1e-3
 
 

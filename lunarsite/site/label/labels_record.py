@@ -105,7 +105,6 @@ def _row(
     part = table[table["rule"] == name]
     label, probability = part["label"].to_numpy(), part["probability"].to_numpy(dtype=np.float64)
     known, suitable = label != "unknown", label == "suitable"
-    lacking = part["unknown_because"].str.split(",")
     unsure = (probability >= _UNSURE[0]) & (probability <= _UNSURE[1])
     rule = rules.named()[name]
     row: dict[str, JsonValue] = {
@@ -117,7 +116,7 @@ def _row(
         "suitable": int(suitable.sum()),
         "unsuitable": int((known & ~suitable).sum()),
         "unknown": int((~known).sum()),
-        **{f"unknown_{cause}": int(lacking.map(lambda names, c=cause: c in names).sum()) for cause in INPUTS},
+        **{f"unknown_{cause}": int(part["unknown_because"].str.contains(cause, regex=False).sum()) for cause in INPUTS},
         "expected_suitable": float(probability[known].sum()),
         "expected_among_suitable": float(probability[suitable].sum()),
         "expected_among_unsuitable": float(probability[known & ~suitable].sum()),

@@ -72,10 +72,12 @@ def labels(
     record: Annotated[Path, Output(LABELS_RECORD)],
 ) -> None:
     """Give each cell its label and its probability under every rule."""
+    import numpy as np
+
     from lunarsite.artefact import ArtefactError, table
     from lunarsite.artefact import record as records
     from lunarsite.site.label.clones import SlopeLimits
-    from lunarsite.site.label.labels import LabelError, joined, label_table
+    from lunarsite.site.label.labels import CELL_COLUMNS, LabelError, joined, label_table
     from lunarsite.site.label.labels_record import labels_record, sigmas_of
 
     places = _places(grid)
@@ -85,9 +87,11 @@ def labels(
     job.log.info("light: %.3g %% (%s)", sigmas.light_pct, sigmas.light_source)
     job.log.info("Earth view: %.3g %% (%s)", sigmas.earth_pct, sigmas.earth_source)
     limits = SlopeLimits.of(rules, places.grid.pixel_m)
-    frame, _ = table.read(cells, CELLS)
-    if len(frame) != places.count:
-        raise ArtefactError(f"{cells}: holds {len(frame)} cells, the run's grid has {places.count}; rerun site-cells")
+    frame, _ = table.read(cells, CELLS, CELL_COLUMNS)
+    if not np.array_equal(frame["cell_id"].to_numpy(), np.arange(places.count)):
+        raise ArtefactError(
+            f"{cells}: its {len(frame)} cells are not the {places.count} of the run's grid; rerun site-cells"
+        )
     try:
         sums = joined(_gathered(clones, uncertainty, rules), places.count)
         found = label_table(frame, rules, limits, sums, uncertainty.draws, sigmas)
