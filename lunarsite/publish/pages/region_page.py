@@ -80,7 +80,7 @@ def _facts(run: SiteRun, region: Region, own: pd.DataFrame, held: np.ndarray) ->
             "unknown" if np.isnan(mean) else f"{100.0 * mean:.1f} %",
             f"{100.0 * every:.1f} % of all known cells",
         ),
-        Fact("Sites of the region", str(len(own)), f"of at most {_most(run)}"),
+        Fact("Sites of the region", str(len(own)), _most(run)),
         Fact("Sites of the overall list inside", str(among), f"of {len(listed)}"),
     )
 
@@ -88,7 +88,7 @@ def _facts(run: SiteRun, region: Region, own: pd.DataFrame, held: np.ndarray) ->
 def _most(run: SiteRun) -> str:
     sites = run.tables["region_sites"]
     found = sites["region"].value_counts()
-    return f"{int(found.max())} in any region" if len(found) else "none in any region"
+    return f"most of any region: {int(found.max())}" if len(found) else "no region has any"
 
 
 def site_table(run: SiteRun, own: pd.DataFrame, name: str) -> Table:
