@@ -89,12 +89,12 @@ def _calibrated(by_model: Mapping[str, Row], truth: str, prefix: str, words: str
     name = f"{prefix}ece_{truth}"
     found = by_model.get("full", {}).get(name)
     others = ", ".join(
-        f"{model} {row[name]:.4f}" for model, row in by_model.items() if model != "full" and row[name] is not None
+        f"{model} {row[name]:.2g}" for model, row in by_model.items() if model != "full" and row[name] is not None
     )
     brier, base = (by_model.get("full", {}).get(f"{prefix}{kind}_{truth}") for kind in ("brier", "brier_base"))
     beside = (
         f"expected calibration error over {BINS} bins of equal width; baselines: {others}; a constant forecast has 0"
-        f" but a Brier score of {base:.4f}, the scorer {brier:.4f}"
+        f" but a Brier score of {base:.2g}, the scorer {brier:.2g}"
         if found is not None and base is not None and brier is not None
         else why or "no such cell"
     )
