@@ -190,7 +190,9 @@ def unknown(run: SiteRun, own: pd.DataFrame, held: np.ndarray) -> tuple[str, ...
             f"{number_words(int(n))} cells are unknown to the {rule.upper()} rule for want of {cause}."
             for cause, n in listed
         ]
-    if not sentences:
+    if not held.any():
+        sentences.append("No cell of the run lies in it: the region is beyond the run's map or its least latitude.")
+    elif not sentences:
         sentences.append("No cell lacks an input of a rule.")
     common = _common([str(text) for text in own["unknown"]])
     if common:
