@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from lunarsite.grid import Grid
     from lunarsite.illumination.ephemeris import Ephemeris
-    from lunarsite.illumination.horizon import HorizonSweep
+    from lunarsite.illumination.horizon import HorizonSweep, Terrain
     from lunarsite.illumination.points import HorizonProfiles
     from lunarsite.illumination.visibility_sums import VisibilityModel
 
@@ -249,21 +249,19 @@ def _horizons_at(
     names: Sequence[str],
     lonlat_deg: tuple[Any, Any],
 ) -> HorizonProfiles:
-    """Sweep the map once more and return the horizons of single places that `table` names."""
+    """Return the horizons of single places that `table` names."""
     import numpy as np
 
     from lunarsite.artefact.stamp import ArtefactError
-    from lunarsite.illumination.points import ProfileGatherer, pixels_at
-    from lunarsite.illumination.visibility import sweep_plan
+    from lunarsite.illumination.point_horizons import point_horizons
+    from lunarsite.illumination.points import pixels_at
 
-    horizons, lattice = _sweep(job, illumination.near_samples, (height_m,), *terrain)
-    model = _model(illumination, lattice)
+    near, far, lattice = _grounds(job, *terrain)
     try:
-        gatherer = ProfileGatherer(lattice, model, *pixels_at(lattice, *lonlat_deg))
+        rows, cols = pixels_at(lattice, *lonlat_deg)
     except ValueError as error:
         raise ArtefactError(f"{table}: {error}") from error
-    sweep_plan(horizons, model, [gatherer], None, lambda n, of: job.progress(n, of, "direction"))
-    seen = gatherer.result()
+    seen = point_horizons(near, far, rows, cols, illumination.azimuths, height_m)
     blind = [name for name, horizon in zip(names, seen.tan_horizon, strict=True) if np.isnan(horizon).any()]
     if blind:
         raise ArtefactError(
@@ -284,13 +282,22 @@ def _sweep(
     from lunarsite.artefact.stamp import ArtefactError
     from lunarsite.illumination.horizon import HorizonSweep
 
+    near, far, lattice = _grounds(job, dem, far_dem)
+    try:
+        return HorizonSweep(near, far, observer_heights_m=heights_m, near_samples=near_samples), lattice
+    except ValueError as error:
+        raise ArtefactError(f"{dem}, {far_dem or 'no far field'}: {error}") from error
+
+
+def _grounds(job: Job, dem: Path, far_dem: Path | None) -> tuple[Terrain, Terrain | None, Grid]:
+    from lunarsite.artefact.stamp import ArtefactError
+
     if far_dem is None:
         job.log.warning("no far field: beyond the border of the elevation model the horizon is the bare sphere's")
     # What the engine refuses is a matter of the user's elevation models, not of the program.
     try:
         near, lattice = _terrain(dem, DEM)
-        far = None if far_dem is None else _terrain(far_dem, FAR_DEM)[0]
-        return HorizonSweep(near, far, observer_heights_m=heights_m, near_samples=near_samples), lattice
+        return near, None if far_dem is None else _terrain(far_dem, FAR_DEM)[0], lattice
     except ValueError as error:
         raise ArtefactError(f"{dem}, {far_dem or 'no far field'}: {error}") from error
 
@@ -311,7 +318,7 @@ def _gathered_profiles(sources: list[Any], illumination: IlluminationSettings, l
     return gatherer.result()
 
 
-def _terrain(path: Path, spec: Any) -> tuple[Any, Grid]:
+def _terrain(path: Path, spec: Any) -> tuple[Terrain, Grid]:
     from lunarsite.artefact import raster
     from lunarsite.illumination.horizon import Terrain
 

@@ -402,7 +402,7 @@ rule publish_catalogue:
         site_series=SITE_SERIES,
         site_months=SITE_MONTHS,
         report=f"{RESULTS}/publish/report.html",
-        pages=f"{RESULTS}/publish/pages",
+        pages=f"{RESULTS}/publish/pages/index.html",
     output:
         catalogue=f"{RESULTS}/publish/catalog.json",
         entries=directory(f"{RESULTS}/publish/catalogue"),
