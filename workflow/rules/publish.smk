@@ -349,6 +349,8 @@ rule publish_report:
 
 rule publish_catalogue:
     input:
+        # A folder: the stage is given its first page.
+        f"{RESULTS}/publish/pages",
         **{name: f"{RESULTS}/illumination/{name}.parquet" for name in PLACES},
         dem=f"{RESULTS}/terrain/dem.tif",
         far_dem=FAR_DEM,
@@ -402,7 +404,6 @@ rule publish_catalogue:
         site_series=SITE_SERIES,
         site_months=SITE_MONTHS,
         report=f"{RESULTS}/publish/report.html",
-        pages=f"{RESULTS}/publish/pages/index.html",
     output:
         catalogue=f"{RESULTS}/publish/catalog.json",
         entries=directory(f"{RESULTS}/publish/catalogue"),
@@ -419,7 +420,7 @@ rule publish_catalogue:
         run=RUN,
         settings=settings_of("publish-catalogue"),
         code=code_of("publish-catalogue"),
-        inputs=inputs,
+        inputs=lambda wildcards, input: [*inputs(wildcards, input), f"pages={input[0]}/index.html"],
         outputs=outputs,
     shell:
         "python -m lunarsite publish-catalogue --in {params.inputs:q} --out {params.outputs:q}"
