@@ -110,6 +110,8 @@ class CrossValidationSettings(Section):
     """Sides of the blocks that are compared, km; 0 deals single cells at random."""
     headline_block_km: Annotated[float, Field(gt=0.0, le=500.0)] = 50.0
     """The side whose figures are the headline, km; one of blocks_km."""
+    context_everywhere: bool = False
+    """Whether the context model is measured on all blocks_km, for the time it takes; else on 0 and the headline's."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
     """Seed of the deal."""
 

@@ -2,7 +2,7 @@
 
 The full model is the scorer as it is; 'context' is the same without slope, light, shadow and Earth view; 'logistic' and
 'margin' are the baselines. All learn the Monte Carlo probability from the same folds. The context model costs as much
-as the full one and is measured on single cells and on the headline's blocks alone.
+as the full one; unless `context_everywhere` asks for all, it is measured on single cells and the headline's blocks.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ def crossvalidate(
         block = block_of(x_m, y_m, block_km)
         fold = deal(block, people.suitable, settings.folds, settings.seed)
         deals.append(Deal(block_km, block, fold, why_not(fold, people.suitable, settings.folds)))
+    of_context = {0.0, settings.headline_block_km, *(settings.blocks_km if settings.context_everywhere else ())}
     margin = rule_margin(people.columns, rule, scorer.target)
     learned = {"full": people.features, "context": people.features[context_features(people.names)]}
     jobs = [
@@ -84,7 +85,7 @@ def crossvalidate(
         for found in deals
         if not found.why
         for model in MODELS
-        if model != "context" or found.block_km in {0.0, settings.headline_block_km}
+        if model != "context" or found.block_km in of_context
         for fold in range(settings.folds)
     ]
 

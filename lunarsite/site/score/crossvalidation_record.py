@@ -153,8 +153,12 @@ def _notes(
         " near 1 is expected and says nothing about how good the ground is to land on.",
         "The scorer learns the Monte Carlo probability. The hard label takes the map as true: among undecided cells it"
         " is a step where the probability is graded, so calibration against it is poor there by construction.",
-        "The context model is measured on single cells and on the headline's blocks only, for the time it takes.",
     ]
+    if not settings.context_everywhere:
+        notes.append(
+            "The context model is measured on single cells and on the headline's blocks only, for the time it takes"
+            " (site.crossvalidation.context_everywhere)."
+        )
     full = by_model.get("full")
     if full is not None:
         share = full["undecided_cells"] / full["cells"]

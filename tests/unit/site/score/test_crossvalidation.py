@@ -55,6 +55,8 @@ def test_every_model_forecasts_every_cell_once(
         for made in deal.forecasts.values():
             assert np.isfinite(made.score).all()
             assert ((made.probability >= 0.0) & (made.probability <= 1.0)).all()
+    everywhere = run(cells, people, few, blocks_km=(8.0, 16.0), context_everywhere=True)
+    assert [set(deal.forecasts) for deal in everywhere] == [set(MODELS), set(MODELS)]
     rows = model_rows(deals, people, 16.0, 1)
     by_name = {(row["model"], row["block_km"]): row for row in rows}
     assert by_name["margin", 16.0]["auc"] == 1.0
