@@ -262,11 +262,12 @@ def _sentences(
     task: Task, frame: pd.DataFrame, ellipses: tuple[Ellipse, ...], values: Floats, scale: Scale
 ) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"reasons_for": [], "reasons_against": [], "unknown": []}
-    standing = words.standing(values, scale, (frame["psr_walk"] == merits.NO_WAY).to_numpy(dtype=bool))
-    for (_, row), ellipse, (best, worst) in zip(frame.iterrows(), ellipses, standing, strict=True):
+    no_way = (frame["psr_walk"] == merits.NO_WAY).to_numpy(dtype=bool)
+    told = zip(words.standing(values, scale, no_way), words.beside_others(values, scale, no_way), strict=True)
+    for (_, row), ellipse, ((best, worst), (above, below)) in zip(frame.iterrows(), ellipses, told, strict=True):
         learned_for, learned_against = task.reasons(int(row["cell_id"]))
         against = [*learned_against, *words.against(row, ellipse, task.rule, task.reach), *worst]
-        found["reasons_for"].append("\n".join([*learned_for, *best]))
-        found["reasons_against"].append("\n".join(against))
+        found["reasons_for"].append("\n".join(words.filled([*learned_for, *best], above)))
+        found["reasons_against"].append("\n".join(words.filled(against, below)))
         found["unknown"].append("\n".join(words.unknown(row, ellipse, task.rule, task.cells.grid.pixel_m)))
     return found

@@ -10,7 +10,9 @@ from lunarsite.settings import ReachSettings, RuleSettings
 from lunarsite.site.place.ellipse import Ellipse
 from lunarsite.site.place.merit import CRITERIA, NO_WAY, Criterion, Floats, Scale
 
-_TENTH = 0.1
+REASONS = 3
+"""Of each kind that a site is told at least, where there are so many."""
+_TENTH, _HALF = 0.1, 0.5
 _MISSING = {
     "longest_night": "longest night: not computed for its cell",
     "sun_and_earth": "time with Sun and Earth together: not computed for its cell",
@@ -58,6 +60,49 @@ def standing(values: Floats, scale: Scale, no_way: NDArray[np.bool_]) -> list[tu
                 value = values[site, scale.used[place]]
                 found[site][kind].append(f"{_said(scale.criteria[place], value)}: among the {word} tenth of the sites")
     return found
+
+
+def beside_others(
+    values: Floats, scale: Scale, no_way: NDArray[np.bool_]
+) -> list[tuple[list[tuple[str, str]], list[tuple[str, str]]]]:
+    """Return for each site the criteria in which it stands above most of the other sites, and those where below.
+
+    Strongest first: by the share of the other sites that it beats, or that beat it, ties counting for neither. Each is
+    the criterion's words and the sentence; a criterion in which half of the others or fewer are on one side says
+    nothing. So even the best site's weak points are told, and the worst one's strong points.
+
+    Args:
+        values: (sites, CRITERIA), NaN where unknown.
+        scale: The criteria that count.
+        no_way: As for `standing`.
+    """
+    found: list[tuple[list[tuple[float, str, str]], list[tuple[float, str, str]]]] = [([], []) for _ in values]
+    for criterion, better, column in zip(scale.criteria, scale.better, scale.used, strict=True):
+        merit = better * values[:, column]
+        known = np.sort(merit[~np.isnan(merit)])
+        if known.size < 2:
+            continue
+        beaten = np.searchsorted(known, merit, side="left") / (known.size - 1)
+        beating = (known.size - np.searchsorted(known, merit, side="right")) / (known.size - 1)
+        for site in np.flatnonzero(~np.isnan(merit)):
+            if criterion.name == "psr_walk" and no_way[site]:
+                continue
+            for kind, share, word in ((0, beaten[site], "worse"), (1, beating[site], "better")):
+                if share > _HALF:
+                    told = f"{_said(criterion, values[site, column])}: {100.0 * share:.0f} % of the sites are {word}"
+                    found[site][kind].append((-share, criterion.words, told))
+    return [([entry[1:] for entry in sorted(best)], [entry[1:] for entry in sorted(worst)]) for best, worst in found]
+
+
+def filled(sentences: list[str], further: list[tuple[str, str]], most: int = REASONS) -> list[str]:
+    """Return the sentences, and of further ones as many as it takes to make `most`, none on what is told already."""
+    told = list(sentences)
+    for words, sentence in further:
+        if len(told) >= most:
+            break
+        if not any(words in line for line in told):
+            told.append(sentence)
+    return told
 
 
 def against(row: pd.Series, ellipse: Ellipse, rule: RuleSettings, reach: ReachSettings) -> list[str]:

@@ -10,7 +10,7 @@ import pandas as pd
 from lunarsite.settings import ReachSettings, RuleSettings, WeightsSettings
 from lunarsite.site.place.ellipse import Ellipse
 from lunarsite.site.place.merit import CRITERIA, scale_of
-from lunarsite.site.place.words import against, resolves, standing, unknown
+from lunarsite.site.place.words import against, beside_others, filled, resolves, standing, unknown
 
 RULE = RuleSettings(max_slope_deg=5.0, min_illumination_pct=33.0, min_earth_visibility_pct=50.0, slope_buffer_m=100.0)
 ELLIPSE = Ellipse(0.0, 0.0, (500.0, 300.0), 30.0, 15, 1.0, 2.0, 3.0, 60.0, 80.0, 0.0, 40.0, meets_light=True)
@@ -82,3 +82,27 @@ def test_a_length_that_stands_for_no_way_is_not_told() -> None:
     told = standing(values, scale, no_way)
     assert told[19] == ([], [])
     assert told[18][1] == ["way on foot to permanent shadow 4 742 m: among the worst tenth of the sites"]
+
+
+def test_every_site_has_weak_points_beside_the_others() -> None:
+    values = np.full((5, len(CRITERIA)), np.nan)
+    values[:, NAMES.index("slope")] = [1.0, 2.0, 3.0, 4.0, 5.0]
+    values[:, NAMES.index("area")] = [1.0, 1.0, 9.0, 1.0, np.nan]
+    scale = scale_of(values, WeightsSettings(**(dict.fromkeys(NAMES, 0.0) | {"slope": 1.0, "area": 1.0})))
+    told = beside_others(values, scale, np.zeros(5, dtype=bool))
+    assert told[0] == ([("mean slope", "mean slope 1 degrees: 100 % of the sites are worse")], [])
+    assert [sentence for _, sentence in told[3][1]] == ["mean slope 4 degrees: 75 % of the sites are better"]
+    # In the middle nothing stands out but the area; three equal areas beat nothing, and one site of four beats them.
+    assert [sentence for _, sentence in told[2][0]] == [
+        "area of the contiguous good ground 9 km²: 100 % of the sites are worse"
+    ]
+    assert told[2][1] == []
+
+
+def test_sentences_are_filled_up_without_repeating_a_criterion() -> None:
+    further = [("mean slope", "mean slope 4: ..."), ("craters", "craters ..."), ("area", "area ...")]
+    assert filled(["mean slope 4 degrees: among the worst"], further, 2) == [
+        "mean slope 4 degrees: among the worst",
+        "craters ...",
+    ]
+    assert filled(["a", "b", "c", "d"], further) == ["a", "b", "c", "d"]
