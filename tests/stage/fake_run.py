@@ -181,13 +181,13 @@ class FakeRun:
         note = "The label is a hard function of its inputs <script>alert('&')</script>."
         scorer = Record(title="Scorer", metrics=(Metric(name="auc_blocked", value=0.9, unit="1"),), notes=(note,))
         record.write(
-            self.path("scorer_record"), contracts.SCORER_RECORD, scorer, self.stamp("scorer_record", "site-scores")
+            self.path("scorer_record"), contracts.SCORER_RECORD, scorer, self.stamp("scorer_record", "score-train")
         )
         generator = np.random.default_rng(0)
         data = xgboost.DMatrix(generator.random((30, 2)), label=generator.random(30))
         booster = xgboost.train({"max_depth": 2, "nthread": 1}, data, 2)
         card = model.Card(spec={"kind": "xgboost"}, inputs=("a", "b"))
-        model.write_trees(self.path("scorer"), contracts.SCORER, booster, card, self.stamp("scorer", "site-scores"))
+        model.write_trees(self.path("scorer"), contracts.SCORER, booster, card, self.stamp("scorer", "score-train"))
 
     def _light(self, cells: Cells) -> None:
         (x, y), (lon, lat) = cells.centres_m(), cells.centres_lonlat()

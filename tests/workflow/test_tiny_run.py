@@ -20,8 +20,9 @@ from .checkout import Checkout
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("tiny")]
 
 PUBLISHED = {"publish_figures", "publish_report", "publish_catalogue"}
-AFTER_SCORES = {"validate_artemis", *PUBLISHED}
-AFTER_CELLS = {"site_scores", *AFTER_SCORES}
+AFTER_ARTEMIS = {"validate_artemis", "pages_write", *PUBLISHED}
+AFTER_SCORES = {"place_sites", "illumination_sites", "validate_site", "publish_site_checks", *AFTER_ARTEMIS}
+AFTER_CELLS = {"label_labels", "score_train", "score_crossvalidate", "criteria_gather", *AFTER_SCORES}
 AFTER_CRATER_VALIDATION = {"publish_crater_checks", "publish_report", "publish_catalogue"}
 AFTER_CRATER_MODEL = {
     *("crater_infer", "crater_extract", "validate_crater", "publish_craters", *AFTER_CRATER_VALIDATION),
@@ -29,7 +30,7 @@ AFTER_CRATER_MODEL = {
 }
 AFTER_LIGHT = {
     *("illumination_profiles", "illumination_darkness", "validate_illumination", "publish_nights"),
-    *("site_cells", *AFTER_CELLS),
+    *("criteria_reach", "site_cells", *AFTER_CELLS),
 }
 
 
@@ -79,7 +80,16 @@ def test_run_leaves_what_it_promises(tiny: Checkout) -> None:
         "site/cells.parquet",
         "site/scores.parquet",
         "site/scorer.ubj",
+        "site/labels.parquet",
+        "site/crossvalidation.json",
+        "site/criteria.parquet",
+        "site/sites.parquet",
+        "site/sites.geojson",
+        "site/sites.gpkg",
+        "site/region_sites.parquet",
+        "illumination/site_months.parquet",
         "validate/artemis.json",
+        "validate/site.json",
         "validate/illumination.json",
         "validate/crater.json",
         "validate/crater_matches.parquet",
@@ -89,6 +99,9 @@ def test_run_leaves_what_it_promises(tiny: Checkout) -> None:
         "publish/figures/crater_map.png",
         "publish/figures/crater_curve.pdf",
         "publish/figures/night.png",
+        "publish/figures/site_map.png",
+        "publish/pages/index.html",
+        "publish/pages/site-001.html",
         "publish/report.html",
         "publish/catalog.json",
     ):
@@ -100,7 +113,7 @@ def test_run_leaves_what_it_promises(tiny: Checkout) -> None:
 def test_every_job_left_log_and_benchmark(tiny: Checkout) -> None:
     logs = {path.stem for path in (tiny.results / "log").glob("*.log")}
     assert logs == {path.stem for path in (tiny.results / "benchmark").glob("*.tsv")}
-    assert {"source-synthetic", "illumination-sweep_0", "illumination-sweep_1", "site-scores"} <= logs
+    assert {"source-synthetic", "illumination-sweep_0", "illumination-sweep_1", "score-train"} <= logs
     assert {"crater-finetune", "crater-calibrate", "crater-infer_0", "crater-infer_1", "validate-crater"} <= logs
     for path in (tiny.results / "log").glob("*.log"):
         assert "done in" in path.read_text(encoding="utf-8"), path
@@ -111,8 +124,12 @@ def test_second_run_does_nothing(tiny: Checkout) -> None:
 
 
 def test_partials_are_not_missed(tiny: Checkout) -> None:
-    partials = [*(tiny.results / "illumination").glob("*.h5"), *(tiny.results / "crater").glob("levels_*.h5")]
-    assert len(partials) == 4 + 2
+    partials = [
+        *(tiny.results / "illumination").glob("*.h5"),
+        *(tiny.results / "crater").glob("levels_*.h5"),
+        *(tiny.results / "site").glob("clones_*.h5"),
+    ]
+    assert len(partials) == 4 + 2 + 2
     kept = [(path, path.rename(path.with_suffix(".away"))) for path in partials]
     try:
         assert tiny.planned() == set()
@@ -124,16 +141,24 @@ def test_partials_are_not_missed(tiny: Checkout) -> None:
 @pytest.mark.parametrize(
     ("changes", "rerun"),
     [
-        ({"site": {"scorer": {"trees": 19}}}, {"site_scores", *AFTER_SCORES}),
+        (
+            # Criteria read the scorer's target, in the same section of the settings.
+            {"site": {"scorer": {"trees": 19}}},
+            {"score_train", "score_crossvalidate", "criteria_gather", *AFTER_SCORES},
+        ),
+        ({"site": {"ranking": {"draws": 19}}}, AFTER_SCORES),
         (
             # Its sibling reads the same section of the settings.
             {"terrain": {"roughness_baseline_m": 600.0}},
-            {"terrain_roughness", "terrain_elevation_error", "site_cells", *AFTER_CELLS},
+            {"terrain_roughness", "terrain_elevation_error", "label_clones", "site_cells", *AFTER_CELLS},
         ),
-        ({"validation": {"artemis": {"draws": 201}}}, AFTER_SCORES),
+        ({"validation": {"artemis": {"draws": 201}}}, AFTER_ARTEMIS),
         (
             {"publish": {"title": "Another title"}},
-            {"publish_nights", "publish_craters", "publish_crater_checks", *PUBLISHED},
+            {
+                *("publish_nights", "publish_craters", "publish_crater_checks", "publish_site_checks", "pages_write"),
+                *PUBLISHED,
+            },
         ),
         # Diameters that are looked for: nothing is trained again, but calibrated, which looks for them too.
         ({"crater": {"detection": {"largest_diameter_m": 19e3}}}, {"crater_calibrate", *AFTER_CRATER_MODEL}),
@@ -148,7 +173,7 @@ def test_partials_are_not_missed(tiny: Checkout) -> None:
         ),
     ],
     ids=[
-        *("scorer", "terrain", "validation", "publish"),
+        *("scorer", "ranking", "terrain", "validation", "publish"),
         *("detection", "finetuning", "crater validation", "illumination"),
     ],
 )
@@ -178,7 +203,8 @@ def test_changed_setting_changes_results_and_back_again(tiny: Checkout) -> None:
     tiny.snakemake("--notemp", changes={"site": {"scorer": {"trees": 19}}})
     changed = {name for name, value in digests(tiny).items() if value != before[name]}
     assert {"site/scores.parquet", "site/scorer.ubj", "publish/report.html"} <= changed
-    assert not {name for name in changed if name.split("/")[0] in ("source", "terrain", "illumination", "crater")}
+    upstream = {name for name in changed if name.split("/")[0] in ("source", "terrain", "illumination", "crater")}
+    assert not {name for name in upstream if not name.startswith("illumination/site_")}
     tiny.snakemake("--notemp")
     assert digests(tiny) == before, "the same settings give the same bytes"
 
@@ -187,7 +213,7 @@ def test_failed_job_leaves_nothing_and_the_next_run_finishes(tiny: Checkout) -> 
     before = digests(tiny)
     done = tiny.snakemake(changes={"site": {"rules": {"cassa": {"max_slope_deg": 1e-6}}}}, check=False)
     assert done.returncode != 0
-    assert re.search(r"ERROR lunarsite\.site-scores: .*no cell passes", done.stdout), done.stdout
+    assert re.search(r"ERROR lunarsite\.score-train: .*no cell passes", done.stdout), done.stdout
     assert not (tiny.results / "site" / "scores.parquet").exists()
     assert not leftovers(tiny)
     tiny.snakemake("--notemp", "--rerun-incomplete")
@@ -196,10 +222,10 @@ def test_failed_job_leaves_nothing_and_the_next_run_finishes(tiny: Checkout) -> 
 
 def test_killed_run_leaves_no_half_written_output(tiny: Checkout) -> None:
     before = digests(tiny)
-    log = tiny.results / "log" / "site-scores.log"
+    log = tiny.results / "log" / "score-train.log"
     log.unlink()
     with subprocess.Popen(
-        tiny.command("--notemp", "--forcerun", "site_scores"),
+        tiny.command("--notemp", "--forcerun", "score_train"),
         cwd=tiny.root,
         env=tiny.environment(),
         stdout=subprocess.DEVNULL,
