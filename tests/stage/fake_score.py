@@ -171,6 +171,7 @@ def site_table(count: int = SITES) -> tuple[pd.DataFrame, list[Any]]:
     low: NDArray[np.float64] = np.maximum(1.0, turn + 1.0 - 0.5 * turn)
     frame = pd.DataFrame({"site_id": turn, "rank": turn + 1, "cell_id": turn, "lon": lon, "lat": lat}).assign(
         x_m=x, y_m=y, region=np.where(turn % 4 == 1, "MM", ""), cells=4, area_km2=3.6,
+        piece_id=1 + turn // 2, ellipse_inside_share=1.0,
         ellipse_semi_major_m=500.0, ellipse_semi_minor_m=300.0, label="suitable",
         probability=0.99 - 0.005 * turn, score=4.0 - 0.1 * turn, slope_deg=2.0 + 0.05 * turn,
         illumination_pct=80.0 - turn, earth_visibility_pct=60.0, longest_night_h=100.0 + turn,

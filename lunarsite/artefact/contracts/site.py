@@ -53,7 +53,8 @@ LABELS = TableSpec(
         Column("cell_id", "int64"),
         Column("rule", "string"),
         Column("label", "string"),  # suitable, unsuitable, unknown
-        # Of one clone of the elevation model after another, with light and Earth view as uncertain as they are.
+        # Share of the clones of the elevation model whose slope passes, times the probabilities that light and Earth
+        # view do: these two are integrated over their errors, not drawn.
         Column("probability", "float32", "1", nullable=True, valid_min=0.0, valid_max=1.0),
         # Mean and spread over the clones of the slope that the rule reads.
         Column("slope_mean_deg", "float32", "deg", nullable=True, valid_min=0.0, valid_max=90.0),
@@ -209,10 +210,13 @@ _SITE = (
     Column("region", "string"),  # code of the Artemis region that holds it, or ''
     Column("cells", "int64", valid_min=1),
     Column("area_km2", "float64", "km2", valid_min=0.0),  # of the polygon, true area
+    # The contiguous good ground that it is part of, numbered from 1 by falling area; several sites may share one.
+    Column("piece_id", "int64", valid_min=1),
     # The landing ellipse: its pixels, not the cell's.
     Column("ellipse_semi_major_m", "float64", "m", valid_min=0.0),
     Column("ellipse_semi_minor_m", "float64", "m", valid_min=0.0),
     Column("ellipse_map_angle_deg", "float64", "deg", valid_min=0.0, valid_max=180.0),  # from +x towards +y
+    Column("ellipse_inside_share", "float64", "1", valid_min=0.0, valid_max=1.0),  # of its area, in the polygon
     Column("ellipse_slope_mean_deg", "float32", "deg", nullable=True, valid_min=0.0, valid_max=90.0),
     Column("ellipse_slope_max_deg", "float32", "deg", nullable=True, valid_min=0.0, valid_max=90.0),
     Column("ellipse_sun_pct", "float32", "%", nullable=True, valid_min=0.0, valid_max=100.0),

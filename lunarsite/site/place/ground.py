@@ -27,7 +27,7 @@ class Ground:
     Attributes:
         cells: All cells of the map.
         ids: Ids of the good cells, ascending, (good,).
-        component: Number of the contiguous ground (4 neighbours) of each, from 1, (good,).
+        component: Number of the contiguous ground (4 neighbours) of each, from 1 by falling area, (good,).
         area_km2: True area of that contiguous ground, (good,).
         unit: Unit vectors of the cells' centres, (good, 3).
     """
@@ -62,9 +62,12 @@ def good_ground(cells: Cells, probability: Floats, least: float) -> Ground:
     good[cells.kept] = probability >= least
     labels, count = ndimage.label(good)
     ids = cells.ids[good]
-    component = labels[good].astype(np.int64)
-    area_km2 = np.bincount(component, cells.true_area_m2()[ids] / 1e6, count + 1)
-    return Ground(cells, ids, component, area_km2[component], unit_vectors(*cells.centres_lonlat())[ids])
+    label = labels[good].astype(np.int64) - 1
+    area_km2 = np.bincount(label, cells.true_area_m2()[ids] / 1e6, count)
+    number = np.empty(count, dtype=np.int64)
+    # Areas that differ by their last bits count as equal: those go by their first cell.
+    number[np.argsort(-np.round(area_km2, 6), kind="stable")] = np.arange(1, count + 1)
+    return Ground(cells, ids, number[label], area_km2[label], unit_vectors(*cells.centres_lonlat())[ids])
 
 
 def unit_vectors(lon_deg: Floats, lat_deg: Floats) -> Floats:

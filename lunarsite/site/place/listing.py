@@ -95,7 +95,7 @@ def candidates(task: Task) -> Candidates:
     """
     probability = task.facts["probability"].to_numpy(np.float64, na_value=np.nan)
     ground = good_ground(task.cells, probability, task.placing.least_probability)
-    facts = task.facts.iloc[ground.ids].assign(good_area_km2=ground.area_km2)
+    facts = task.facts.iloc[ground.ids].assign(good_area_km2=ground.area_km2, piece_id=ground.component)
     values = merits.values_of(facts)
     scale = merits.scale_of(values, task.ranking.weights)
     if not len(values):
@@ -182,12 +182,15 @@ def _ranked(
     cells_of = [placed[index].ids for index in order]
     low, median, high = drawn.interval()
     area_km2 = task.cells.true_area_m2() / 1e6
+    x_m, y_m = task.centres_m
+    outlines = [outline(x_m[ids], y_m[ids], task.cells.cell_m) for ids in cells_of]
     frame = frame.assign(
         site_id=np.arange(1, len(frame) + 1),
         rank=np.arange(1, len(frame) + 1),
         region="" if region is None else region.code,
         cells=[ids.size for ids in cells_of],
         area_km2=[float(area_km2[ids].sum()) for ids in cells_of],
+        ellipse_inside_share=[_inside_share(*both) for both in zip(kept, outlines, strict=True)],
         **_ellipse_columns(task, kept),
         merit_topsis=by_method["topsis"][order],
         merit_weighted_sum=by_method["weighted_sum"][order],
@@ -200,8 +203,6 @@ def _ranked(
         share_top_100=drawn.share_within(100),
         **_sentences(task, frame, kept, values[order], scale),
     )
-    x_m, y_m = task.centres_m
-    outlines = [outline(x_m[ids], y_m[ids], task.cells.cell_m) for ids in cells_of]
     own = inputs.probability(task.rule, np.ones(3))
     gap = float(np.abs(own - probability[order]).max()) if len(frame) else 0.0
     return Listing(typed(frame, outlines), kept, drawn.ranks, scale, drawn.below_share, gap)
@@ -256,6 +257,12 @@ def _ellipse_columns(task: Task, ellipses: tuple[Ellipse, ...]) -> dict[str, Flo
         "ellipse_sun_pct": numbers([ellipse.sun_pct for ellipse in ellipses]),
         "ellipse_earth_pct": numbers([ellipse.earth_pct for ellipse in ellipses]),
     }
+
+
+def _inside_share(ellipse: Ellipse, ground: Polygon) -> float:
+    """Return the share of an ellipse's area that lies in a site's polygon."""
+    own = ellipse.outline
+    return min(1.0, float(own.intersection(ground).area / own.area))
 
 
 def _sentences(

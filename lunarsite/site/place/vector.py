@@ -102,6 +102,7 @@ def _ellipses(lists: Mapping[str, tuple[gpd.GeoDataFrame, Sequence[Ellipse]]], c
                     "region": site["region"],
                     "rank": int(site["rank"]),
                     "map_angle_deg": ellipse.angle_deg,
+                    "inside_share": float(site["ellipse_inside_share"]),
                     "pixels": ellipse.pixels,
                     "known_share": ellipse.known_share,
                     "slope_mean_deg": ellipse.slope_mean_deg,
@@ -123,6 +124,7 @@ def _ellipses(lists: Mapping[str, tuple[gpd.GeoDataFrame, Sequence[Ellipse]]], c
     }
     numbers = (
         "map_angle_deg",
+        "inside_share",
         "known_share",
         "slope_mean_deg",
         "slope_max_deg",
@@ -130,7 +132,17 @@ def _ellipses(lists: Mapping[str, tuple[gpd.GeoDataFrame, Sequence[Ellipse]]], c
         "earth_pct",
         "height_range_m",
     )
-    order = ["list", "site_id", "region", "rank", "map_angle_deg", "pixels", *numbers[1:], "meets_light"]
+    order = [
+        "list",
+        "site_id",
+        "region",
+        "rank",
+        "map_angle_deg",
+        "inside_share",
+        "pixels",
+        *numbers[2:],
+        "meets_light",
+    ]
     frame = pd.DataFrame(rows, columns=order).astype(kinds | dict.fromkeys(numbers, "float64"))
     return gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(outlines, index=frame.index), crs=crs)
 

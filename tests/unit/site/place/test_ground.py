@@ -37,6 +37,10 @@ def test_corners_do_not_join_and_unknown_ground_is_not_good() -> None:
     assert ground.ids.size == 8
     assert ground.components == 3
     assert np.unique(ground.component, return_counts=True)[1].tolist() == [4, 3, 1]
+    # By falling area, wherever the piece lies.
+    turned = good_ground(CELLS, probabilities("...#.\n##..#\n##..#"), 0.5)
+    assert turned.component.tolist() == [3, 1, 1, 2, 1, 1, 2]
+    assert (np.diff(turned.area_km2[np.argsort(turned.component)]) <= 1e-9).all()
 
 
 def test_area_is_true_area_of_the_whole_piece() -> None:
