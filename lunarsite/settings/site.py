@@ -60,7 +60,8 @@ class UncertaintySettings(Section):
     """Monte Carlo over what is uncertain in a rule's inputs.
 
     The defaults were measured on the reference data: the correlation on the elevation model of 240 m less twelve LOLA
-    windows of 40 m at x >= 0, the errors of light and Earth view as root mean squares against PGDA product 69.
+    windows of 40 m at x >= 0, the errors of light and Earth view as root mean squares, bias included, against PGDA
+    product 69.
     """
 
     draws: Annotated[int, Field(ge=2, le=100_000)] = 200
@@ -71,6 +72,9 @@ class UncertaintySettings(Section):
     """One-sigma error of a cell's sunlight, percent of time, where the run has no published reference to measure it."""
     earth_sigma_pct: Annotated[float, Field(ge=0.0, le=50.0)] = 2.8
     """One-sigma error of a cell's Earth view, percent of time, where the run has no such reference."""
+    remove_bias: bool = True
+    """Whether probabilities are of light and Earth view less the bias that the run measured against a published map.
+    Hard labels are of the map as it is."""
     shards: Annotated[int, Field(ge=1, le=1_000)] = 2
     """Jobs among which the map's blocks of cells are dealt out; the result does not depend on it."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 11
@@ -92,6 +96,8 @@ class ScorerSettings(Section):
     """Share of cells drawn for each tree."""
     colsample: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
     """Share of features drawn for each tree."""
+    max_bin: Annotated[int, Field(ge=16, le=65_536)] = 1_024
+    """Histogram bins of a feature; wider than a small part of the inputs' errors, they make the score a staircase."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
     """Seed of draws."""
 
@@ -112,6 +118,8 @@ class CrossValidationSettings(Section):
     """The side whose figures are the headline, km; one of blocks_km."""
     context_everywhere: bool = False
     """Whether the context model is measured on all blocks_km, for the time it takes; else on 0 and the headline's."""
+    dead_zone_km: Annotated[float, Field(ge=0.0, le=500.0)] = 5.0
+    """Cells closer than that to a held-out one are not trained on, km; not with single cells at random (0 km)."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
     """Seed of the deal."""
 

@@ -79,7 +79,12 @@ def files(tmp_path: Path, job: Job, monkeypatch: pytest.MonkeyPatch) -> dict[str
         detected=None, cells=paths["cells"],
     )  # fmt: skip
     measured = Record(
-        title="made up", metrics=(Metric(name="sun_any_rms", value=4.0), Metric(name="earth_any_rms", value=None))
+        title="made up",
+        metrics=(
+            Metric(name="sun_any_rms", value=5.0),
+            Metric(name="sun_any_bias", value=3.0),
+            Metric(name="earth_any_rms", value=None),
+        ),
     )
     paths["illumination"] = tmp_path / "illumination.json"
     record.write(paths["illumination"], ILLUMINATION_RECORD, measured, job.stamp(ILLUMINATION_RECORD))
@@ -138,7 +143,8 @@ def test_from_rasters_to_probabilities(tmp_path: Path, files: dict[str, Path]) -
     assert part["unknown_because"].isin(["", "light", "slope"]).all()
     assert (part["unknown_because"] == "slope").sum() >= 4
     assert part["probability"].between(0.05, 0.95).any()
-    assert told.metric("light_sigma") == 4.0
+    assert (told.metric("light_bias"), told.metric("light_sigma")) == (3.0, 4.0)
+    assert told.metric("cassa_expected_bias_removed") == told.metric("cassa_expected_suitable")
     assert told.metric("earth_sigma") == 2.8, "the run could not measure it"
     stamp = table.read_stamp(tmp_path / "labels.parquet")
     assert stamp.seed == 11
@@ -173,6 +179,21 @@ def test_without_a_reference_the_settings_hold(tmp_path: Path, files: dict[str, 
     assert label(files, draw(files, tmp_path / "run"), tmp_path, illumination=False) == command.EXIT_OK
     told = read(tmp_path)[1]
     assert (told.metric("light_sigma"), told.metric("earth_sigma")) == (2.9, 2.8)
+
+
+def test_a_bias_moves_probabilities_and_no_label(tmp_path: Path, files: dict[str, Path]) -> None:
+    clones, found = draw(files, tmp_path / "run"), []
+    for remove in (True, False):
+        folder = tmp_path / str(remove)
+        folder.mkdir()
+        assert label(files, clones, folder, text=settings(remove_bias=remove)) == command.EXIT_OK, "no new clones"
+        found.append(read(folder))
+    (removed, told), (kept, told_kept) = found
+    assert removed["label"].equals(kept["label"])
+    assert removed["probability"].sum() < kept["probability"].sum()
+    assert (told_kept.metric("light_bias"), told_kept.metric("light_sigma")) == (0.0, 5.0)
+    for name in ("cassa_expected_bias_removed", "cassa_expected_bias_kept", "hls_likely_bias_kept"):
+        assert told.metric(name) == pytest.approx(told_kept.metric(name), rel=1e-6)
 
 
 def test_clones_of_other_settings_are_refused(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lunarsite.artefact.contracts import LABELS
 from lunarsite.settings import RulesSettings
 from lunarsite.site.label.clones import CloneSums, SlopeLimits
-from lunarsite.site.label.probability import share_at_least
+from lunarsite.site.label.probability import ShareError, share_at_least
 from lunarsite.site.rules import labels, missing_inputs, rule_inputs, slope_column
 
 Floats = NDArray[np.float64]
@@ -37,13 +37,15 @@ class LabelError(ValueError):
 
 
 @dataclass(frozen=True)
-class Sigmas:
-    """One-sigma errors of a cell's sunlight and Earth view, percent of time, and where each comes from."""
+class Errors:
+    """Errors of the cells' sunlight and Earth view."""
 
-    light_pct: float
-    earth_pct: float
-    light_source: str
-    earth_source: str
+    light: ShareError
+    earth: ShareError
+
+    def used(self, remove_bias: bool) -> Errors:
+        """Return these errors, or if biases are to stay, those that biases widen instead of being taken off."""
+        return self if remove_bias else Errors(self.light.widened(), self.earth.widened())
 
 
 def joined(parts: Sequence[CloneSums], cells: int) -> CloneSums:
@@ -60,7 +62,7 @@ def joined(parts: Sequence[CloneSums], cells: int) -> CloneSums:
 
 
 def label_table(
-    cells: pd.DataFrame, rules: RulesSettings, limits: SlopeLimits, clones: CloneSums, draws: int, sigmas: Sigmas
+    cells: pd.DataFrame, rules: RulesSettings, limits: SlopeLimits, clones: CloneSums, draws: int, errors: Errors
 ) -> pd.DataFrame:
     """Return the table of labels as its contract has it.
 
@@ -70,12 +72,12 @@ def label_table(
         limits: Which slope each rule reads.
         clones: What the clones say of each cell, in the order of their ids.
         draws: Number of clones.
-        sigmas: Errors of light and Earth view.
+        errors: Errors of light and Earth view.
 
     Raises:
         LabelError: The cells were made from other slopes or under other rules.
     """
-    parts = {name: _rule_columns(name, cells, rules, limits, clones, draws, sigmas) for name in sorted(rules.named())}
+    parts = {name: _rule_columns(name, cells, rules, limits, clones, draws, errors) for name in sorted(rules.named())}
     frames = [pd.DataFrame({"cell_id": cells["cell_id"].to_numpy(), "rule": name} | parts[name]) for name in parts]
     whole = pd.concat(frames, ignore_index=True)
     kinds = {column.name: column.dtype for column in LABELS.columns if column.dtype.startswith("float")}
@@ -89,7 +91,7 @@ def _rule_columns(
     limits: SlopeLimits,
     clones: CloneSums,
     draws: int,
-    sigmas: Sigmas,
+    errors: Errors,
 ) -> dict[str, NDArray[Any]]:
     rule, index = rules.named()[name], limits.rules.index(name)
     columns = {column: cells[column].to_numpy() for column in rule_inputs(name, rule)}
@@ -100,8 +102,8 @@ def _rule_columns(
     _check_labels(cells, name, label)
     # The share of clones is of the cell's slope alone; the other two factors are exact.
     probability = clones.passing[index] / draws
-    probability = probability * share_at_least(columns[light], rule.min_illumination_pct, sigmas.light_pct)
-    probability = probability * share_at_least(columns[earth], rule.min_earth_visibility_pct, sigmas.earth_pct)
+    probability = probability * share_at_least(columns[light], rule.min_illumination_pct, errors.light)
+    probability = probability * share_at_least(columns[earth], rule.min_earth_visibility_pct, errors.earth)
     probability[label == "unknown"] = np.nan
     shift_deg = clones.shift_deg[read] / draws
     variance = np.maximum(clones.squares_deg2[read] - draws * shift_deg**2, 0.0) / (draws - 1)

@@ -25,7 +25,9 @@ Floats = NDArray[np.float32]
 _REACH = 6.0
 """Correlation lengths after which nothing is left to speak of: exp(-6) = 0.25 %."""
 _MOST_PX = 4096
-"""Side of the largest torus; two copies of it take 0.3 GiB."""
+"""Twice the longest reach, pixels. A torus is as long as its window and a reach, or two reaches. A window is a block of
+at most 2048 pixels and the margins of slopes and buffer, so a torus may be longer than this by these margins and by
+what makes it a length that transforms fast. White noise, factors and transform of 4096 x 4096 pixels take 0.3 GiB."""
 
 
 def reach_px(correlation_m: float, pixel_m: float) -> int:

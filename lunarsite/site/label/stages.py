@@ -78,14 +78,15 @@ def labels(
     from lunarsite.artefact import record as records
     from lunarsite.site.label.clones import SlopeLimits
     from lunarsite.site.label.labels import CELL_COLUMNS, LabelError, joined, label_table
-    from lunarsite.site.label.labels_record import labels_record, sigmas_of
+    from lunarsite.site.label.labels_record import errors_of, labels_record
 
     places = _places(grid)
     job.seed = uncertainty.seed
     validated = None if illumination is None else records.read(illumination, ILLUMINATION_RECORD)[0]
-    sigmas = sigmas_of(validated, rules, uncertainty)
-    job.log.info("light: %.3g %% (%s)", sigmas.light_pct, sigmas.light_source)
-    job.log.info("Earth view: %.3g %% (%s)", sigmas.earth_pct, sigmas.earth_source)
+    measured = errors_of(validated, rules, uncertainty)
+    errors = measured.used(uncertainty.remove_bias)
+    for what, error in (("light", errors.light), ("Earth view", errors.earth)):
+        job.log.info("%s: bias %.3g %%, sigma %.3g %% (%s)", what, error.bias_pct, error.sigma_pct, error.source)
     limits = SlopeLimits.of(rules, places.grid.pixel_m)
     frame, _ = table.read(cells, CELLS, CELL_COLUMNS)
     if not np.array_equal(frame["cell_id"].to_numpy(), np.arange(places.count)):
@@ -94,12 +95,12 @@ def labels(
         )
     try:
         sums = joined(_gathered(clones, uncertainty, rules), places.count)
-        found = label_table(frame, rules, limits, sums, uncertainty.draws, sigmas)
+        found = label_table(frame, rules, limits, sums, uncertainty.draws, errors)
     except LabelError as error:
         raise ArtefactError(
             f"{cells}: {error}; rerun site-cells and label-clones with the settings of this run"
         ) from error
-    told = labels_record(found, frame, rules, limits, sums, uncertainty, sigmas)
+    told = labels_record(found, frame, rules, limits, sums, uncertainty, measured)
     for metric in told.metrics:
         job.log.info(
             "%s: %s %s", metric.name, "unknown" if metric.value is None else f"{metric.value:.6g}", metric.unit

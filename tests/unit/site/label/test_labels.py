@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import ndtr
 
 from lunarsite.artefact.record import Metric, Record
 from lunarsite.settings import RuleSettings, RulesSettings, UncertaintySettings
 from lunarsite.site.label.clones import CloneSums, SlopeLimits
-from lunarsite.site.label.labels import LabelError, Sigmas, joined, label_table
-from lunarsite.site.label.labels_record import labels_record, sigmas_of
+from lunarsite.site.label.labels import Errors, LabelError, joined, label_table
+from lunarsite.site.label.labels_record import errors_of, labels_record
+from lunarsite.site.label.probability import ShareError
 from lunarsite.site.rules import labels
 
 NAN = float("nan")
@@ -21,7 +23,7 @@ OWN = RuleSettings(max_slope_deg=10.0, min_illumination_pct=0.0, min_earth_visib
 RULES = RulesSettings(own={"any_light": OWN})
 SETTINGS = UncertaintySettings(draws=10)
 LIMITS = SlopeLimits.of(RULES, 80.0)
-SIGMAS = Sigmas(3.0, 0.0, "made up", "made up")
+ERRORS = Errors(ShareError(3.0, source="made up"), ShareError(0.0, source="made up"))
 
 
 def cells(**changed: Any) -> pd.DataFrame:
@@ -55,8 +57,8 @@ def clones() -> CloneSums:
     )
 
 
-def table(frame: pd.DataFrame | None = None, sums: CloneSums | None = None) -> pd.DataFrame:
-    return label_table(cells() if frame is None else frame, RULES, LIMITS, sums or clones(), 10, SIGMAS)
+def table(frame: pd.DataFrame | None = None, errors: Errors = ERRORS) -> pd.DataFrame:
+    return label_table(cells() if frame is None else frame, RULES, LIMITS, clones(), 10, errors)
 
 
 def test_rules_stand_in_their_order_with_the_cells_own_labels() -> None:
@@ -119,7 +121,7 @@ def test_shards_join_in_the_order_of_the_cells() -> None:
 
 
 def test_the_record_counts_what_the_table_says() -> None:
-    found = labels_record(table(), cells(), RULES, LIMITS, clones(), SETTINGS, SIGMAS)
+    found = labels_record(table(), cells(), RULES, LIMITS, clones(), SETTINGS, ERRORS)
     rows = {row["rule"]: row for row in found.tables["rules"]}
     cassa = rows["cassa"]
     assert (cassa["suitable"], cassa["unsuitable"], cassa["unknown"]) == (2, 1, 2)
@@ -131,7 +133,10 @@ def test_the_record_counts_what_the_table_says() -> None:
     assert found.metric("hls_expected_suitable") == pytest.approx(1.55)
     assert found.metric("monte_carlo_error") == pytest.approx(0.5 / np.sqrt(10))
     assert found.metric("slope_mean_shift_median") == pytest.approx(0.1)
-    assert found.metric("light_sigma") == 3.0
+    assert (found.metric("light_sigma"), found.metric("light_bias")) == (3.0, 0.0)
+    assert cassa["expected_bias_removed"] == cassa["expected_bias_kept"] == cassa["expected_suitable"]
+    assert cassa["likely_bias_removed"] == 1
+    assert any("No bias of light and Earth view is known" in note for note in found.notes)
     assert not any("do not resolve" in note for note in found.notes)
 
 
@@ -140,33 +145,82 @@ def test_a_buffer_that_pixels_do_not_resolve_is_told() -> None:
     sums = replace(sums, **{name: sums.arrays()[name][:1] for name in ("map_deg", "shift_deg", "squares_deg2")})
     frame = cells(buffered_slope_deg=cells()["slope_mean"])
     frame["label_hls"] = ["suitable", "suitable", "unsuitable", "unknown", "unknown"]
-    found = label_table(frame, RULES, coarse, sums, 10, SIGMAS)
-    told = labels_record(found, frame, RULES, coarse, sums, SETTINGS, SIGMAS)
+    found = label_table(frame, RULES, coarse, sums, 10, ERRORS)
+    told = labels_record(found, frame, RULES, coarse, sums, SETTINGS, ERRORS)
     assert any("do not resolve the buffer of 100 m of hls" in note for note in told.notes)
+
+
+BIASED = Errors(ShareError(4.0, 3.0, "made up"), ShareError(1.0, -2.0, "made up"))
+
+
+@pytest.mark.parametrize("remove", [True, False])
+def test_the_record_counts_with_biases_taken_off_and_left_in(remove: bool) -> None:
+    settings = UncertaintySettings(draws=10, remove_bias=remove)
+    errors = BIASED.used(remove)
+    found = table(errors=errors)
+    told = labels_record(found, cells(), RULES, LIMITS, clones(), settings, BIASED)
+    row = {row["rule"]: row for row in told.tables["rules"]}["cassa"]
+    at_limit = 0.8 * ndtr(-0.75) * ndtr(2.0), 0.8 * 0.5 * 0.5
+    assert row["expected_bias_removed"] == pytest.approx(1.0 + at_limit[0], abs=1e-6)
+    assert row["expected_bias_kept"] == pytest.approx(1.0 + at_limit[1], abs=1e-6)
+    assert row["expected_suitable"] == row["expected_bias_removed" if remove else "expected_bias_kept"]
+    assert told.metric("cassa_expected_bias_kept") == row["expected_bias_kept"]
+    assert row["suitable"] == 2, "hard labels are of the map"
+    assert told.metric("light_bias") == (3.0 if remove else 0.0)
+    assert told.metric("light_sigma") == pytest.approx(4.0 if remove else 5.0)
+    assert told.metric("earth_sigma") == pytest.approx(1.0 if remove else np.sqrt(5.0))
+    note = next(note for note in told.notes if "The map has on average" in note)
+    assert "3.00 % of time too much light and 2.00 % of time too little Earth view" in note
+    assert "so the hard rule errs by as much" in note
+    assert ("remove_bias is off" in note) != remove
+
+
+@pytest.mark.parametrize(("sign", "word"), [(1.0, "generous"), (-1.0, "strict")])
+def test_the_record_tells_which_way_the_hard_rule_errs(sign: float, word: str) -> None:
+    errors = Errors(ShareError(1.0, sign * 2.3), ShareError(1.0, sign * 2.2))
+    told = labels_record(table(errors=errors), cells(), RULES, LIMITS, clones(), SETTINGS, errors)
+    assert any(f"the hard rule is too {word} by as much" in note for note in told.notes)
+    removed, kept = told.metric("hls_expected_bias_removed"), told.metric("hls_expected_bias_kept")
+    assert removed is not None
+    assert kept is not None
+    assert (removed < kept) == (sign > 0.0)
 
 
 @pytest.mark.parametrize(
     ("metrics", "light", "earth"),
     [
-        (None, (2.9, "no such reference"), (2.8, "no such reference")),
-        ((), (2.9, "no such reference"), (2.8, "no such reference")),
-        ((("sun_any_rms", 1.5), ("earth_any_rms", None)), (1.5, "measured: sun_any_rms"), (2.8, "unknown in this run")),
-        ((("sun_mean_rms", 1.5), ("earth_any_rms", 0.0)), (2.9, "sun_any_rms was not"), (0.0, "measured: earth_any")),
+        (None, (2.9, 0.0, "no such reference"), (2.8, 0.0, "no such reference")),
+        ((), (2.9, 0.0, "no such reference"), (2.8, 0.0, "no such reference")),
+        (
+            (("sun_any_rms", 5.0), ("sun_any_bias", 3.0), ("sun_any_cells", 12.0), ("earth_any_rms", None)),
+            (4.0, 3.0, "measured: sun_any_bias +3 %, sun_any_rms 5 %, over 12 cells of 5 km"),
+            (2.8, 0.0, "unknown in this run"),
+        ),
+        (
+            (("sun_mean_rms", 1.5), ("earth_any_rms", 2.0), ("earth_any_bias", -2.0)),
+            (2.9, 0.0, "sun_any_rms was not"),
+            (0.0, -2.0, "measured: earth_any_bias -2 %"),
+        ),
+        ((("sun_any_rms", 1.5), ("sun_any_bias", None)), (1.5, 0.0, "no bias was"), (2.8, 0.0, "no such reference")),
     ],
 )
 def test_measured_errors_go_before_those_of_the_settings(
-    metrics: tuple[tuple[str, float | None], ...] | None, light: tuple[float, str], earth: tuple[float, str]
+    metrics: tuple[tuple[str, float | None], ...] | None,
+    light: tuple[float, float, str],
+    earth: tuple[float, float, str],
 ) -> None:
     entries = () if metrics is None else tuple(Metric(name=name, value=value) for name, value in metrics)
-    found = sigmas_of(None if metrics is None else Record(title="made up", metrics=entries), RULES, SETTINGS)
-    assert (found.light_pct, found.earth_pct) == (light[0], earth[0])
-    assert light[1] in found.light_source
-    assert earth[1] in found.earth_source
+    found = errors_of(None if metrics is None else Record(title="made up", metrics=entries), RULES, SETTINGS)
+    for error, (sigma_pct, bias_pct, source) in ((found.light, light), (found.earth, earth)):
+        assert (error.sigma_pct, error.bias_pct) == (sigma_pct, bias_pct)
+        assert source in error.source
 
 
-def test_the_error_is_that_of_the_average_that_the_rules_read() -> None:
-    measured = Record(
-        title="made up", metrics=(Metric(name="sun_any_rms", value=9.0), Metric(name="sun_mean_rms", value=1.0))
-    )
-    assert sigmas_of(measured, RulesSettings(illumination="mean"), SETTINGS).light_pct == 1.0
-    assert sigmas_of(measured, RulesSettings(illumination="any"), SETTINGS).light_pct == 9.0
+def test_like_is_compared_with_like_whichever_average_the_rules_read() -> None:
+    # The published map counts any part of the disc: what the mean differs from it by is no error.
+    metrics = {"sun_any_rms": 5.0, "sun_any_bias": 4.0, "sun_mean_rms": 1.0, "sun_mean_bias": 0.5}
+    measured = Record(title="made up", metrics=tuple(Metric(name=key, value=value) for key, value in metrics.items()))
+    mean, part = (errors_of(measured, RulesSettings(illumination=which), SETTINGS).light for which in ("mean", "any"))
+    assert (mean.sigma_pct, mean.bias_pct) == (part.sigma_pct, part.bias_pct) == (3.0, 4.0)
+    assert "the error of the mean is taken to be that of any part" in mean.source
+    assert "of the mean" not in part.source
