@@ -3,6 +3,9 @@
 Truth is the same definition of slope on the windows, averaged to the very pixels of the elevation model. The error
 model's correlation was chosen on windows at x >= 0; those at x < 0 had no part in it. Windows overlap, so all are laid
 onto one map first and every pixel counts once.
+
+Light and Earth view have the published map's cells of 5 km as truth: bias and sigma of one half of these, y >= 0 or
+y < 0, must make the probabilities of the other half better.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 from numpy.typing import NDArray
@@ -20,10 +24,12 @@ from lunarsite.gradient import slope_deg, with_border
 from lunarsite.grid import Cells, Grid
 from lunarsite.settings import RulesSettings, TerrainSettings, UncertaintySettings
 from lunarsite.site.label.clones import Clones, SlopeLimits
+from lunarsite.site.label.probability import ShareError, share_at_least
 from lunarsite.site.reduction import reduce_layer, valid_shares
 
 ROOT = Path(__file__).resolve().parents[2]
 DEM = Path(os.environ.get("LUNARSITE_REFERENCE", str(ROOT.parent / "shared" / "moon"))) / "dem"
+RUN = ROOT / os.environ.get("LUNARSITE_REFERENCE_RUN", "results/reference")
 # Corner and size in whole cells of the run's grid around all windows.
 AREA = Grid(-304_000.0 + 250 * 960.0, 304_000.0 - 172 * 960.0, 240.0, 700, 700)
 CELLS = Cells(AREA, 960.0, 80.0)
@@ -158,3 +164,36 @@ def test_probabilities_of_slope_hold_on_lola(ground: Ground) -> None:
             assert ece[0] < 0.02
             # Near the limit the map's smoothness shows: what is promised there comes true less often at x >= 0.
             assert near_ece < 0.12
+
+
+@pytest.mark.parametrize(("body", "limit_pct"), [("sun", 33.0), ("earth", 50.0)])
+def test_a_bias_of_one_half_holds_on_the_other(body: str, limit_pct: float) -> None:
+    path = RUN / "validate" / "illumination_cells.parquet"
+    if not path.is_file():
+        pytest.skip(f"REFERENCE RUN NOT MADE: no {path}; make reference")
+    cells = pd.read_parquet(path)
+    ours, published = (cells[f"{body}_{what}_pct"].to_numpy(np.float64) for what in ("any", "reference"))
+    north = cells["y_m"].to_numpy() >= 0.0
+    near = np.abs(ours - limit_pct) < 10.0
+    close = (ours - published)[near]
+    print(
+        f"\n{body}: bias {np.mean(ours - published):+.2f} %; within 10 % of time of the limit {close.mean():+.2f}"
+        f" +- {close.std():.2f} % ({close.size} cells)"
+    )
+    for name, fitted, tested in (("y < 0", north, ~north), ("y >= 0", ~north, north)):
+        missed = (ours - published)[fitted]
+        error = ShareError(float(missed.std()), float(missed.mean()))
+        truth = published[tested] >= limit_pct
+        found = {
+            "removed": share_at_least(ours[tested], limit_pct, error),
+            "kept": share_at_least(ours[tested], limit_pct, error.widened()),
+            "hard rule": (ours[tested] >= limit_pct).astype(np.float64),
+        }
+        brier = {how: float(np.mean((probability - truth) ** 2)) for how, probability in found.items()}
+        print(
+            f"  {name}: bias {error.bias_pct:+.2f} %, sigma {error.sigma_pct:.2f} % of the other half; {truth.sum()} of"
+            f" {truth.size} pass; "
+            + "; ".join(f"{how}: {found[how].sum():.0f} expected, Brier {brier[how]:.4f}" for how in found)
+        )
+        assert brier["removed"] < brier["kept"] < brier["hard rule"]
+        assert abs(found["removed"].sum() - truth.sum()) < abs(found["kept"].sum() - truth.sum())
