@@ -45,6 +45,9 @@ class Selection:
     why: str = ""
     sites: tuple[Floats, Floats] | None = None
     """Map x and y of the sites, metres."""
+    baseline: bool = False
+    """Whether it is a part of the rule, told for comparison. So many cells hold the base rate in any random choice, so
+    that null is not drawn for it."""
 
     @property
     def count(self) -> int | None:
@@ -79,6 +82,8 @@ class Agreement:
     why: str = ""
     turned: Floats | None = None
     """Share of the selection's area inside the turned regions, by comparable turn."""
+    near: Null | None = None
+    """The rotation null with near turns only."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,9 @@ class Reference:
     population: Population
     regions: tuple[Region, ...]
     angles: Floats
+    """All turns, radians in 0..2 pi, ascending."""
+    near_angles: Floats = field(default_factory=lambda: np.zeros(0))
+    """Near turns, likewise; none where they are not asked for."""
 
     _drawn: dict[tuple[int, bool, int, int], Floats] = field(default_factory=dict, compare=False)
 
@@ -133,17 +141,52 @@ class Reference:
         known = f"only {100 * self.known_share:.2g} % of these regions' area is known"
         return "" if self.base else f"{known}, {100 * KNOWN_SHARE:g} % are needed"
 
-    @cached_property
-    def turned_base(self) -> Floats:
-        """Share of the population's area inside the turned regions, by angle."""
-        p = self.population
-        held_m2 = nulls.weight_inside(self.ground, p.x_m, p.y_m, p.area_m2, self.angles)
-        return np.asarray(held_m2 / p.area_m2.sum())
+    def turned_shares(self, x_m: Floats, y_m: Floats, weight: Floats) -> tuple[Floats, Floats]:
+        """Return the share of places' weight inside the turned regions, by angle: all turns, and near turns."""
+        both = np.concatenate([self.angles, self.near_angles])
+        order = np.argsort(both, kind="stable")
+        held = np.empty(both.size)
+        held[order] = nulls.weight_inside(self.ground, x_m, y_m, weight, both[order]) / weight.sum()
+        return held[: self.angles.size], held[self.angles.size :]
 
     @cached_property
+    def _turned_bases(self) -> tuple[Floats, Floats]:
+        return self.turned_shares(self.population.x_m, self.population.y_m, self.population.area_m2)
+
+    @property
+    def turned_base(self) -> Floats:
+        """Share of the population's area inside the turned regions, by angle."""
+        return self._turned_bases[0]
+
+    @property
+    def near_base(self) -> Floats:
+        """The same by near turn."""
+        return self._turned_bases[1]
+
+    @property
     def comparable(self) -> NDArray[np.bool_]:
         """Which turns leave enough known area inside the regions to compare with."""
-        return np.asarray(self.turned_base >= COMPARABLE_SHARE * (self.base or 0.0))
+        return self.is_comparable(self.turned_base)
+
+    def is_comparable(self, turned_base: Floats) -> NDArray[np.bool_]:
+        """Which turns with these shares of the population's area leave enough of it inside the regions."""
+        return np.asarray(turned_base >= COMPARABLE_SHARE * (self.base or 0.0))
+
+
+def select_baselines(population: Population, prefix: str = "") -> list[Selection]:
+    """Return the cells that pass each limit of the rule alone, and those that pass Earth view and light."""
+    slope, light, earth = population.margins >= 0.0
+    found = []
+    for key, name, passing in (
+        ("slope", "all that pass the slope limit alone", slope),
+        ("light", "all that pass the light limit alone", light),
+        ("earth", "all that pass the Earth-view limit alone", earth),
+        ("earth_and_light", "all that pass Earth view and light", earth & light),
+    ):
+        cells = np.flatnonzero(passing)
+        why = "" if cells.size else "no cell passes it"
+        found.append(Selection(f"{prefix}{key}", name, cells if cells.size else None, why, baseline=True))
+    return found
 
 
 def select(population: Population, sizes: Sequence[int], prefix: str = "") -> list[Selection]:
@@ -196,22 +239,40 @@ def agree(reference: Reference, selection: Selection, settings: ArtemisSettings)
     area = np.ones(selection.count) if selection.chosen is None else population.area_m2[selection.chosen]
     held = inside(reference.ground, *places)
     share = float(area[held].sum() / area.sum())
-    turned = nulls.weight_inside(reference.ground, *places, area, reference.angles) / area.sum()
-    usable = reference.comparable
+    turned, near_turned = reference.turned_shares(*places, area)
     enrichment = share / reference.base
-    rotation = None
-    why = f"only {int(usable.sum())} of {usable.size} turns stay on known ground; {MIN_DRAWS} are needed"
-    turned_base = reference.turned_base[usable]
-    if selection.sites is not None:
-        # Sites are few: an equal count must tie with itself, though the turned regions hold some cells more.
-        turned_base = np.minimum(turned_base, reference.base)
-    if usable.sum() >= MIN_DRAWS:
-        rotation, why = nulls.compare(enrichment, turned[usable] / turned_base), ""
+    # Sites are few: an equal count must tie with itself, though the turned regions hold some cells more.
+    most_base = np.inf if selection.sites is None else reference.base
+    rotation, why = _turned_null(reference, enrichment, turned, reference.turned_base, most_base, "turns")
+    near, why_near = None, ""
+    if reference.near_angles.size:
+        near, why_near = _turned_null(reference, enrichment, near_turned, reference.near_base, most_base, "near turns")
     random = None
-    if selection.count <= population.count:
+    if not selection.baseline and selection.count <= population.count:
         by_chance = reference.random_shares(selection.count, selection.sites is None, settings)
         random = nulls.compare(enrichment, by_chance / reference.base)
-    return Agreement(selection, share, reference.base, enrichment, rotation, random, why, turned[usable])
+    whys = "; ".join(reason for reason in (why, why_near) if reason)
+    kept = turned[reference.comparable]
+    return Agreement(selection, share, reference.base, enrichment, rotation, random, whys, kept, near)
+
+
+def _turned_null(
+    reference: Reference, enrichment: float, turned: Floats, base: Floats, most_base: float, name: str
+) -> tuple[Null | None, str]:
+    """Return how an enrichment stands among those after comparable turns; None and the reason if they are too few.
+
+    Args:
+        reference: The regions.
+        enrichment: That of the selection unturned.
+        turned: Share of the selection inside the turned regions, by turn.
+        base: Share of the known area inside the turned regions, by turn.
+        most_base: No base counts as larger than this.
+        name: What the turns are called.
+    """
+    usable = reference.is_comparable(base)
+    if usable.sum() < MIN_DRAWS:
+        return None, f"only {int(usable.sum())} of {usable.size} {name} stay on known ground; {MIN_DRAWS} are needed"
+    return nulls.compare(enrichment, turned[usable] / np.minimum(base[usable], most_base)), ""
 
 
 @dataclass(frozen=True)

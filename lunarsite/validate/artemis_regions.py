@@ -165,16 +165,19 @@ def _overall(found: Agreement) -> str:
     name = found.selection.name
     if found.share is None or found.base is None or found.enrichment is None:
         return f"{name[0].upper()}{name[1:]}: unknown, {found.why}."
+    less = ", fewer than the base rate" if found.enrichment < 1.0 else ""
     said = (
         f"{name[0].upper()}{name[1:]}: {100 * found.share:.1f} % inside, where {100 * found.base:.1f} % of the known"
-        f" area lies ({found.enrichment:.1f} times)"
+        f" area lies ({found.enrichment:.2f} times{less})"
     )
     if found.rotation is None:
         return f"{said}; what turning gives is unknown, {found.why}."
     more = "more than" if found.rotation.p <= P_BOUND else "no more than"
+    more = f"though {more}" if less and found.rotation.p <= P_BOUND else more
+    near = "" if found.near is None else f", near turns {found.near.p:.2g}"
     return (
         f"{said}, {more} turned about the pole ({found.rotation.median:.1f} times,"
-        f" {found.rotation.low:.1f} to {found.rotation.high:.1f}; p {found.rotation.p:.2g})."
+        f" {found.rotation.low:.1f} to {found.rotation.high:.1f}; p {found.rotation.p:.2g}{near})."
     )
 
 

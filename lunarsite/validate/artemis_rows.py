@@ -34,7 +34,8 @@ def metrics(
             name = f"{found.selection.key}_{reference.key}"
             for quantity, value in (("share", found.share), ("enrichment", found.enrichment)):
                 yield Metric(name=f"{quantity}_{name}", value=value, unit="1", why=found.why)
-            for quantity, null in (("rotation", found.rotation), ("random", found.random)):
+            kinds = [("rotation", found.rotation), ("near_turns", found.near), ("random", found.random)]
+            for quantity, null in kinds[:-1] if found.selection.baseline else kinds:
                 yield null_metric(f"enrichment_{quantity}_null_{name}", null, found.why)
                 p = None if null is None else null.p
                 yield Metric(name=f"p_{quantity}_{name}", value=p, unit="1", why=found.why)
@@ -73,6 +74,7 @@ def agreement_rows(regions: str, agreements: Sequence[Agreement]) -> Rows:
             "base_rate": found.base,
             "enrichment": found.enrichment,
             **null_row("rotation", found.rotation),
+            **null_row("near_turns", found.near),
             **null_row("random", found.random),
             "why_unknown": found.why,
         }

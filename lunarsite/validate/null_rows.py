@@ -28,6 +28,11 @@ def null_metric(name: str, null: Null | None, why: str, unit: str = "1") -> Metr
     return Metric(name=name, value=null.median, unit=unit, low=null.low, high=null.high, why="median of the null")
 
 
+def ungiven_verdict(name: str, why: str) -> Verdict:
+    """Return the one unknown verdict that stands for all claims which lack the same table."""
+    return Verdict(name=name, value=None, unit="p-value", bound=f"<= {P_BOUND:g}", holds=None, why=why)
+
+
 def p_verdict(name: str, null: Null | None, why_unknown: str, why: str) -> Verdict:
     """Return the verdict on a null's p-value; unknown, with the reason, where there is no null."""
     p = None if null is None else null.p

@@ -29,6 +29,9 @@ from lunarsite.site.place.regions import inside
 Floats = NDArray[np.float64]
 _TURN = 2.0 * math.pi
 
+NEAR_TURN_DEG = 30.0
+"""Near turns go no further than this either way, so that ground stays on its side of the Moon, near or far."""
+
 
 @dataclass(frozen=True)
 class Null:
@@ -68,6 +71,12 @@ def compare_small(observed: float, draws: Floats) -> Null:
 def sorted_angles(draws: int, seed: int) -> Floats:
     """Return `draws` random angles of turn (radians in 0..2 pi), ascending."""
     return np.sort(np.random.default_rng(seed).uniform(0.0, _TURN, draws))
+
+
+def near_angles(draws: int, seed: int) -> Floats:
+    """Return `draws` random angles of turn within `NEAR_TURN_DEG` either way, radians in 0..2 pi, ascending."""
+    limit = math.radians(NEAR_TURN_DEG)
+    return np.sort(np.mod(np.random.default_rng(seed).uniform(-limit, limit, draws), _TURN))
 
 
 def weight_inside(ground: MultiPolygon, x_m: Floats, y_m: Floats, weight: Floats, angles: Floats) -> Floats:

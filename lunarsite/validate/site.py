@@ -19,7 +19,7 @@ from pydantic import JsonValue
 from lunarsite.artefact.record import Metric, Record, Verdict
 from lunarsite.settings import SiteReferenceSettings
 from lunarsite.validate import nulls
-from lunarsite.validate.null_rows import null_row, p_verdict
+from lunarsite.validate.null_rows import null_row, p_verdict, ungiven_verdict
 from lunarsite.validate.site_evidence import Evidence
 from lunarsite.validate.site_massifs import judge_massifs
 from lunarsite.validate.site_points import (
@@ -92,7 +92,7 @@ def judge_site(
         metrics=(*(m for one in compared for m in _metrics(one)), *_correlation_metrics(correlation), *truth.metrics),
         verdicts=(
             *(v for others in (experts, rivals) for v in _verdicts(others, compared, size, distance_km)),
-            _correlation_verdict(correlation),
+            *(() if rivals.places is None else (_correlation_verdict(correlation),)),
             *truth.verdicts,
         ),
         tables={
@@ -168,6 +168,10 @@ def _rows(one: Compared) -> Rows:
 
 
 def _verdicts(others: Others, compared: Sequence[Compared], size: int, distance_km: float) -> Iterator[Verdict]:
+    if others.places is None:
+        # All claims lack the same table: said once.
+        yield ungiven_verdict(f"The run's sites agree with {others.name}", others.why)
+        return
     for scope, _ in _SCOPES:
         where = "" if scope == "all" else ", without the two Moutons"
         one = next(c for c in compared if (c.others.key, c.scope, c.chosen.key) == (others.key, scope, f"top_{size}"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from lunarsite.artefact.record import Metric, Verdict
-from lunarsite.validate.null_rows import null_row, p_verdict
+from lunarsite.validate.null_rows import null_row, p_verdict, ungiven_verdict
 from lunarsite.validate.nulls import Null
 from lunarsite.validate.site_evidence import Evidence
 from lunarsite.validate.site_points import Floats, Points
@@ -53,7 +53,7 @@ def judge_massifs(
             )
         metrics = tuple(Metric(name=name, value=None, unit="1", why=why) for name in _METRICS)
         empty: dict[str, Rows] = {"massifs": [], "massif_recovery": [{"sites": None, "why_unknown": why}]}
-        return Truth(metrics, _verdicts(None, None, None, size, why), empty)
+        return Truth(metrics, (ungiven_verdict("The sites find the massifs that were built gentle", why),), empty)
     offer = offers(massifs, evidence.terrain, evidence.rule)
     known = massifs.take(offer.known)
     offering = offer.offering[offer.known]
@@ -122,12 +122,10 @@ def _p(null: Null | None) -> float | None:
     return None if null is None else null.p
 
 
-def _verdicts(
-    offer: Offer | None, everything: Recovery | None, best: Recovery | None, size: int, why: str
-) -> tuple[Verdict, ...]:
+def _verdicts(offer: Offer, everything: Recovery | None, best: Recovery, size: int, why: str) -> tuple[Verdict, ...]:
     recall = None if everything is None else everything.recall
     said = why
-    if offer is not None and everything is not None:
+    if everything is not None:
         said = everything.why or "unknown"
         if recall is not None:
             said = (
@@ -151,9 +149,9 @@ def _verdicts(
         ),
         p_verdict(
             f"The {size} best sites lie on massifs built gentle more often than turned about the pole",
-            None if best is None else best.precision_null,
-            why if best is None else best.why,
-            "" if best is None else _share(best.precision, best.precision_null),
+            best.precision_null,
+            best.why,
+            _share(best.precision, best.precision_null),
         ),
     )
 

@@ -27,8 +27,9 @@ from lunarsite.validate.nulls import Null
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-COMPARABLE_SHARE = 0.5
-"""A turn counts only if at least this share of the chosen places stays on known ground."""
+COMPARABLE_SHARE = 0.9
+"""A turn counts only if at least this share of the places that are turned stays on known ground. Fewer places come near
+to fewer targets, so turns that lose many of them would make chance look worse than it is."""
 MIN_DRAWS = 100
 """With fewer comparable turns the rotation null is unknown."""
 _TOUCH_M = 1e-3

@@ -147,7 +147,7 @@ def recover(name: str, massifs: Massifs, offering: Mask, sites: Points, ground: 
     """Return recall and median distance of the massifs that offer good ground, and the sites' precision on any massif.
 
     A site is on a massif if it lies on its summit or within one cell of it. The massifs are turned; those that come to
-    lie on unknown ground are dropped, and a turn that drops more than half of them does not count.
+    lie on unknown ground are dropped, and a turn that drops more than a tenth of them does not count.
     """
     if not len(sites):
         return Recovery(name, 0, 0.0 if offering.any() else None, None, why="there are no sites")

@@ -49,7 +49,10 @@ def test_artemis_writes_a_record_with_nulls_and_verdicts(run: FakeRun, tmp_path:
     assert len([verdict for verdict in found.verdicts if "20 best sites" in verdict.name]) == 2
     assert len([verdict for verdict in found.verdicts if "hls rule" in verdict.name]) == 4
     says = {str(row["where"]): str(row["says"]) for row in found.tables["in_words"]}
-    assert set(says) == {"all regions", "without the two Moutons", "Region NR", "Region MM", "Region MP"}
+    scopes = ("all regions", "without the two Moutons")
+    limits = {f"{scope}, limit by limit" for scope in scopes}
+    assert set(says) == {*scopes, *limits, "Region NR", "Region MM", "Region MP"}
+    assert all("Rule cassa: " in says[where] and "Rule hls: " in says[where] for where in limits)
     assert any("synthetic" in note for note in found.notes)
     # The 400 cells without light are unknown and are left out, whatever their slope.
     assert found.notes[0].startswith("27844 of 28244 cells have every input")
@@ -189,6 +192,7 @@ def test_sites_without_any_table_are_unknown_with_reasons(run: FakeRun, tmp_path
     assert (stamp.origin, stamp.seed) == ("synthetic", 7)
     assert {verdict.holds for verdict in found.verdicts} == {None}
     assert all(verdict.why for verdict in found.verdicts)
+    assert len(found.verdicts) == 3, "one for each table that is missing"
 
 
 def test_sites_are_compared_with_tables_and_truth(tmp_path: Path) -> None:

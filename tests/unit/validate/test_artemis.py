@@ -210,3 +210,29 @@ def test_centres_beside_the_known_ground_are_not_counted() -> None:
     record = judge(population(ranked_towards(45.0, 0.0)), regions, SETTINGS, synthetic=False)
     assert {row["regions"] for row in record.tables["matched_regions"]} == {1}
     assert record.metric("matched_top_50") == 1.0
+
+
+def test_more_than_turned_is_no_agreement_below_the_base_rate() -> None:
+    # One of 200 cells lies in the region, the others about the pole: hardly any turn holds it, and yet ground chosen
+    # blindly would have put more inside.
+    x, y = CELLS.centres_m()
+    order = np.argsort(np.hypot(x, y), kind="stable")
+    one = int(np.argmin(np.hypot(x - 70e3, y)))
+    order = np.concatenate([[one], order[order != one]])
+    rank = np.empty(order.size, dtype=np.int64)
+    rank[order] = np.arange(1, order.size + 1)
+    record = judge(population(rank), (square("A", 70.0, 0.0, 12.0),), SETTINGS, synthetic=False)
+    enrichment = record.metric("enrichment_top_200_all")
+    assert enrichment is not None
+    assert 0.5 < enrichment < 1.0
+    (verdict,) = verdicts(record, "200 best cells lie in the regions more")
+    assert verdict.value is not None
+    assert verdict.value <= 0.05
+    assert verdict.holds is False
+    assert verdict.bound == "<= 0.05, and enrichment > 1"
+    assert "0.5 % inside, where 0.5 % of the known area lies: enrichment 0.98" in verdict.why
+    assert "no more than the base rate" in verdict.why
+    for null in ("turned", "near turns", "random cells"):
+        assert f"{null} " in verdict.why.split("p: ")[1]
+    (overall,) = (row for row in record.tables["in_words"] if row["where"] == "all regions")
+    assert "fewer than the base rate), though more than turned about the pole" in str(overall["says"])

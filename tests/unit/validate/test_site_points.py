@@ -159,6 +159,28 @@ def test_turns_onto_unknown_ground_do_not_count() -> None:
     assert "turns stay on known ground" in few.why
 
 
+def test_random_targets_on_half_known_ground_agree_as_chance_does() -> None:
+    # Turns that lose many of the places to unknown ground would find less: p would be too small.
+    ground = Ground(CELLS, CELLS.centres_m()[0] > 0.0)
+
+    def scattered_on_it(rng: np.random.Generator, count: int) -> Points:
+        places = at(rng.uniform(0.0, 180.0, count), -90.0 + 3.0 * np.sqrt(rng.uniform(0.02, 0.9, count)))
+        return places.take(ground.is_known(places))
+
+    # Turns further than a right angle lose more than half of the places in any case.
+    half_turns = np.random.default_rng(5).uniform(-0.5 * math.pi, 0.5 * math.pi, 1_000)
+    angles, p = np.sort(np.mod(half_turns, 2.0 * math.pi)), []
+    for seed in range(24):
+        rng = np.random.default_rng(seed)
+        targets, chosen = scattered_on_it(rng, 25), scattered_on_it(rng, 40)
+        found = by_name(agree(targets, Chosen("top", "sites", chosen), ground, (8.0,), (angles, 100, 1)))
+        rotation = found[RECALL, 8.0].rotation
+        assert rotation is not None
+        p.append(rotation.p)
+    assert 0.4 < np.mean(p) < 0.7
+    assert np.mean(np.array(p) <= 0.25) < 0.35
+
+
 def test_places_beside_the_map_leave_the_nulls_alone() -> None:
     # Three of five chosen places lie off the map: turns are counted by the two that do not.
     targets = scattered(6)
