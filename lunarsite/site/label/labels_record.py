@@ -101,7 +101,7 @@ def labels_record(
         for name in sorted(rules.named())
     ]
     for row in rows:
-        for key in ("suitable", "expected_suitable", *_BOTH_WAYS, "unsure", "unknown"):
+        for key in ("suitable", "expected_suitable", "unsure", "unknown"):
             value = row[key]
             assert isinstance(value, int | float)
             metrics.append(Metric(name=f"{row['rule']}_{key}", value=float(value), unit="cells"))
