@@ -11,6 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from numpy.typing import NDArray
 
 from lunarsite import command, stage
@@ -188,18 +189,28 @@ def test_sites_lie_on_the_plateaus_and_apart(run: Run) -> None:
     assert (sites["probability"] == np.float32(0.97)).all()
     near = np.min([np.hypot(sites["x_m"] - a, sites["y_m"] - b) - 1.5 * reach for a, b, reach in PLATEAUS], axis=0)
     assert (near < 960.0).all()
-    lon, lat = (np.radians(run.frame.loc[sites["cell_id"], name].to_numpy()) for name in ("lon", "lat"))
-    unit = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-    gaps = np.linalg.norm(unit[:, None] - unit[None, :], axis=2) * MOON_RADIUS_M
-    assert gaps[~np.eye(len(sites), dtype=bool)].min() >= 3_000.0 * (1.0 - 1e-6)
+    # Of the published places, the ellipses' centres.
+    for placed, spacing_m in ((sites, 3_000.0), (run.sites("region_sites"), 2_000.0)):
+        assert len(placed) >= 2
+        lon, lat = (np.radians(placed[name].to_numpy()) for name in ("lon", "lat"))
+        unit = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+        gaps = np.linalg.norm(unit[:, None] - unit[None, :], axis=2) * MOON_RADIUS_M
+        assert gaps[~np.eye(len(placed), dtype=bool)].min() >= spacing_m * (1.0 - 1e-6)
     overlaps = sites.geometry.iloc[0].intersection(sites.geometry.iloc[1]).area
     assert overlaps == pytest.approx(0.0)
     assert sites.geometry.union_all().area == pytest.approx(sites["cells"].sum() * 960.0**2)
 
 
-def test_ellipses_are_centred_in_their_best_cell(run: Run) -> None:
+def test_ellipses_lie_about_their_best_cell_and_in_their_ground(run: Run) -> None:
     sites = run.sites()
-    assert (CELLS.id_at(sites["x_m"], sites["y_m"]) == sites["cell_id"]).all()
+    cell = run.frame.loc[sites["cell_id"]]
+    for axis in ("x_m", "y_m"):
+        assert (np.abs(sites[axis].to_numpy() - cell[axis].to_numpy()) < 1.5 * 960.0).all()
+    inside = sites["ellipse_inside_share"]
+    assert (inside > 0.99).mean() > 0.9
+    assert (sites["reasons_against"].str.contains("landing ellipse lies in") == (inside < 0.9)).all()
+    for site in sites.itertuples():
+        assert (site.geometry.distance(shapely.Point(site.x_m, site.y_m)) == 0.0) or site.ellipse_inside_share < 0.9
     assert (sites["ellipse_slope_mean_deg"] <= sites["ellipse_slope_max_deg"]).all()
     np.testing.assert_allclose(sites["ellipse_earth_pct"], 80.0, rtol=1e-6)
     row = sites.iloc[0]
@@ -214,6 +225,10 @@ def test_rows_hold_the_facts_of_their_best_cell(run: Run) -> None:
     np.testing.assert_allclose(sites["longest_night_h"], 100.0 + cell["x_m"] / 1_000.0, rtol=1e-6)
     assert (sites["good_area_km2"] >= sites["area_km2"] * (1.0 - 1e-6)).all()
     found, _ = record.read(run.path("record"), contracts.SITES_RECORD)
+    assert sites.groupby("piece_id")["good_area_km2"].nunique().eq(1).all()
+    assert found.metric("pieces_of_sites") == sites["piece_id"].nunique() == 2
+    assert f"The {len(sites)} sites lie on 2 of 2 pieces" in " ".join(found.notes)
+    assert sum(float(str(row["share_of_weighted_spread"])) for row in found.tables["criteria"]) == pytest.approx(1.0)
     assert found.metric("good_area") == pytest.approx(sites["good_area_km2"].unique().sum(), rel=0.2)
 
 
@@ -252,11 +267,16 @@ def test_routes_start_at_the_site_and_end_in_the_shadow(run: Run) -> None:
         row, col = AREA.index(last["x_m"], last["y_m"])
         assert run.ways[mover].path_m[row, col] == 0.0
         row, col = AREA.index(first["x_m"], first["y_m"])
+        assert sites[f"psr_{mover}_m"][site] == pytest.approx(last["path_m"], rel=1e-4)
         assert last["path_m"] == pytest.approx(run.ways[mover].path_m[row, col], rel=1e-4)
 
 
 def test_regions_have_sites_by_the_hls_rule_or_say_why_not(run: Run) -> None:
     sites = run.sites("region_sites")
+    # The learned score learned another rule: its reasons say which.
+    told = "\n".join([*sites["reasons_for"], *sites["reasons_against"]])
+    assert "the CASSA rule, which the score learned, allows 5°" in told
+    assert "(the rule" not in told
     assert set(sites["region"]) == {"AA"}
     assert (sites["probability"] == np.float32(0.9)).all()
     assert sites["x_m"].between(6_000.0, 14_000.0).all()

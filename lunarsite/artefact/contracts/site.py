@@ -166,6 +166,7 @@ CRITERIA = TableSpec(
         Column("cell_id", "int64"),
         Column("lon", "float64", "deg", valid_min=-180.0, valid_max=180.0),
         Column("lat", "float64", "deg", valid_min=-90.0, valid_max=90.0),
+        # Both of the cell's best-lit pixel.
         Column("longest_night_h", "float32", "h", nullable=True, valid_min=0.0),
         Column("sun_and_earth_h_per_year", "float32", "h", nullable=True, valid_min=0.0, valid_max=8766.0),
         Column("psr_distance_m", "float32", "m", nullable=True, valid_min=0.0),
@@ -203,7 +204,8 @@ _SITE = (
     Column("site_id", "int64"),
     Column("rank", "int64", valid_min=1),
     Column("cell_id", "int64"),  # the cell that holds the best place
-    Column("lon", "float64", "deg", valid_min=-180.0, valid_max=180.0),  # of the ellipse's centre
+    # Of the ellipse's centre, which lies in that cell or, where no ellipse there is without fault, beside it.
+    Column("lon", "float64", "deg", valid_min=-180.0, valid_max=180.0),
     Column("lat", "float64", "deg", valid_min=-90.0, valid_max=90.0),
     Column("x_m", "float64", "m"),
     Column("y_m", "float64", "m"),
@@ -221,7 +223,8 @@ _SITE = (
     Column("ellipse_slope_max_deg", "float32", "deg", nullable=True, valid_min=0.0, valid_max=90.0),
     Column("ellipse_sun_pct", "float32", "%", nullable=True, valid_min=0.0, valid_max=100.0),
     Column("ellipse_earth_pct", "float32", "%", nullable=True, valid_min=0.0, valid_max=100.0),
-    # Of its best cell.
+    # Of its best cell, but the ways psr_walk and psr_rover, which start at the ellipse's centre. longest_night_h and
+    # sun_and_earth_h_per_year are those of the cell's best-lit pixel, which may lie beside the ellipse.
     Column("label", "string"),
     Column("probability", "float32", "1", valid_min=0.0, valid_max=1.0),  # Monte Carlo
     Column("score", "float32", "1", nullable=True),  # the learned score's log-odds
@@ -272,7 +275,7 @@ ROUTES = TableSpec(
     sort=("site_id", "mover", "point"),
     allow_empty=True,
 )
-"""The shortest ways from the sites' best places to permanently shadowed ground."""
+"""The shortest ways from the centres of the sites' ellipses to permanently shadowed ground."""
 SITES_RECORD = RecordSpec(name="sites")
 SITE_MONTHS = TableSpec(
     "site_months",

@@ -2,8 +2,9 @@
 
 Of all ellipses that are centred on some pixels of the cell, in twelve directions, the one is taken whose slope has the
 least root mean square, in which steep pixels weigh more, then which has the most light. Ellipses that are wholly known,
-that meet the rule's limits of light and Earth view on average without touching permanent shadow, and that touch no
-pixel steeper than the rule allows go before others, in this order.
+that meet the rule's limits of light and Earth view on average without touching permanent shadow, that lie in the site's
+ground, and that touch no pixel steeper than the rule allows go before others, in this order. Only where none about the
+cell's own pixels is without fault, those about pixels around the cell are tried, and taken if they have less of it.
 
 A pixel counts by the share of it that lies inside. Counting the pixels whose centres do would favour directions that
 happen to hold few of them, for among few the steepest is gentler: at 240 m an ellipse of 500 by 300 m has 7 to 9.
@@ -31,6 +32,8 @@ _GATHERED = 1_000_000
 # Points along the semi-minor axis by which shares of pixels are counted: shares are good to some 2 %.
 _POINTS, _MOST_POINTS_PER_PIXEL = 16, 64
 _QUARTER_SEGMENTS = 16
+# Shares inside the ground count in steps of this size: they are no better known, and less is no reason to leave a cell.
+_INSIDE_STEP = 0.05
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Patch:
         earth_pct: Average Earth view, percent of time.
         shadow: 1 in permanent shadow, else 0.
         height_m: Height, metres.
+        ground: 1 on the site's ground, else 0.
     """
 
     grid: Grid
@@ -52,6 +56,7 @@ class Patch:
     earth_pct: Floats
     shadow: Floats
     height_m: Floats
+    ground: Floats
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,11 @@ def reach_px(semi_axes_m: tuple[float, float], pixel_m: float, scale: float) -> 
 
 
 def best_ellipse(
-    patch: Patch, centres: tuple[Ints, Ints], semi_axes_m: tuple[float, float], rule: RuleSettings
+    patch: Patch,
+    centres: tuple[Ints, Ints],
+    semi_axes_m: tuple[float, float],
+    rule: RuleSettings,
+    further: tuple[Ints, Ints] | None = None,
 ) -> Ellipse:
     """Return the best ellipse that is centred on one of some pixels of a patch.
 
@@ -146,9 +155,22 @@ def best_ellipse(
         patch: The pixels; the ellipses about all centres must lie on it.
         centres: Rows and columns of the candidates in the patch, at least one.
         semi_axes_m: The two semi-axes, true metres, in any order.
-        rule: Its limits of light and Earth view are asked for.
+        rule: Its limits of slope, light and Earth view are asked for.
+        further: Candidates that are tried only where all ellipses about `centres` have a fault.
     """
     axes = (max(semi_axes_m), min(semi_axes_m))
+    ellipse, faults = _best(patch, centres, axes, rule)
+    if any(faults) and further is not None and further[0].size:
+        other, fewer = _best(patch, further, axes, rule)
+        if fewer < faults:
+            return other
+    return ellipse
+
+
+def _best(
+    patch: Patch, centres: tuple[Ints, Ints], axes: tuple[float, float], rule: RuleSettings
+) -> tuple[Ellipse, tuple[float, ...]]:
+    """Return the best ellipse about some pixels and its faults, the gravest first, 0 where there is none."""
     rows, cols = centres
     middle = rows.size // 2
     x_m, y_m = patch.grid.x_m(), patch.grid.y_m()
@@ -168,10 +190,12 @@ def best_ellipse(
     lit = (by["sun"] >= rule.min_illumination_pct) & (by["earth"] >= rule.min_earth_visibility_pct)
     meets = lit & (by["shadow"] == 0.0)
     steep = ~(by["slope_max"] <= rule.max_slope_deg)
-    best = int(np.lexsort((-by["sun"], by["slope_rms"], steep, ~meets, -by["known"]))[0])
+    outside = np.ceil((1.0 - by["inside"]) / _INSIDE_STEP - 1e-9).clip(0.0)
+    faults = (1.0 - by["known"], ~meets, outside, steep)
+    best = int(np.lexsort((-by["sun"], by["slope_rms"], *reversed(faults)))[0])
     angle, centre = divmod(best, rows.size)
     number = {name: None if np.isnan(values[best]) else float(values[best]) for name, values in by.items()}
-    return Ellipse(
+    found_best = Ellipse(
         x_m=float(x_m[cols[centre]]),
         y_m=float(y_m[rows[centre]]),
         semi_axes_m=axes,
@@ -186,9 +210,10 @@ def best_ellipse(
         height_range_m=number["height_range"],
         meets_light=bool(meets[best]),
     )
+    return found_best, tuple(float(fault[best]) for fault in faults)
 
 
-_COLUMNS = ("known", "slope_mean", "slope_rms", "slope_max", "sun", "earth", "shadow", "height_range")
+_COLUMNS = ("known", "inside", "slope_mean", "slope_rms", "slope_max", "sun", "earth", "shadow", "height_range")
 
 
 def _statistics(patch: Patch, centres: tuple[Ints, Ints], shape: Footprint) -> Floats:
@@ -201,6 +226,7 @@ def _statistics(patch: Patch, centres: tuple[Ints, Ints], shape: Footprint) -> F
     return np.stack(
         [
             np.where(known.all(axis=1), 1.0, known @ shape.shares),
+            patch.ground[at] @ shape.shares,
             _mean(slope, shape.shares),
             np.sqrt(_mean(slope**2, shape.shares)),
             _greatest(slope),

@@ -14,6 +14,7 @@ from lunarsite.artefact import ArtefactError, table
 from lunarsite.artefact import record as records
 from lunarsite.artefact.contracts import CELLS, CRITERIA, LABELS, LABELS_RECORD, SCORES
 from lunarsite.settings import RuleSettings
+from lunarsite.site.place.words import of_rule
 from lunarsite.site.score.reasons import reasons
 
 _LABELS = ("cell_id", "rule", "label", "probability", "slope_mean_deg", "slope_sigma_deg")
@@ -55,13 +56,20 @@ class Tables:
             self.cells, _by_id(self.labels_path, own.drop(columns="rule")), self.criteria, self.scores, rule
         )
 
-    def reasons(self, learned: RuleSettings) -> Callable[[int], tuple[list[str], list[str]]]:
-        """Return what gives the reasons for and against a cell of the score that learned a rule."""
+    def reasons(self, learned: RuleSettings, target: str, name: str) -> Callable[[int], tuple[list[str], list[str]]]:
+        """Return what gives the reasons for and against a cell of the score that learned a rule.
+
+        Args:
+            learned: The rule that the score learned.
+            target: Its name.
+            name: Name of the rule that the sites are by; where it is another, the sentences say which is meant.
+        """
         shap = self.scores.filter(regex="^shap_").rename(columns=lambda name: name.removeprefix("shap_"))
         features = self.cells[list(shap.columns)]
 
         def told(cell: int) -> tuple[list[str], list[str]]:
-            return reasons(_row(features, cell), _row(shap, cell), learned)
+            speaking = reasons(_row(features, cell), _row(shap, cell), learned)
+            return of_rule(speaking[0], target, name), of_rule(speaking[1], target, name)
 
         return told
 

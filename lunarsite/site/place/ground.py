@@ -5,6 +5,7 @@ Distances are true ones on the sphere. This module must not know why ground is g
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,10 @@ from lunarsite.grid import MOON_RADIUS_M, Cells
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Settle = Callable[[int, Floats], Floats | None]
+
+# Places exactly at the least distance may both be chosen, whatever the last bit says.
+_BORDER = 1e-12
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ def chord(distance_m: float) -> float:
     return float(2.0 * np.sin(min(0.5 * distance_m / MOON_RADIUS_M, 0.5 * np.pi)))
 
 
-def best_places(merit: Floats, unit: Floats, spacing_m: float, most: int) -> Ints:
+def best_places(merit: Floats, unit: Floats, spacing_m: float, most: int, settle: Settle | None = None) -> Ints:
     """Return the best places that lie at least `spacing_m` apart, best first: greedy non-maximum suppression.
 
     Args:
@@ -89,24 +94,37 @@ def best_places(merit: Floats, unit: Floats, spacing_m: float, most: int) -> Int
         unit: (places, 3) unit vectors.
         spacing_m: Least true distance of two chosen places.
         most: Largest number of places.
+        settle: Returns where about a place, given those taken before (n, 3), a site really lies, or None if nothing
+            there is far enough from them; the spacing is then that of these. None: at the place itself.
     """
     if not merit.size:
         return np.zeros(0, dtype=np.int64)
     tree = cKDTree(unit)
     free = np.ones(merit.size, dtype=bool)
-    # Places exactly at the least distance may both be chosen; the ball would take its border in.
-    reach = chord(spacing_m) * (1.0 - 1e-12)
+    reach = chord(spacing_m) * (1.0 - _BORDER)
     chosen: list[int] = []
+    taken: list[Floats] = []
     for place in np.argsort(-merit, kind="stable"):
         if free[place]:
+            at = unit[place] if settle is None else settle(int(place), np.array(taken).reshape(-1, 3))
+            if at is None:
+                continue
             chosen.append(int(place))
-            free[tree.query_ball_point(unit[place], reach)] = False
+            taken.append(at)
+            free[tree.query_ball_point(at, reach)] = False
             if len(chosen) == most:
                 break
     return np.array(chosen, dtype=np.int64)
 
 
-def pieces(ground: Ground, chosen: Ints, reach_m: float) -> list[Piece]:
+def apart(unit: Floats, taken: Floats, spacing_m: float) -> NDArray[np.bool_]:
+    """Whether each place, (n, 3) unit vectors, lies at least `spacing_m` from all that are taken, (m, 3)."""
+    if not len(taken):
+        return np.ones(len(unit), dtype=np.bool_)
+    return np.asarray(cKDTree(taken).query(unit)[0] >= chord(spacing_m) * (1.0 - _BORDER))
+
+
+def pieces(ground: Ground, chosen: Ints, reach_m: float, at: Floats | None = None) -> list[Piece]:
     """Return the ground that belongs to each chosen place.
 
     A good cell belongs to the nearest chosen place of its contiguous ground (of equally near ones the better), if that
@@ -117,12 +135,14 @@ def pieces(ground: Ground, chosen: Ints, reach_m: float) -> list[Piece]:
         ground: The good cells.
         chosen: Positions among them of the best places, best first.
         reach_m: Largest true distance from the place.
+        at: (chosen, 3) unit vectors of where each site really lies; None: at its place.
     """
+    centres = ground.unit[chosen] if at is None else at
     owner = np.full(ground.ids.size, -1, dtype=np.int64)
     for component in np.unique(ground.component[chosen]):
         own = np.flatnonzero(ground.component[chosen] == component)
         members = np.flatnonzero(ground.component == component)
-        nearest = _nearest(ground.unit[chosen[own]], ground.unit[members], chord(reach_m))
+        nearest = _nearest(centres[own], ground.unit[members], chord(reach_m))
         owner[members[nearest >= 0]] = own[nearest[nearest >= 0]]
     owner[chosen] = np.arange(chosen.size)
     on_map = np.full(ground.cells.kept.shape, -1, dtype=np.int64)

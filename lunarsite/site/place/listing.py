@@ -22,17 +22,20 @@ from lunarsite.site.place import merit as merits
 from lunarsite.site.place import sensitivity as shaken
 from lunarsite.site.place import words
 from lunarsite.site.place.ellipse import Ellipse, best_ellipse
-from lunarsite.site.place.ground import Ground, Piece, best_places, good_ground, outline, pieces
+from lunarsite.site.place.ground import Ground, Piece, apart, best_places, good_ground, outline, pieces, unit_vectors
 from lunarsite.site.place.merit import Floats, Scale
-from lunarsite.site.place.patches import patch_around
+from lunarsite.site.place.patches import Ints, patch_around
 from lunarsite.site.place.regions import Region, inside
-from lunarsite.site.place.sensitivity import Ranks, RuleInputs
+from lunarsite.site.place.sensitivity import METHODS, Ranks, RuleInputs, Sensitivity
+from lunarsite.site.place.ways import Ways, ways_from
 from lunarsite.site.reduction import Read
 
 Reasons = Callable[[int], tuple[list[str], list[str]]]
 """Returns the learned score's reasons for and against a cell, given its id."""
 
 
+TOP = 20
+"""Sites whose staying among the best of so many is watched."""
 _RULE_READS = ("slope_mean_deg", "slope_sigma_deg", "illumination_pct", "earth_visibility_pct")
 
 
@@ -45,7 +48,9 @@ class Task:
         centres_m: Map x and y of all cells' centres.
         layers: Readers of 'slope', 'sun', 'earth', 'psr' and 'height'.
         facts: Row per cell as `facts.facts_of` returns it.
-        rule: The rule that makes ground good.
+        name: Name of the rule that makes ground good.
+        rule: That rule.
+        ways: What reads the ways to shadow of each mover.
         reasons: The learned score's reasons.
         sigmas_pct: One-sigma errors of light and of Earth view, percent of time.
         placing: Spacing, numbers and the ellipse.
@@ -57,7 +62,9 @@ class Task:
     centres_m: tuple[Floats, Floats]
     layers: Mapping[str, Read]
     facts: pd.DataFrame
+    name: str
     rule: RuleSettings
+    ways: Ways
     reasons: Reasons
     sigmas_pct: tuple[float, float]
     placing: PlacingSettings
@@ -83,6 +90,11 @@ class Listing:
     ranks: Ranks
     scale: Scale
     below_share: Floats
+    """Share of the draws in which shifted limits leave a site no good ground."""
+    top_share: Mapping[str, float]
+    """By each method, the share of draws in which one of its 20 best sites stays among the 20 best, on average."""
+    spread: Floats
+    """Share of each criterion of the scale in the variance of the weighted, stretched criteria of the sites."""
     probability_gap: float
     """Largest difference of the Gaussian probability at the rule's own limits from the Monte Carlo one."""
 
@@ -121,32 +133,60 @@ def list_sites(
 ) -> Listing:
     """Place and rank the sites of some ground.
 
+    Each place gets its ellipse at once, so that the spacing is that of the ellipses' centres. A cell about which no
+    centre keeps it is passed over.
+
     Args:
         task: What they are made from.
         found: The ground.
-        spacing_m: Least true distance of the best cells of two sites.
+        spacing_m: Least true distance of the ellipses' centres of two sites.
         most: Largest number of sites.
         region: The region that must hold the ellipses' centres; None for the whole map.
         progress: Told sites done and sites in all.
     """
-    chosen = best_places(found.merit, found.ground.unit, spacing_m, most)
-    placed = pieces(found.ground, chosen, spacing_m)
-    ellipses = []
-    for index, piece in enumerate(placed):
-        ellipses.append(_ellipse(task, piece, region))
+    good = np.zeros(task.cells.kept.shape, dtype=np.bool_)
+    good.ravel()[np.flatnonzero(task.cells.kept.ravel())[found.ground.ids]] = True
+    ellipses: list[Ellipse] = []
+    centres: list[Floats] = []
+
+    def settle(place: int, taken: Floats) -> Floats | None:
+        ellipse = _ellipse(task, good, int(found.ground.ids[place]), region, taken, spacing_m)
+        if ellipse is None:
+            return None
+        ellipses.append(ellipse)
+        centres.append(_unit(task, np.array([ellipse.x_m]), np.array([ellipse.y_m]))[0])
         if progress is not None:
-            progress(index + 1, len(placed))
+            progress(len(ellipses), most)
+        return centres[-1]
+
+    chosen = best_places(found.merit, found.ground.unit, spacing_m, most, settle)
+    placed = pieces(found.ground, chosen, spacing_m, np.array(centres).reshape(-1, 3))
     return _ranked(task, found.facts.iloc[chosen], placed, tuple(ellipses), region)
 
 
-def _ellipse(task: Task, piece: Piece, region: Region | None) -> Ellipse:
+def _ellipse(
+    task: Task, good: NDArray[np.bool_], cell: int, region: Region | None, taken: Floats, spacing_m: float
+) -> Ellipse | None:
+    """Return the best ellipse of a cell whose centre keeps the spacing from those taken, None if there is none."""
     axes = task.placing.ellipse_semi_axes_m
-    patch, (rows, cols) = patch_around(task.layers, task.cells, _centre(task, piece.best), axes)
-    if region is not None:
-        held = inside(region.outline, patch.grid.x_m()[cols], patch.grid.y_m()[rows])
-        if held.any():  # a region smaller than a pixel may hold the cell's centre and no pixel's
-            rows, cols = rows[held], cols[held]
-    return best_ellipse(patch, (rows, cols), axes, task.rule)
+    around = patch_around(task.layers, task.cells, good, _centre(task, cell), axes)
+
+    def free(centres: tuple[Ints, Ints], least_one: bool) -> tuple[Ints, Ints]:
+        rows, cols = centres
+        x_m, y_m = around.patch.grid.x_m()[cols], around.patch.grid.y_m()[rows]
+        kept = apart(_unit(task, x_m, y_m), taken, spacing_m)
+        if region is not None:
+            held = inside(region.outline, x_m, y_m)
+            # A region smaller than a pixel may hold the cell's centre and no pixel's.
+            kept &= held if held.any() or not least_one else True
+        return rows[kept], cols[kept]
+
+    own, further = free(around.own, least_one=True), free(around.further, least_one=False)
+    return best_ellipse(around.patch, own, axes, task.rule, further) if own[0].size else None
+
+
+def _unit(task: Task, x_m: Floats, y_m: Floats) -> Floats:
+    return unit_vectors(*xy_to_lonlat(x_m, y_m, task.cells.grid.pole))
 
 
 def _centre(task: Task, cell: int) -> tuple[float, float]:
@@ -156,6 +196,8 @@ def _centre(task: Task, cell: int) -> tuple[float, float]:
 def _ranked(
     task: Task, facts: pd.DataFrame, placed: list[Piece], ellipses: tuple[Ellipse, ...], region: Region | None
 ) -> Listing:
+    places = (np.array([ellipse.x_m for ellipse in ellipses]), np.array([ellipse.y_m for ellipse in ellipses]))
+    facts = facts.assign(**ways_from(task.ways, task.cells.grid, *places))
     values = merits.values_of(facts)
     scale = merits.scale_of(values, task.ranking.weights)
     full = merits.filled(values[:, scale.used])
@@ -176,21 +218,27 @@ def _ranked(
         light_sigma_pct=task.sigmas_pct[0],
         earth_sigma_pct=task.sigmas_pct[1],
     )
-    drawn = shaken.sensitivity(values[order], scale, inputs, task.rule, task.ranking, task.placing.least_probability)
-    frame = facts.iloc[order].reset_index(names="cell_id")
+    firmness: dict[str, Sensitivity] = {
+        method: shaken.sensitivity(
+            values[order], scale, inputs, task.rule, task.ranking, task.placing.least_probability, method
+        )
+        for method in METHODS
+    }
+    drawn = firmness[task.ranking.method]
     kept = tuple(ellipses[index] for index in order)
     cells_of = [placed[index].ids for index in order]
     low, median, high = drawn.interval()
     area_km2 = task.cells.true_area_m2() / 1e6
     x_m, y_m = task.centres_m
     outlines = [outline(x_m[ids], y_m[ids], task.cells.cell_m) for ids in cells_of]
+    shares = [_inside_share(*both) for both in zip(kept, outlines, strict=True)]
+    frame = facts.iloc[order].reset_index(names="cell_id").assign(ellipse_inside_share=shares)
     frame = frame.assign(
         site_id=np.arange(1, len(frame) + 1),
         rank=np.arange(1, len(frame) + 1),
         region="" if region is None else region.code,
         cells=[ids.size for ids in cells_of],
         area_km2=[float(area_km2[ids].sum()) for ids in cells_of],
-        ellipse_inside_share=[_inside_share(*both) for both in zip(kept, outlines, strict=True)],
         **_ellipse_columns(task, kept),
         merit_topsis=by_method["topsis"][order],
         merit_weighted_sum=by_method["weighted_sum"][order],
@@ -199,13 +247,26 @@ def _ranked(
         rank_low=low,
         rank_median=median,
         rank_high=high,
-        share_top_20=drawn.share_within(20),
+        share_top_20=drawn.share_within(TOP),
         share_top_100=drawn.share_within(100),
         **_sentences(task, frame, kept, values[order], scale),
     )
     own = inputs.probability(task.rule, np.ones(3))
     gap = float(np.abs(own - probability[order]).max()) if len(frame) else 0.0
-    return Listing(typed(frame, outlines), kept, drawn.ranks, scale, drawn.below_share, gap)
+    stretch = merits.robustly_stretched if task.ranking.method == "topsis" else merits.stretched
+    return Listing(
+        frame=typed(frame, outlines),
+        ellipses=kept,
+        ranks=drawn.ranks,
+        scale=scale,
+        below_share=drawn.below_share,
+        top_share={
+            method: float(each.share_within(TOP)[ranks[method][order] <= TOP].mean()) if len(frame) else np.nan
+            for method, each in firmness.items()
+        },
+        spread=merits.spread_shares(stretch(full, scale.better) if len(full) else full, scale.weights),
+        probability_gap=gap,
+    )
 
 
 def typed(frame: pd.DataFrame, outlines: list[Polygon]) -> gpd.GeoDataFrame:
@@ -262,7 +323,7 @@ def _ellipse_columns(task: Task, ellipses: tuple[Ellipse, ...]) -> dict[str, Flo
 def _inside_share(ellipse: Ellipse, ground: Polygon) -> float:
     """Return the share of an ellipse's area that lies in a site's polygon."""
     own = ellipse.outline
-    return min(1.0, float(own.intersection(ground).area / own.area))
+    return min(1.0, round(float(own.intersection(ground).area / own.area), 6))
 
 
 def _sentences(
@@ -273,7 +334,7 @@ def _sentences(
     told = zip(words.standing(values, scale, no_way), words.beside_others(values, scale, no_way), strict=True)
     for (_, row), ellipse, ((best, worst), (above, below)) in zip(frame.iterrows(), ellipses, told, strict=True):
         learned_for, learned_against = task.reasons(int(row["cell_id"]))
-        against = [*learned_against, *words.against(row, ellipse, task.rule, task.reach), *worst]
+        against = [*learned_against, *words.against(row, ellipse, task.name, task.rule, task.reach), *worst]
         found["reasons_for"].append("\n".join(words.filled([*learned_for, *best], above)))
         found["reasons_against"].append("\n".join(words.filled(against, below)))
         found["unknown"].append("\n".join(words.unknown(row, ellipse, task.rule, task.cells.grid.pixel_m)))

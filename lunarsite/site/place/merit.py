@@ -1,8 +1,10 @@
 """The criteria by which ground is ordered, and two ways to weigh them: the weighted sum and TOPSIS.
 
 TOPSIS (Hwang & Yoon 1981, Multiple Attribute Decision Making, ch. 3) orders by closeness to the best value of every
-criterion and distance from the worst. Both ways take arrays with any number of leading axes, so that a thousand draws
-of weights are weighed in one call. This module must not know files, cells or maps.
+criterion and distance from the worst. It is fed criteria stretched to 0..1 instead of the book's vector normalisation,
+which keeps ratios: criteria that differ little compared with their size, as sunlight among well-lit sites, would hardly
+count whatever their weight. Both ways take arrays with any number of leading axes, so that a thousand draws of weights
+are weighed in one call. This module must not know files, cells or maps.
 """
 
 from __future__ import annotations
@@ -122,24 +124,20 @@ def weighted_sum(values: Floats, better: Floats, weights: Floats) -> Floats:
     Returns:
         (..., places). A criterion on which all places agree counts half for each.
     """
-    low, high = values.min(axis=-2, keepdims=True), values.max(axis=-2, keepdims=True)
-    return _stretched_sum(values, low, high, better, weights)
+    return np.asarray((stretched(values, better) * weights[..., None, :]).sum(axis=-1))
 
 
 def robust_weighted_sum(values: Floats, better: Floats, weights: Floats) -> Floats:
-    """Return the weighted sum with criteria stretched from the 5 % to the 95 % quantile and cut off beyond."""
-    low, high = np.quantile(values, (_LOW, _HIGH), axis=-2, keepdims=True)
-    return _stretched_sum(values, low, high, better, weights)
+    """Return the weighted sum of criteria stretched as for TOPSIS."""
+    return np.asarray((robustly_stretched(values, better) * weights[..., None, :]).sum(axis=-1))
 
 
 def topsis(values: Floats, better: Floats, weights: Floats) -> Floats:
-    """Return the closeness 0..1 of places to the best value of every criterion (TOPSIS, vector normalisation).
+    """Return the closeness 0..1 of places to the best value of every criterion (TOPSIS, robustly stretched).
 
     Arguments and result are those of `weighted_sum`. Where all places agree on everything the closeness is 0.5.
     """
-    length = np.sqrt((values**2).sum(axis=-2, keepdims=True))
-    unit = values / np.where(length > 0.0, length, 1.0) * better
-    weighted = unit * weights[..., None, :]
+    weighted = robustly_stretched(values, better) * weights[..., None, :]
     to_best = np.sqrt(((weighted - weighted.max(axis=-2, keepdims=True)) ** 2).sum(axis=-1))
     to_worst = np.sqrt(((weighted - weighted.min(axis=-2, keepdims=True)) ** 2).sum(axis=-1))
     whole = to_best + to_worst
@@ -154,11 +152,39 @@ def ranks(merit: Floats, *ties: Floats) -> NDArray[np.int64]:
     return found
 
 
-def _stretched_sum(values: Floats, low: Floats, high: Floats, better: Floats, weights: Floats) -> Floats:
+def stretched(values: Floats, better: Floats) -> Floats:
+    """Return criteria (..., places, criteria) as 0 for the worst place to 1 for the best, 0.5 where all agree."""
+    return _stretched(values, values.min(axis=-2, keepdims=True), values.max(axis=-2, keepdims=True), better)
+
+
+def robustly_stretched(values: Floats, better: Floats) -> Floats:
+    """Return criteria as 0..1 from the 5 % to the 95 % quantile, cut off beyond, so that outliers do not flatten them.
+
+    A criterion on which nine tenths of the places agree, as one that is unknown of most, goes from worst to best.
+    """
+    low, high = np.quantile(values, (_LOW, _HIGH), axis=-2, keepdims=True)
+    flat = high <= low
+    least, most = values.min(axis=-2, keepdims=True), values.max(axis=-2, keepdims=True)
+    return _stretched(values, np.where(flat, least, low), np.where(flat, most, high), better)
+
+
+def spread_shares(good: Floats, weights: Floats) -> Floats:
+    """Return the share of each criterion in the variance of weighted, stretched criteria over places, (criteria,).
+
+    It tells what an order rests on: distances of TOPSIS add up squares. All 0 where the places agree on everything.
+
+    Args:
+        good: (places, criteria), 0 worst to 1 best.
+        weights: (criteria,).
+    """
+    variance = (good * weights).var(axis=0) if len(good) else np.zeros(weights.size)
+    return np.asarray(variance / max(float(variance.sum()), 1e-300))
+
+
+def _stretched(values: Floats, low: Floats, high: Floats, better: Floats) -> Floats:
     span = high - low
-    stretched = np.clip((values - low) / np.where(span > 0.0, span, 1.0), 0.0, 1.0)
-    good = np.where(span > 0.0, np.where(better > 0.0, stretched, 1.0 - stretched), 0.5)
-    return np.asarray((good * weights[..., None, :]).sum(axis=-1))
+    found = np.clip((values - low) / np.where(span > 0.0, span, 1.0), 0.0, 1.0)
+    return np.where(span > 0.0, np.where(better > 0.0, found, 1.0 - found), 0.5)
 
 
 def _index(name: str) -> int:

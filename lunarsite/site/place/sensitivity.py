@@ -23,6 +23,8 @@ from lunarsite.site.place import merit
 from lunarsite.site.place.merit import CRITERIA, Floats, Scale
 
 Ranks = NDArray[np.int32]
+Method = Literal["topsis", "weighted_sum"]
+METHODS: tuple[Method, ...] = ("topsis", "weighted_sum")
 _QUANTILES = (0.025, 0.5, 0.975)
 # Numbers held at a time for a batch of draws: some ten arrays of this size, 8 bytes each, make 160 MB.
 _BATCH = 2_000_000
@@ -73,6 +75,7 @@ def sensitivity(
     rule: RuleSettings,
     ranking: RankingSettings,
     least_probability: float,
+    method: Method,
 ) -> Sensitivity:
     """Rank the sites under every draw.
 
@@ -81,8 +84,9 @@ def sensitivity(
         scale: The criteria that count; its weights are not used.
         inputs: What the rule reads of the sites.
         rule: The rule whose limits are shifted.
-        ranking: Method, draws, largest shift and seed.
+        ranking: Draws, largest shift and seed; its method is not used.
         least_probability: Sites below are no good ground in a draw.
+        method: How the criteria are weighed.
     """
     sites = len(values)
     ranks = np.empty((ranking.draws, sites), dtype=np.int32)
@@ -96,7 +100,7 @@ def sensitivity(
             if CRITERIA[index].name == "probability":
                 drawn[..., place] = probability
         good = probability >= least_probability
-        order = np.where(good, 2.0 + merits(ranking.method, drawn, scale.better, weights), probability)
+        order = np.where(good, 2.0 + merits(method, drawn, scale.better, weights), probability)
         # Stable: equal sites keep the order in which they came.
         position = np.argsort(-order, axis=1, kind="stable")
         np.put_along_axis(ranks[batch], position, np.arange(1, sites + 1, dtype=np.int32)[None, :], axis=1)
@@ -104,7 +108,7 @@ def sensitivity(
     return Sensitivity(ranks, below / ranking.draws)
 
 
-def merits(method: Literal["topsis", "weighted_sum"], values: Floats, better: Floats, weights: Floats) -> Floats:
+def merits(method: Method, values: Floats, better: Floats, weights: Floats) -> Floats:
     """Return the merit of places by the method of that name."""
     return (merit.topsis if method == "topsis" else merit.weighted_sum)(values, better, weights)
 

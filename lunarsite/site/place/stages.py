@@ -89,7 +89,8 @@ def sites(
     }
     job.seed = ranking.seed
     target, learned = scorer.target, rules.named()[scorer.target]
-    with opened_layers(files, area) as layers:
+    movers = {"walk": walk, "rover": rover}
+    with opened_layers(files, area) as layers, ways.opened_ways(movers, area) as lengths:
 
         def task(name: str) -> listing.Task:
             rule = rules.named()[name]
@@ -98,8 +99,10 @@ def sites(
                 centres_m=places.centres_m(),
                 layers=layers,
                 facts=tables.facts(name, rule),
+                name=name,
                 rule=rule,
-                reasons=tables.reasons(learned),
+                ways=lengths,
+                reasons=tables.reasons(learned, target, name),
                 sigmas_pct=tables.sigmas_pct,
                 placing=placing,
                 ranking=ranking,
@@ -120,7 +123,7 @@ def sites(
     frame = listing.mark_regions(listed.frame, outlines)
     if frame.empty:
         job.log.warning("there is no good ground by the rule '%s': the list of sites is empty", target)
-    found_routes = ways.sites_routes(frame, {"walk": walk, "rover": rover}, places)
+    found_routes = ways.sites_routes(frame, movers, places)
     notes = summary.resolution_notes({target: learned, "hls": rules.hls}, placing, grid.pixel_m)
     result = summary.summary(target, found, listed, by_region, region_rows, placing, ranking, notes)
     for metric in result.metrics:

@@ -14,13 +14,13 @@ from lunarsite.artefact.record import Metric, Record, Verdict
 from lunarsite.settings import PlacingSettings, RankingSettings, RuleSettings
 from lunarsite.site.place.facts import failing
 from lunarsite.site.place.ground import Ground
-from lunarsite.site.place.listing import Candidates, Listing
-from lunarsite.site.place.merit import CRITERIA, Scale
+from lunarsite.site.place.listing import TOP, Candidates, Listing
+from lunarsite.site.place.merit import CRITERIA
 from lunarsite.site.place.regions import Region, inside
 from lunarsite.site.place.words import resolves
 
-_TOP = 20
 _FIRM = 0.9
+_METHODS = {"topsis": "TOPSIS", "weighted_sum": "the weighted sum"}
 _LIMITS = {"slope": "slope", "light": "sunlight", "earth": "Earth view"}
 _ROW = (
     *("rank", "site_id", "lon", "lat", "region", "area_km2", "probability", "slope_deg", "illumination_pct"),
@@ -57,6 +57,8 @@ def summary(
         Metric(name="good_area", value=_whole_area(found.ground), unit="km2"),
         Metric(name="pieces_of_good_ground", value=float(found.ground.components), unit="1"),
         Metric(name="sites", value=float(len(sites)), unit="1"),
+        Metric(name="pieces_of_sites", value=float(sites["piece_id"].nunique()), unit="1"),
+        Metric(name=f"pieces_of_top_{TOP}", value=float(sites["piece_id"].head(TOP).nunique()), unit="1"),
         Metric(name="area_of_sites", value=float(sites["area_km2"].sum()), unit="km2"),
         Metric(name="region_sites", value=float(sum(len(each.frame) for each in by_region.values())), unit="1"),
         Metric(name="regions_with_sites", value=float(sum(not each.frame.empty for each in by_region.values()))),
@@ -76,8 +78,8 @@ def summary(
         metrics=metrics,
         verdicts=(_verdict(listing),),
         tables={
-            "top": _rows(sites.head(_TOP), _ROW),
-            "criteria": _criteria(sites, listing.scale, ranking),
+            "top": _rows(sites.head(TOP), _ROW),
+            "criteria": _criteria(sites, listing, ranking),
             "regions": regions,
         },
         notes=(*_said(target, found, listing, placing, ranking), *notes),
@@ -147,12 +149,15 @@ def _firmness(listing: Listing) -> list[Metric]:
     frame = listing.frame
     if sites < 2:
         why = "an order needs at least two sites"
-        names = ("kendall_tau", "top_20_firm", "top_20_mean_share", "top_20_chance", "top_20_below_share")
+        names = (
+            *("kendall_tau", "top_20_firm", "top_20_mean_share", "top_20_mean_share_topsis"),
+            *("top_20_mean_share_weighted_sum", "top_20_chance", "top_20_below_share", "sites_removed_per_draw"),
+        )
         return [Metric(name=name, value=None, why=why) for name in names]
     tau = _tau(listing)
-    top = frame.head(_TOP)
+    top = frame.head(TOP)
     share = top["share_top_20"].to_numpy(np.float64)
-    chance = min(1.0, _TOP / sites)
+    chance = min(1.0, TOP / sites)
     return [
         Metric(
             name="kendall_tau",
@@ -164,25 +169,40 @@ def _firmness(listing: Listing) -> list[Metric]:
             name="top_20_firm",
             value=float((share >= _FIRM).sum()),
             unit="1",
-            why=f"of the {len(top)} best sites, those that stay among the {_TOP} best in at least 90 % of the draws",
+            why=f"of the {len(top)} best sites, those that stay among the {TOP} best in at least 90 % of the draws",
         ),
         Metric(
             name="top_20_mean_share",
             value=float(share.mean()),
             unit="1",
-            why=f"share of the draws in which one of the {len(top)} best sites stays among the {_TOP} best, on average",
+            why=f"share of the draws in which one of the {len(top)} best sites stays among the {TOP} best, on average",
+        ),
+        *(
+            Metric(
+                name=f"top_20_mean_share_{method}",
+                value=mean,
+                unit="1",
+                why=f"the same for the order and the {len(top)} best sites of {_METHODS[method]}",
+            )
+            for method, mean in listing.top_share.items()
         ),
         Metric(
             name="top_20_chance",
             value=chance,
             unit="1",
-            why=f"the same share for sites in random order: {_TOP} of {sites}",
+            why=f"the same share for sites in random order: {TOP} of {sites}",
         ),
         Metric(
             name="top_20_below_share",
             value=float(listing.below_share[: len(top)].mean()),
             unit="1",
             why="share of the draws in which shifted limits leave one of the best sites no good ground, on average",
+        ),
+        Metric(
+            name="sites_removed_per_draw",
+            value=float(listing.below_share.sum()),
+            unit="1",
+            why=f"of the {sites} sites, those that the shifted limits leave no good ground in a draw, on average",
         ),
     ]
 
@@ -193,7 +213,7 @@ def _tau(listing: Listing) -> float:
 
 def _verdict(listing: Listing) -> Verdict:
     sites = len(listing.frame)
-    value = float(listing.frame["share_top_20"].head(_TOP).mean()) if sites > _TOP else None
+    value = float(listing.frame["share_top_20"].head(TOP).mean()) if sites > TOP else None
     return Verdict(
         name="the 20 best sites stay among the 20 best",
         value=value,
@@ -201,9 +221,12 @@ def _verdict(listing: Listing) -> Verdict:
         bound=">= 0.5",
         holds=None if value is None else value >= 0.5,
         why=(
-            f"mean over the 20 best sites; a random order would have {_TOP / sites:.3f}. Below one half the list of the"
-            " 20 best is more a matter of weights and limits than of ground"
-            if sites > _TOP
+            f"mean over the 20 best sites; a random order would have {TOP / sites:.3f}. Below one half the list of the"
+            " 20 best is more a matter of weights and limits than of ground. By method: "
+            + ", ".join(f"{_METHODS[method]} {share:.3f}" for method, share in listing.top_share.items())
+            + f". Shifted limits remove {listing.below_share.sum():.1f} of the {sites} sites in a draw, on average; new"
+            " ones are not looked for: which sites are ranked at all is fixed by the weights and limits of the run"
+            if sites > TOP
             else f"{sites} sites are no more than 20: nothing can leave the 20 best"
         ),
     )
@@ -219,7 +242,9 @@ def _rows(frame: gpd.GeoDataFrame, columns: Sequence[str]) -> list[dict[str, Jso
     ]
 
 
-def _criteria(sites: gpd.GeoDataFrame, scale: Scale, ranking: RankingSettings) -> list[dict[str, JsonValue]]:
+def _criteria(sites: gpd.GeoDataFrame, listing: Listing, ranking: RankingSettings) -> list[dict[str, JsonValue]]:
+    scale = listing.scale
+    spread = dict(zip((criterion.name for criterion in scale.criteria), listing.spread.tolist(), strict=True))
     used = dict(zip((criterion.name for criterion in scale.criteria), scale.weights.tolist(), strict=True))
     return [
         {
@@ -230,6 +255,7 @@ def _criteria(sites: gpd.GeoDataFrame, scale: Scale, ranking: RankingSettings) -
             "better": "more" if criterion.higher_is_better else "less",
             "weight_given": float(getattr(ranking.weights, criterion.name)),
             "weight_used": used.get(criterion.name, 0.0),
+            "share_of_weighted_spread": spread.get(criterion.name, 0.0),
             "sites_known": int(sites[criterion.column].notna().sum()),
             "left_out_because": scale.dropped.get(criterion.name, ""),
         }
@@ -243,13 +269,20 @@ def _said(
     sites = len(listing.frame)
     notes = [
         f"Good ground: cells that meet the rule '{target}' with a probability of at least"
-        f" {placing.least_probability:g}. Sites of the overall list lie at least {placing.spacing_km:g} km apart;"
-        " landing regions play no part in it."
+        f" {placing.least_probability:g}. Centres of the landing ellipses lie at least {placing.spacing_km:g} km apart"
+        f" in the overall list, {placing.region_spacing_km:g} km in that of a region; landing regions play no part in"
+        " the overall list."
     ]
     if not sites:
         known = int(found.ground.ids.size)
         notes.append(f"There are {known} cells of good ground, so there are no sites; the lists are empty.")
         return notes
+    pieces = listing.frame["piece_id"]
+    best = f"; the best {TOP} lie on {pieces.head(TOP).nunique()}" if sites > TOP else ""
+    notes.append(
+        f"The {sites} sites lie on {pieces.nunique()} of {found.ground.components} pieces of contiguous good"
+        f" ground{best}."
+    )
     if sites == placing.most:
         notes.append(
             f"The list ends at {placing.most} sites, as site.placing.most asks; there may be more good ground."
@@ -257,9 +290,9 @@ def _said(
     if sites > 1:
         notes.append(
             f"TOPSIS and the weighted sum agree by a Kendall's tau of {_tau(listing):.2f} (1: the same order, 0:"
-            " unrelated). They ask different things: TOPSIS keeps ratios, so criteria that differ little compared with"
-            " their size, as sunlight among well-lit sites, hardly move it; the weighted sum stretches each from its"
-            " worst to its best."
+            " unrelated). TOPSIS takes criteria stretched from their 5 % to their 95 % quantile and measures straight"
+            " distances to the best and the worst, so that one great weakness counts more than several small ones; the"
+            " weighted sum stretches each from its worst to its best and adds up."
         )
     unknown = [name for name, why in listing.scale.dropped.items() if why != "its weight is 0"]
     if unknown:
@@ -273,6 +306,13 @@ def _said(
         f"Ranks under {ranking.draws} draws: weights from a flat Dirichlet distribution over the criteria in use, and"
         f" each limit of the rule shifted by itself, uniformly within ±{100.0 * ranking.threshold_shift:g} %. Sites"
         f" that the shifted limits make less probable than {placing.least_probability:g} go behind all others."
+        " Unknown values of a site are drawn from those known of others. The sites themselves stay those that the run's"
+        " own weights and limits chose."
+    )
+    notes.append(
+        "Ways to permanent shadow start at the ellipse's centre. The longest time without Sun and the time with Sun and"
+        " Earth together are those of the best-lit pixel of the site's cell, which may lie beside the ellipse; the"
+        " other criteria are of the cell."
     )
     return notes
 

@@ -12,6 +12,8 @@ from lunarsite.site.place.merit import CRITERIA, NO_WAY, Criterion, Floats, Scal
 
 REASONS = 3
 """Of each kind that a site is told at least, where there are so many."""
+INSIDE = 0.9
+"""Less of a landing ellipse in the site's ground speaks against it."""
 _TENTH, _HALF = 0.1, 0.5
 _MISSING = {
     "longest_night": "longest night: not computed for its cell",
@@ -105,23 +107,44 @@ def filled(sentences: list[str], further: list[tuple[str, str]], most: int = REA
     return told
 
 
-def against(row: pd.Series, ellipse: Ellipse, rule: RuleSettings, reach: ReachSettings) -> list[str]:
+def title(rule: str) -> str:
+    """Return a rule's name as sentences have it."""
+    return f"the {rule.upper() if rule in ('cassa', 'hls') else rule} rule"
+
+
+def of_rule(sentences: list[str], learned: str, rule: str) -> list[str]:
+    """Return the learned score's sentences with the rule that it learned named, where sites are by another rule."""
+    if learned == rule:
+        return sentences
+    name = title(learned)
+    return [
+        line.replace("the rule", f"{name}, which the score learned,", 1)
+        if "the rule" in line
+        else f"{line} of the score, which learned {name}"
+        for line in sentences
+    ]
+
+
+def against(row: pd.Series, ellipse: Ellipse, name: str, rule: RuleSettings, reach: ReachSettings) -> list[str]:
     """Return what speaks against a site whatever the weights are: no way to shadow, a poor ellipse."""
     found = []
-    for mover, name, limit in (("walk", "on foot", reach.walk_slope_deg), ("rover", "by rover", reach.rover_slope_deg)):
+    for mover, by, limit in (("walk", "on foot", reach.walk_slope_deg), ("rover", "by rover", reach.rover_slope_deg)):
         if row[f"psr_{mover}"] == NO_WAY:
             found.append(
-                f"no way {name} over ground of at most {limit:g}° leads to permanent shadow of at least"
+                f"no way {by} over ground of at most {limit:g}° leads to permanent shadow of at least"
                 f" {reach.psr_area_km2:g} km²"
             )
     if ellipse.slope_max_deg is not None and ellipse.slope_max_deg > rule.max_slope_deg:
         found.append(
             f"the landing ellipse's steepest pixel has {ellipse.slope_max_deg:.1f}°"
-            f" (the rule allows {rule.max_slope_deg:g}° on average)"
+            f" ({title(name)} allows {rule.max_slope_deg:g}° on average)"
         )
+    share = float(row["ellipse_inside_share"])
+    if share < INSIDE:
+        found.append(f"only {100.0 * share:.0f} % of the landing ellipse lies in the site's good ground")
     if not ellipse.meets_light and ellipse.known_share == 1.0:
         found.append(
-            "no landing ellipse around its best place meets the rule's limits of light and Earth view on average"
+            f"no landing ellipse around its best place meets {title(name)}'s limits of light and Earth view on average"
             " without touching permanent shadow"
         )
     return found
@@ -135,7 +158,7 @@ def unknown(row: pd.Series, ellipse: Ellipse, rule: RuleSettings, pixel_m: float
         if criterion.name in _MISSING and pd.isna(row[criterion.column])
     ]
     found += [
-        f"way {name} to permanent shadow: slope or shadow is unknown in its cell"
+        f"way {name} to permanent shadow: slope or shadow is unknown at the ellipse's centre or on the way"
         for mover, name in (("walk", "on foot"), ("rover", "by rover"))
         if row[f"psr_{mover}"] == "unknown"
     ]

@@ -23,7 +23,8 @@ CENTRES = tuple(index.ravel() + REACH for index in np.mgrid[:SIDE, :SIDE])
 
 
 def patch(**changed: Any) -> Patch:
-    layers = {"slope_deg": 2.0, "sun_pct": 60.0, "earth_pct": 80.0, "shadow": 0.0, "height_m": 100.0} | changed
+    layers = {"slope_deg": 2.0, "sun_pct": 60.0, "earth_pct": 80.0, "shadow": 0.0, "height_m": 100.0, "ground": 1.0}
+    layers |= changed
     return Patch(GRID, **{name: np.broadcast_to(value, GRID.shape).astype(float) for name, value in layers.items()})
 
 
@@ -121,6 +122,34 @@ def test_light_comes_before_gentleness_and_decides_between_equals() -> None:
     assert found.sun_pct >= 33.0
     brighter = np.tile(np.linspace(40.0, 60.0, SIZE), (SIZE, 1))
     assert best_ellipse(patch(sun_pct=brighter), CENTRES, AXES, RULE).x_m == GRID.x_m()[REACH + SIDE - 1]
+
+
+def test_it_lies_in_the_ground_before_it_is_gentle() -> None:
+    # A gentle lane beyond the ground, steeper lanes inside it; two columns of ground are narrower than the ellipse.
+    ground, slope = np.ones(GRID.shape), np.full(GRID.shape, 4.0)
+    ground[:, REACH + 2 :], slope[:, REACH + 2 :] = 0.0, 1.0
+    found = best_ellipse(patch(ground=ground, slope_deg=slope), CENTRES, AXES, RULE)
+    assert all(col < REACH + 2 for _, col in touched(found))
+    # Light goes before it.
+    sun = np.where(ground > 0.0, 10.0, 60.0)
+    lit = best_ellipse(patch(ground=ground, slope_deg=slope, sun_pct=sun), CENTRES, AXES, RULE)
+    assert lit.meets_light
+
+
+def test_it_leaves_the_cell_only_for_less_fault() -> None:
+    further = tuple(index.ravel() + REACH - 1 for index in np.mgrid[: SIDE + 2, : SIDE + 2])
+    corner = tuple(index[:1] for index in CENTRES)
+    gentle = np.full(GRID.shape, 4.0)
+    gentle[:, REACH + 2 :] = 1.0
+    assert best_ellipse(patch(slope_deg=gentle), corner, AXES, RULE, further).x_m == GRID.x_m()[REACH]
+    steep = np.where(gentle == 4.0, 6.0, 1.0)
+    steep[:, : REACH - 1] = 1.0
+    found = best_ellipse(patch(slope_deg=steep), corner, AXES, RULE, further)
+    assert found.slope_max_deg is not None
+    assert (found.x_m != GRID.x_m()[REACH]) == (found.slope_max_deg <= 5.0)
+    hole = best_ellipse(at(slope_deg=((REACH, REACH), math.nan)), corner, AXES, RULE, further)
+    assert hole.known_share == 1.0
+    assert hole.x_m != GRID.x_m()[REACH] or hole.y_m != GRID.y_m()[REACH]
 
 
 def test_ground_that_is_too_dark_is_told() -> None:

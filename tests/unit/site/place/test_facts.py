@@ -60,10 +60,11 @@ def test_failing_limits_leave_out_the_unknown_and_the_limit_itself(tables: Table
 
 
 def test_reasons_come_from_the_cell_and_the_rule_that_was_learned(tables: Tables) -> None:
-    told = tables.reasons(RULE)
+    told = tables.reasons(RULE, "cassa", "cassa")
     assert told(0) == (["slope 5.0° on average (the rule allows 5°): +0.75 log-odds"], [])
     assert told(1) == ([], ["slope 6.0° on average (the rule allows 5°): -2.00 log-odds"])
     assert told(2) == ([], [])
+    assert "the CASSA rule, which the score learned," in tables.reasons(RULE, "cassa", "hls")(0)[0][0]
 
 
 def test_tables_that_do_not_fit_are_refused(tables: Tables) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lunarsite.grid import MOON_RADIUS_M, Cells, Grid, scale_factor
-from lunarsite.site.place.ground import best_places, good_ground, outline, pieces, unit_vectors
+from lunarsite.site.place.ground import apart, best_places, good_ground, outline, pieces, unit_vectors
 
 CELLS = Cells(Grid.centred(9_600.0, 960.0, 960.0), 960.0, 89.6)
 SHAPE = CELLS.kept.shape
@@ -77,6 +77,28 @@ def test_places_are_spaced_the_best_is_first_and_none_is_left_out(seed: int, spa
             < spacing_m
         )
         assert (near & (merit[chosen][None, :] >= merit[:, None])).any(axis=1).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(1_000.0, 6_000.0), st.floats(0.0, 2_000.0))
+def test_the_spacing_is_that_of_where_sites_settle(seed: int, spacing_m: float, astray_m: float) -> None:
+    draws = np.random.default_rng(seed)
+    merit, unit = draws.uniform(size=CELLS.count), unit_vectors(*CELLS.centres_lonlat())
+    settled: list[NDArray[np.float64]] = []
+
+    def settle(place: int, taken: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        near = unit[place] + draws.uniform(-1.0, 1.0, (6, 3)) * astray_m / MOON_RADIUS_M
+        near /= np.linalg.norm(near, axis=1, keepdims=True)
+        free = near[apart(near, taken, spacing_m)]
+        if not len(free):
+            return None
+        settled.append(free[0])
+        return free[0]
+
+    chosen = best_places(merit, unit, spacing_m, 40, settle)
+    assert chosen.size == len(settled)
+    assert np.unique(chosen).size == chosen.size
+    gaps = [distance_m(a, b) for i, a in enumerate(settled) for b in settled[:i]]
+    assert min(gaps, default=math.inf) >= spacing_m * (1.0 - 1e-9)
 
 
 def test_equal_merits_go_by_cell() -> None:

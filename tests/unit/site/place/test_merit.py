@@ -16,6 +16,7 @@ from lunarsite.site.place.merit import (
     ranks,
     robust_weighted_sum,
     scale_of,
+    spread_shares,
     topsis,
     values_of,
     weighted_sum,
@@ -76,13 +77,38 @@ def test_weighted_sum_by_hand() -> None:
 
 
 def test_topsis_by_hand() -> None:
-    # Vector lengths 5 and 10: weighted units (0.6, 0.8) / 2 and (0.8, 0.6) / 2, the second a cost.
     values = np.array([[3.0, 8.0], [4.0, 6.0]])
     found = topsis(values, np.array([1.0, -1.0]), np.array([0.5, 0.5]))
     assert found == pytest.approx([0.0, 1.0])
     mixed = topsis(np.array([[3.0, 6.0], [4.0, 8.0]]), np.array([1.0, -1.0]), np.array([0.8, 0.2]))
-    # Distances: along the first 0.8 * 0.2 = 0.16, along the second 0.2 * 0.2 = 0.04.
-    assert mixed == pytest.approx([0.04 / 0.2, 0.16 / 0.2])
+    # Stretched to 0..1, each is the worst in one and the best in the other: distances 0.8 and 0.2.
+    assert mixed == pytest.approx([0.2, 0.8])
+
+
+def test_topsis_heeds_weights_whatever_the_size_of_the_numbers() -> None:
+    # Sunlight of 41 to 59 % and a way of 0 to 20 km: what matters more decides, not what has the larger ratio.
+    values = np.column_stack([np.linspace(41.0, 59.0, 21), np.linspace(0.0, 20_000.0, 21)])
+    better = np.array([1.0, -1.0])
+    for weights, first in (([0.65, 0.35], 20), ([0.35, 0.65], 0)):
+        assert int(topsis(values, better, np.array(weights)).argmax()) in {first, first - 1, first + 1}
+    np.testing.assert_allclose(
+        *(topsis(same, better, np.array([0.7, 0.3])) for same in (values, values * [1.0, 1e-3] + [900.0, 7.0]))
+    )
+
+
+def test_a_criterion_known_of_few_still_tells_them_apart() -> None:
+    values = np.full((40, 1), 5.0)
+    values[3], values[4] = 9.0, 1.0
+    found = robust_weighted_sum(values, np.array([1.0]), np.array([1.0]))
+    assert (found[3], found[4], found[0]) == (1.0, 0.0, 0.5)
+
+
+def test_shares_of_the_spread_by_hand() -> None:
+    good = np.array([[0.0, 0.0, 0.5], [1.0, 0.5, 0.5]])
+    # Variances 0.25 w², 0.0625 w², 0.
+    assert spread_shares(good, np.array([0.5, 0.5, 0.0])) == pytest.approx([0.8, 0.2, 0.0])
+    assert spread_shares(good[:1], np.ones(3)).tolist() == [0.0] * 3
+    assert spread_shares(good[:0], np.ones(3)).tolist() == [0.0] * 3
 
 
 def test_outliers_do_not_flatten_the_robust_sum() -> None:

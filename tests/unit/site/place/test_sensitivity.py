@@ -52,7 +52,7 @@ def test_a_site_better_in_everything_is_always_first(method: str) -> None:
     best_first = np.linspace(1.0, 0.0, 30)
     values = table(30, illumination=50.0 * best_first, slope=4.0 - 3.0 * best_first, area=best_first)
     ranking = RankingSettings.model_validate({"draws": 200, "method": method})
-    found = sensitivity(values, scaled(values), inputs(30), RULE, ranking, 0.5)
+    found = sensitivity(values, scaled(values), inputs(30), RULE, ranking, 0.5, ranking.method)
     assert (found.ranks == np.arange(1, 31)).all()
     assert found.interval()[:, 4].tolist() == [5.0, 5.0, 5.0]
     assert found.share_within(20).tolist() == [1.0] * 20 + [0.0] * 10
@@ -62,7 +62,7 @@ def test_opposed_criteria_share_the_draws_evenly() -> None:
     # By the weighted sum the first wins where its criterion weighs more: half of all draws, by symmetry.
     values = table(2, illumination=np.array([1.0, 0.0]), area=np.array([0.0, 1.0]))
     ranking = RankingSettings(draws=4_000, method="weighted_sum")
-    found = sensitivity(values, scaled(values), inputs(2), RULE, ranking, 0.5)
+    found = sensitivity(values, scaled(values), inputs(2), RULE, ranking, 0.5, ranking.method)
     assert (found.ranks[:, 0] == 1).mean() == pytest.approx(0.5, abs=0.03)
     assert (np.sort(found.ranks, axis=1) == [1, 2]).all()
 
@@ -72,18 +72,18 @@ def test_a_site_that_fails_a_shifted_limit_goes_behind() -> None:
     values = table(3, area=np.array([9.0, 5.0, 1.0]))
     ranking = RankingSettings(draws=4_000)
     read = inputs(3, slope=np.array([4.9, 1.0, 1.0]), sigma=0.0)
-    found = sensitivity(values, scaled(values), read, RULE, ranking, 0.5)
+    found = sensitivity(values, scaled(values), read, RULE, ranking, 0.5, ranking.method)
     assert found.below_share[0] == pytest.approx(0.4, abs=0.03)
     assert found.below_share[1:].tolist() == [0.0, 0.0]
     assert (found.ranks[:, 0] == 3).mean() == found.below_share[0]
     firm = RankingSettings(draws=50, threshold_shift=0.0)
-    assert sensitivity(values, scaled(values, firm), read, RULE, firm, 0.5).below_share.tolist() == [0.0] * 3
+    assert sensitivity(values, scaled(values, firm), read, RULE, firm, 0.5, "topsis").below_share.tolist() == [0.0] * 3
 
 
 def test_those_behind_are_ordered_by_probability() -> None:
     values = table(3, area=np.array([9.0, 5.0, 1.0]))
     read = inputs(3, slope=np.array([20.0, 8.0, 1.0]))
-    found = sensitivity(values, scaled(values), read, RULE, RANKING, 0.5)
+    found = sensitivity(values, scaled(values), read, RULE, RANKING, 0.5, "topsis")
     assert (found.ranks == [3, 2, 1]).all()
 
 
@@ -91,26 +91,26 @@ def test_unknown_values_are_drawn_from_the_known() -> None:
     # Of one criterion, known at 0 and 10: a site of which it is unknown ties with either in half of the draws.
     values = table(3, area=np.array([10.0, 0.0, np.nan]))
     ranking = RankingSettings(draws=4_000)
-    found = sensitivity(values, scaled(values), inputs(3), RULE, ranking, 0.5)
+    found = sensitivity(values, scaled(values), inputs(3), RULE, ranking, 0.5, ranking.method)
     assert (found.ranks[:, 2] == 3).mean() == pytest.approx(0.5, abs=0.03)  # a tie goes to the earlier site
     assert (found.ranks[:, 2] == 2).mean() == pytest.approx(0.5, abs=0.03)
 
 
 def test_equal_sites_keep_their_order_and_none_is_legal() -> None:
     values = table(4, area=np.ones(4))
-    assert (sensitivity(values, scaled(values), inputs(4), RULE, RANKING, 0.5).ranks == [1, 2, 3, 4]).all()
+    assert (sensitivity(values, scaled(values), inputs(4), RULE, RANKING, 0.5, "topsis").ranks == [1, 2, 3, 4]).all()
     nothing = table(0)
-    found = sensitivity(nothing, scaled(nothing), inputs(0), RULE, RANKING, 0.5)
+    found = sensitivity(nothing, scaled(nothing), inputs(0), RULE, RANKING, 0.5, "topsis")
     assert (found.ranks.shape, found.interval().shape, found.share_within(20).size) == ((400, 0), (3, 0), 0)
 
 
 def test_draws_follow_the_seed_and_not_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     draws = np.random.default_rng(5)
     values = table(25, illumination=draws.uniform(size=25), area=draws.uniform(size=25), slope=draws.uniform(size=25))
-    whole = sensitivity(values, scaled(values), inputs(25, light=34.0), RULE, RANKING, 0.5)
+    whole = sensitivity(values, scaled(values), inputs(25, light=34.0), RULE, RANKING, 0.5, "topsis")
     monkeypatch.setattr(module, "_BATCH", 7 * values.size)
-    parts = sensitivity(values, scaled(values), inputs(25, light=34.0), RULE, RANKING, 0.5)
+    parts = sensitivity(values, scaled(values), inputs(25, light=34.0), RULE, RANKING, 0.5, "topsis")
     assert (whole.ranks == parts.ranks).all()
     other = RANKING.model_copy(update={"seed": 14})
-    assert (sensitivity(values, scaled(values), inputs(25), RULE, other, 0.5).ranks != whole.ranks).any()
+    assert (sensitivity(values, scaled(values), inputs(25), RULE, other, 0.5, "topsis").ranks != whole.ranks).any()
     assert (np.sort(whole.ranks, axis=1) == np.arange(1, 26)).all()

@@ -1,4 +1,4 @@
-"""Routes of sites: windows give what the whole map gives, and a way may start beside the ellipse's centre."""
+"""Ways of sites: those of the ellipse's centre, and windows give what the whole map gives."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lunarsite.artefact.stamp import Stamp
 from lunarsite.grid import Cells, Grid
 from lunarsite.site.criteria.reach import Shadow, find_ways
 from lunarsite.site.criteria.routes import route
-from lunarsite.site.place.ways import sites_routes
+from lunarsite.site.place.ways import opened_ways, sites_routes, ways_from
 
 AREA = Grid.centred(9_600.0, 240.0, 960.0)
 CELLS = Cells(AREA, 960.0, 89.6)
@@ -50,6 +50,10 @@ def test_a_window_holds_the_whole_way(files: dict[str, Path]) -> None:
         for mover, path in files.items():
             lengths = raster.read(path, REACH)["path_m"]
             own = found[found["mover"] == mover]
+            start = tuple(int(index) for index in AREA.index(one["x_m"][0], one["y_m"][0]))
+            assert own.empty == np.isnan(lengths[start])
+            if own.empty:
+                continue
             row, col = AREA.index(own["x_m"].iloc[0], own["y_m"].iloc[0])
             whole = route(lengths, AREA, int(row), int(col))
             np.testing.assert_allclose(own[["x_m", "y_m"]], whole.points_m)
@@ -57,17 +61,27 @@ def test_a_window_holds_the_whole_way(files: dict[str, Path]) -> None:
             assert CELLS.id_at(own["x_m"].iloc[0], own["y_m"].iloc[0]) == cell
 
 
-def test_a_way_starts_at_the_nearest_pixel_of_the_cell_that_has_one(tmp_path: Path) -> None:
+def test_ways_are_those_of_the_pixel_of_the_centre(tmp_path: Path) -> None:
+    # The centre's own pixel is too steep to walk, all around it is level; of the next one the slope is unknown.
     slope = np.ones(AREA.shape, dtype=np.float32)
     one = site(CELLS.count // 2)
-    row, col = (int(index) for index in AREA.index(one["x_m"][0], one["y_m"][0]))
-    slope[row, col] = 40.0
-    found = find_ways(slope, Shadow(SHADOW, SHADOW), AREA, 15.0)
-    paths = dict.fromkeys(("walk", "rover"), tmp_path / "reach.tif")
-    raster.write(paths["walk"], REACH, AREA, found._asdict(), STAMP)
+    x_m, y_m = float(one["x_m"][0]), float(one["y_m"][0])
+    row, col = (int(index) for index in AREA.index(x_m, y_m))
+    slope[row, col], slope[row, col + 1] = 20.0, np.nan
+    paths = {}
+    for mover, limit in (("walk", 15.0), ("rover", 25.0)):
+        paths[mover] = tmp_path / f"{mover}.tif"
+        found = find_ways(slope, Shadow(SHADOW, SHADOW), AREA, limit)
+        raster.write(paths[mover], REACH, AREA, found._asdict(), STAMP)
+    with opened_ways(paths, AREA) as ways:
+        told = ways_from(ways, AREA, np.array([x_m, x_m + 240.0, x_m]), np.array([y_m, y_m, y_m + 240.0]))
+    assert told["psr_walk"] == ["no way", "unknown", "reached"]
+    assert told["psr_rover"] == ["reached", "unknown", "reached"]
+    assert np.isnan(told["psr_walk_m"]).tolist() == [True, True, False]
     routes = sites_routes(one, paths, CELLS)
-    start = routes[routes["mover"] == "walk"].iloc[0]
-    assert np.hypot(start["x_m"] - one["x_m"][0], start["y_m"] - one["y_m"][0]) == pytest.approx(240.0)
+    assert set(routes["mover"]) == {"rover"}
+    assert routes["path_m"].iloc[-1] == pytest.approx(told["psr_rover_m"][0], rel=1e-5)
+    assert (routes["x_m"].iloc[0], routes["y_m"].iloc[0]) == (x_m, y_m)
 
 
 def test_a_site_without_a_way_has_no_route(tmp_path: Path) -> None:

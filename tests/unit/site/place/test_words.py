@@ -10,13 +10,15 @@ import pandas as pd
 from lunarsite.settings import ReachSettings, RuleSettings, WeightsSettings
 from lunarsite.site.place.ellipse import Ellipse
 from lunarsite.site.place.merit import CRITERIA, scale_of
-from lunarsite.site.place.words import against, beside_others, filled, resolves, standing, unknown
+from lunarsite.site.place.words import against, beside_others, filled, of_rule, resolves, standing, unknown
 
 RULE = RuleSettings(max_slope_deg=5.0, min_illumination_pct=33.0, min_earth_visibility_pct=50.0, slope_buffer_m=100.0)
 ELLIPSE = Ellipse(0.0, 0.0, (500.0, 300.0), 30.0, 15, 1.0, 2.0, 3.0, 60.0, 80.0, 0.0, 40.0, meets_light=True)
 NAMES = [criterion.name for criterion in CRITERIA]
 ROW = pd.Series(
-    {criterion.column: 1.0 for criterion in CRITERIA} | {"psr_walk": "reached", "psr_rover": "reached", "score": 2.0}
+    {criterion.column: 1.0 for criterion in CRITERIA}
+    | {"psr_walk": "reached", "psr_rover": "reached", "score": 2.0}
+    | {"ellipse_inside_share": 0.9}
 )
 
 
@@ -25,20 +27,34 @@ def row(**changed: object) -> pd.Series:
 
 
 def test_nothing_is_said_of_a_site_without_faults() -> None:
-    assert against(ROW, ELLIPSE, RULE, ReachSettings()) == []
+    assert against(ROW, ELLIPSE, "hls", RULE, ReachSettings()) == []
     assert unknown(ROW, ELLIPSE, RULE, 100.0) == []
 
 
 def test_no_way_a_steep_pixel_and_darkness_speak_against_it() -> None:
     found = against(
-        row(psr_walk="no way"), replace(ELLIPSE, slope_max_deg=7.31, meets_light=False), RULE, ReachSettings()
+        row(psr_walk="no way", ellipse_inside_share=0.894),
+        replace(ELLIPSE, slope_max_deg=7.31, meets_light=False),
+        "hls",
+        RULE,
+        ReachSettings(),
     )
-    assert len(found) == 3
+    assert len(found) == 4
     assert "no way on foot over ground of at most 15°" in found[0]
     assert "1 km²" in found[0]
     assert "7.3°" in found[1]
-    assert "the rule allows 5°" in found[1]
-    assert "limits of light and Earth view" in found[2]
+    assert "the HLS rule allows 5°" in found[1]
+    assert "only 89 % of the landing ellipse lies in" in found[2]
+    assert "the HLS rule's limits of light and Earth view" in found[3]
+
+
+def test_the_learned_rule_is_named_where_sites_are_by_another() -> None:
+    told = ["slope 5.0° on average (the rule allows 5°): +0.75 log-odds", "height 12 m: +0.10 log-odds"]
+    assert of_rule(told, "cassa", "cassa") == told
+    assert of_rule(told, "cassa", "hls") == [
+        "slope 5.0° on average (the CASSA rule, which the score learned, allows 5°): +0.75 log-odds",
+        "height 12 m: +0.10 log-odds of the score, which learned the CASSA rule",
+    ]
 
 
 def test_each_unknown_is_named_once() -> None:
