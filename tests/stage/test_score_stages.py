@@ -30,7 +30,7 @@ from tests.unit.site.conftest import table_of_cells, table_of_labels
 
 SETTINGS: dict[str, Any] = {
     "scorer": {"trees": 15, "max_depth": 3, "seed": 5},
-    "crossvalidation": {"folds": 2, "blocks_km": [0.0, 8.0], "headline_block_km": 8.0, "seed": 6},
+    "crossvalidation": {"folds": 2, "blocks_km": [0.0, 8.0], "headline_block_km": 8.0, "dead_zone_km": 1.0, "seed": 6},
     "rules": {
         "own": {"gentle": {"max_slope_deg": 6.0, "min_illumination_pct": 40.0, "min_earth_visibility_pct": 40.0}}
     },

@@ -1,7 +1,8 @@
 """What chance does to a measure: intervals by drawing blocks of the map anew, and maps spun about the pole.
 
 Cells of one block are alike, so blocks are drawn, not cells. All measures are sums over blocks (of bins, for those that
-order cells), so that a thousand draws are a product of two matrices.
+order cells), so that a thousand draws are a product of two matrices. The expected calibration error gets no interval:
+it is a sum of distances, to which every draw adds its noise, so that the draws lie above it and may all miss it.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from lunarsite.site.score.measures import BINS, equal_width_bins
 
 Ints = NDArray[np.int64]
 Doubles = NDArray[np.float64]
@@ -42,11 +41,9 @@ def block_intervals(
     times = np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1.0 / blocks), DRAWS).astype(np.float64)
     cells = times @ np.bincount(block, minlength=blocks)
     found: dict[str, Doubles] = {}
-    at = equal_width_bins(predicted)
     for name, truth in (("probability", probability), ("label", suitable)):
         error = predicted.astype(np.float64) - truth
         found[f"brier_{name}"] = times @ np.bincount(block, weights=error**2, minlength=blocks) / cells
-        found[f"ece_{name}"] = np.abs(times @ _by_block(block, at, BINS, error)).sum(axis=1) / cells
     edges = np.unique(
         np.concatenate([np.quantile(score[of], np.linspace(0.0, 1.0, _EDGES + 1)) for of in (suitable, ~suitable)])
     )

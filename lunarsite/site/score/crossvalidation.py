@@ -1,8 +1,10 @@
 """What the score is worth on ground it never saw: four forecasts, on blocks of several sizes.
 
-The full model is the scorer as it is; 'context' is the same without slope, light, shadow and Earth view; 'logistic' and
-'margin' are the baselines. All learn the Monte Carlo probability from the same folds. The context model costs as much
-as the full one; unless `context_everywhere` asks for all, it is measured on single cells and the headline's blocks.
+The full model is the scorer as it is; 'context' is the same of mean height, roughness and craters alone; 'logistic' and
+'margin' are the baselines. All learn the Monte Carlo probability from the same folds. No model is trained on cells of
+the blocks that it is measured on, nor of the dead zone about them: what lies across a block's border tells nearly as
+much as the block itself. The context model costs as much as the full one; unless `context_everywhere` asks for all, it
+is measured on single cells and the headline's blocks.
 """
 
 from __future__ import annotations
@@ -20,11 +22,12 @@ from lunarsite.site.rules import rule_margin
 from lunarsite.site.score import baselines
 from lunarsite.site.score.chance import block_intervals, spun_aucs
 from lunarsite.site.score.families import context_features
-from lunarsite.site.score.folds import block_of, deal, why_not
+from lunarsite.site.score.folds import block_of, deal, training_cells, why_not
 from lunarsite.site.score.measures import calibration_bins, measures
 from lunarsite.site.score.population import Population
 from lunarsite.site.score.scorer import margins, probabilities, train
 
+Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Values = NDArray[np.floating]
 
@@ -41,11 +44,15 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Deal:
-    """One deal of the map: its blocks and folds, and the forecasts by model; or why there are none."""
+    """One deal of the map: its blocks and folds, and the forecasts by model; or why there are none.
+
+    `trained` (folds, known) is which cells the models of each fold are trained on.
+    """
 
     block_km: float
     block: Ints
     fold: Ints
+    trained: Bools
     why: str
     forecasts: dict[str, Forecast] = field(default_factory=dict)
 
@@ -76,7 +83,9 @@ def crossvalidate(
     for block_km in settings.blocks_km:
         block = block_of(x_m, y_m, block_km)
         fold = deal(block, people.suitable, settings.folds, settings.seed)
-        deals.append(Deal(block_km, block, fold, why_not(fold, people.suitable, settings.folds)))
+        dead_zone_km = settings.dead_zone_km if block_km else 0.0  # single cells at random have no border to keep from
+        trained = training_cells(x_m, y_m, fold, settings.folds, dead_zone_km)
+        deals.append(Deal(block_km, block, fold, trained, why_not(fold, trained, people.suitable, dead_zone_km)))
     of_context = {0.0, settings.headline_block_km, *(settings.blocks_km if settings.context_everywhere else ())}
     margin = rule_margin(people.columns, rule, scorer.target)
     learned = {"full": people.features, "context": people.features[context_features(people.names)]}
@@ -91,15 +100,15 @@ def crossvalidate(
 
     def forecast(job: tuple[Deal, str, int]) -> Forecast:
         found, model, index = job
-        held = found.fold == index
-        truth = people.probability[~held]
+        held, rest = found.fold == index, found.trained[index]
+        truth = people.probability[rest]
         if model == "logistic":
-            made = baselines.logistic(people.inputs[~held], truth, people.inputs[held])
+            made = baselines.logistic(people.inputs[rest], truth, people.inputs[held])
             return Forecast(made, made)
         if model == "margin":
-            return Forecast(margin[held], baselines.margin(margin[~held], truth, margin[held]))
+            return Forecast(margin[held], baselines.margin(margin[rest], truth, margin[held]))
         features = learned[model]
-        score = margins(train(features[~held], truth, scorer), features[held])
+        score = margins(train(features[rest], truth, scorer), features[held])
         return Forecast(score, probabilities(score))
 
     with ThreadPoolExecutor(threads) as pool:
@@ -122,6 +131,7 @@ def model_rows(deals: Sequence[Deal], people: Population, headline_km: float, se
                 continue
             truth = people.probability, people.suitable
             row: dict[str, object] = {"model": model, "block_km": found.block_km}
+            row["trained_share"] = float(found.trained.sum() / (found.fold.size * (len(found.trained) - 1)))
             row |= measures(made.score, made.probability, *truth)
             if found.block_km == headline_km:
                 ends = block_intervals(found.block, made.score, made.probability, *truth, seed)

@@ -1,13 +1,14 @@
 """Dealing the map out to folds: single cells at random, or whole square blocks.
 
 Neighbouring cells are alike, so a random deal tests a scorer on what it has seen. Whole blocks of the map are held out
-instead (Roberts et al. 2017, doi 10.1111/ecog.02881).
+instead, and a zone about them is trained on by no one (Roberts et al. 2017, doi 10.1111/ecog.02881).
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 Ints = NDArray[np.int64]
 Doubles = NDArray[np.float64]
@@ -45,12 +46,46 @@ def deal(block: Ints, suitable: Bools, folds: int, seed: int) -> Ints:
     return fold_of_block[block]
 
 
-def why_not(fold: Ints, suitable: Bools, folds: int) -> str:
-    """Return why a deal cannot be used, or '': a fold is empty, or leaves only one label to train on."""
-    if (np.bincount(fold, minlength=folds) == 0).any():
+def training_cells(x_m: Doubles, y_m: Doubles, fold: Ints, folds: int, dead_zone_km: float) -> Bools:
+    """Return which cells the model of each fold is trained on, (folds, cells).
+
+    Args:
+        x_m: Map coordinates of the cells, (cells,).
+        y_m: The same.
+        fold: The fold in which each cell is held out, (cells,).
+        folds: How many there are.
+        dead_zone_km: Cells closer than that to a held-out one are left out.
+    """
+    trained: Bools = np.not_equal(fold, np.arange(folds)[:, None])
+    if dead_zone_km == 0.0:
+        return trained
+    places = np.column_stack([x_m, y_m])
+    for index, rest in enumerate(trained):
+        if rest.any() and not rest.all():
+            held = cKDTree(places[fold == index])
+            distance_m, _ = held.query(places[rest], distance_upper_bound=1e3 * dead_zone_km)
+            rest[rest] = np.isinf(distance_m)  # the bound itself is no longer too close
+    return trained
+
+
+def why_not(fold: Ints, trained: Bools, suitable: Bools, dead_zone_km: float = 0.0) -> str:
+    """Return why a deal cannot be used, or '': a fold is empty, or leaves no cells or only one label to train on.
+
+    Args:
+        fold: The fold in which each cell is held out, (cells,).
+        trained: Which cells the model of each fold is trained on, (folds, cells).
+        suitable: Which cells pass the hard rule, (cells,).
+        dead_zone_km: The zone in which no cell was trained on.
+    """
+    if (np.bincount(fold, minlength=len(trained)) == 0).any():
         return "the map has fewer blocks than folds"
-    for index in range(folds):
-        rest = suitable[fold != index]
+    zone = f" and {dead_zone_km:g} km around it" if dead_zone_km else ""
+    small = "too small for site.crossvalidation.dead_zone_km"
+    for index, cells in enumerate(trained):
+        rest = suitable[cells]
+        if not rest.size:
+            return f"without fold {index}{zone} no cell is left to train on; the blocks are {small}"
         if rest.all() or not rest.any():
-            return f"without fold {index} all cells carry one label; the blocks are too large"
+            large = f"too large, or {small}" if zone else "too large"
+            return f"without fold {index}{zone} all cells carry one label; the blocks are {large}"
     return ""

@@ -45,6 +45,8 @@ def train(
         "learning_rate": settings.learning_rate,
         "subsample": settings.subsample,
         "colsample_bytree": settings.colsample,
+        # Bins hold about equally many cells: where few cells lie, wide ones would be steps across the rule's limits.
+        "max_bin": settings.max_bin,
         "seed": settings.seed,
         # Threads of one training wait for one another at every node; the trees are the same with any number of them.
         "nthread": 1,

@@ -19,6 +19,8 @@ MOST_STEP_BACK = 1e-6
 """Largest change in the wrong direction that is rounding."""
 MOST_CHANGE = 0.15
 """Largest change of the median between neighbouring values of a sweep that is still gradual."""
+_SHARE_OF_CELLS = 0.9
+"""Of the single cells' own largest changes, the quantile that is printed beside the median's."""
 _SHAP_TOLERANCE = 1e-3
 """Single precision leaves gaps of about 1e-5; more than this is a fault."""
 _INPUTS = {"slope": "slope", "light": "sunlight", "earth": "Earth view"}
@@ -74,7 +76,7 @@ def scorer_record(found: Findings, notes: Sequence[str], settings: ScorerSetting
             unit="log-odds",
             why=f"self-check, no claim: largest |score - bias - sum of SHAP values|; right up to {_SHAP_TOLERANCE:g}",
         ),
-        *(_sweep_metric(sweep) for sweep in found.sweeps),
+        *(metric for sweep in found.sweeps for metric in _sweep_metrics(sweep)),
     ]
     verdicts = []
     for sweep, stepped in zip(found.sweeps, found.stepped, strict=True):
@@ -109,12 +111,27 @@ def _cells_words(sweep: Sweep) -> str:
     return f"{sweep.probability.shape[1]} cells {where} that keep the other two limits"
 
 
-def _sweep_metric(sweep: Sweep) -> Metric:
-    return Metric(
-        name=f"sweep_{sweep.name}_largest_change",
-        value=sweep.largest_change(),
-        unit="1",
-        why=f"of the median probability in a step of {sweep.step:.3g} {sweep.unit}; {_cells_words(sweep)}",
+def _sweep_metrics(sweep: Sweep) -> tuple[Metric, Metric, Metric]:
+    """Return the largest change in a step of the cells' median, of single cells, and of what is learned."""
+    step = f"in a step of {sweep.step:.3g} {sweep.unit}"
+    name = f"sweep_{sweep.name}_largest_change"
+    learned = "of the Monte Carlo probability of cells that clear the other two limits"
+    return (
+        Metric(name=name, value=sweep.largest_change(), unit="1", why=f"of the median, {step}; {_cells_words(sweep)}"),
+        Metric(
+            name=f"{name}_of_cells",
+            value=sweep.largest_change_of_cells(_SHARE_OF_CELLS),
+            unit="1",
+            why=f"of a cell's own probability {step}: {100 * _SHARE_OF_CELLS:g} % of the cells have no larger one",
+        ),
+        Metric(
+            name=f"{name}_of_learned",
+            value=sweep.learned_change,
+            unit="1",
+            why=f"{learned}, {step}: what a perfect score would have"
+            if sweep.learned_change is not None
+            else f"{learned}; unknown: too few of them are near the limit",
+        ),
     )
 
 
@@ -136,11 +153,15 @@ def _monotone(sweep: Sweep, stepped: Sweep) -> Verdict:
 def _gradual(sweep: Sweep, stepped: Sweep) -> Verdict:
     value, other = sweep.largest_change(), stepped.largest_change()
     beside = "" if other is None else f"; {other:.2f} for trees of the hard label without constraints"
+    learned = "" if sweep.learned_change is None else f"; {sweep.learned_change:.2f} for the probability it learns"
+    single = sweep.largest_change_of_cells(_SHARE_OF_CELLS)
+    cells = "" if single is None else f"; single cells: {single:.2f} at most for {100 * _SHARE_OF_CELLS:g} % of them"
     return Verdict(
         name=f"The score changes gradually across the limit of {_INPUTS[sweep.name]}",
         value=value,
         unit="1",
         bound=f"<= {MOST_CHANGE:g} in a step of {sweep.step:.3g} {sweep.unit}",
         holds=None if value is None else value <= MOST_CHANGE,
-        why=f"largest change of the median probability between neighbouring values; {_cells_words(sweep)}{beside}",
+        why=f"largest change of the median probability between neighbouring values; {_cells_words(sweep)}{learned}"
+        f"{cells}{beside}",
     )

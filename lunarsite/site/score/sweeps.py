@@ -2,6 +2,9 @@
 
 A scorer of hard labels is a step: two cells a tenth of a degree apart on both sides of a limit get probabilities near 1
 and 0, although no elevation model tells them apart. A soft one changes little by little and never the wrong way.
+
+How gradual it can be is set by what it learns: the Monte Carlo probability of a cell that clears the other two limits
+is the distribution function of one input's error, as steep as that error is small. That is measured as well.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from lunarsite.settings import RuleSettings
 from lunarsite.site.rules import limit_margins, rule_inputs
@@ -28,6 +32,10 @@ _SLOPE_REACH = 0.5
 """How far a sweep of the slope reaches on both sides, as a share of its limit."""
 _PERCENT_REACH = 15.0
 """The same for light and Earth view, percent of time."""
+_GRADED = (0.02, 0.98)
+"""Monte Carlo probabilities that tell how steep they are; a share of draws nearer to 0 or 1 is mostly noise."""
+_LEAST_GRADED = 30
+"""Cells with such a probability that it takes to measure the steepness."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +46,11 @@ class Sweep:
         name: slope, light or earth.
         limit: The rule's limit, in the input's unit.
         unit: deg or %.
-        direction: -1 where more of it can only be worse, 1 where it can only be better.
+        direction: -1 where more of it must not raise the score, 1 where it must not lower it.
         value: (steps,), ascending, in the input's unit.
         probability: (steps, cells).
+        learned_change: Largest change in a step of what is learned, the Monte Carlo probability of cells that clear
+            the other two limits; None where too few cells tell it.
     """
 
     name: str
@@ -49,6 +59,7 @@ class Sweep:
     direction: int
     value: NDArray[np.float64]
     probability: Floats
+    learned_change: float | None = None
 
     @property
     def step(self) -> float:
@@ -63,6 +74,12 @@ class Sweep:
     def largest_change(self) -> float | None:
         """Return the largest change of the median between neighbouring values; None if there is no cell."""
         return float(np.abs(np.diff(self.median)).max()) if self.probability.shape[1] else None
+
+    def largest_change_of_cells(self, share: float) -> float | None:
+        """Return what that share of the cells does not exceed with its own largest change; None if there is no cell."""
+        if not self.probability.shape[1]:
+            return None
+        return float(np.quantile(np.abs(np.diff(self.probability, axis=0)).max(axis=0), share))
 
     def largest_step_back(self) -> float | None:
         """Return the largest change of any cell in the wrong direction, 0 if there is none; None without a cell."""
@@ -87,9 +104,11 @@ def sweeps(
         seed: Of the draw of cells.
     """
     keeps = limit_margins(people.columns, rule, target) >= 0.0
+    plans = _plans(people, rule, target)
+    clears = np.stack([_clears(people, plan) for plan in plans])
     draws = np.random.default_rng(seed)
     found = []
-    for index, plan in enumerate(_plans(people, rule, target)):
+    for index, plan in enumerate(plans):
         value = np.linspace(max(0.0, plan.limit - plan.reach), min(plan.top, plan.limit + plan.reach), STEPS)
         at = people.inputs[plan.column].to_numpy(np.float64)
         near = (at >= value[0]) & (at <= value[-1]) & np.delete(keeps, index, axis=0).all(axis=0)
@@ -101,7 +120,9 @@ def sweeps(
             features = people.features.iloc[rows]
             for step, to in enumerate(value):
                 probability[step] = predict(_moved(features, plan, to - at[rows]))
-        found.append(Sweep(plan.name, plan.limit, plan.unit, plan.direction, value, probability))
+        alone = np.delete(clears, index, axis=0).all(axis=0)
+        learned = _learned_change(at[alone], people.probability[alone], float(value[1] - value[0]))
+        found.append(Sweep(plan.name, plan.limit, plan.unit, plan.direction, value, probability, learned))
     return found
 
 
@@ -128,6 +149,31 @@ def _plans(people: Population, rule: RuleSettings, target: str) -> tuple[_Plan, 
         _Plan("light", light, limits[1], "%", 1, _PERCENT_REACH, 100.0, lights),
         _Plan("earth", earth, limits[2], "%", 1, _PERCENT_REACH, 100.0, [earth]),
     )
+
+
+def _clears(people: Population, plan: _Plan) -> NDArray[np.bool_]:
+    """Return which cells are on the good side of a limit by as much as its sweep reaches, or as is possible."""
+    at = people.inputs[plan.column].to_numpy(np.float64)
+    if plan.direction < 0:
+        return np.asarray(at <= plan.limit - plan.reach)
+    return np.asarray(at >= min(plan.top, plan.limit + plan.reach))
+
+
+def _learned_change(value: NDArray[np.float64], probability: Floats, step: float) -> float | None:
+    """Return how much a probability changes over a step about its middle, from cells on which one input alone decides.
+
+    Errors are Gaussian or nearly so: the probit of the probability is a line in the input, whose slope is fitted.
+
+    Args:
+        value: The input, (cells,).
+        probability: The Monte Carlo probability, (cells,).
+        step: In the input's unit.
+    """
+    graded = (probability > _GRADED[0]) & (probability < _GRADED[1])
+    if graded.sum() < _LEAST_GRADED or np.ptp(value[graded]) == 0.0:
+        return None
+    slope = float(np.polynomial.Polynomial.fit(value[graded], ndtri(probability[graded]), 1).convert().coef[-1])
+    return float(2.0 * ndtr(0.5 * step * abs(slope)) - 1.0)
 
 
 def _moved(features: pd.DataFrame, plan: _Plan, offset: NDArray[np.float64]) -> pd.DataFrame:

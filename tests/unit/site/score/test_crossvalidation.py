@@ -26,7 +26,7 @@ from lunarsite.site.score.population import Population, population
 from tests.unit.site.conftest import table_of_labels
 
 CASSA = RulesSettings().cassa
-SETTINGS = CrossValidationSettings(folds=3, blocks_km=(0.0, 8.0, 16.0), headline_block_km=16.0)
+SETTINGS = CrossValidationSettings(folds=3, blocks_km=(0.0, 8.0, 16.0), headline_block_km=16.0, dead_zone_km=1.0)
 
 
 @pytest.fixture
@@ -65,6 +65,10 @@ def test_every_model_forecasts_every_cell_once(
     assert full["brier_probability"] < context["brier_probability"]
     assert full["auc_low"] <= full["auc"] + 1e-3
     assert "auc_low" not in by_name["full", 8.0]
+    assert not any(name.startswith("ece") and name.endswith(("_low", "_high")) for name in full)
+    # The dead zone of one ring of cells costs small blocks more than large ones, and single cells nothing.
+    shares = [float(by_name["full", block_km]["trained_share"]) for block_km in (8.0, 16.0, 0.0)]  # type: ignore[arg-type]
+    assert 0.5 < shares[0] < shares[1] < shares[2] == 1.0
     table = calibration_table(deals, people)
     counts = table.groupby(["model", "block_km"])["cells"].sum()
     assert (counts == len(people.features)).all()
@@ -101,7 +105,7 @@ def test_noise_is_worth_nothing_and_the_verdict_says_so(
     record = crossvalidation_record(rows, "", spun, few, SETTINGS)
     assert (record.metric("auc_context") or 1.0) < 0.56
     holds = {verdict.name.split(" on held-out")[0]: verdict.holds for verdict in record.verdicts}
-    assert holds["Terrain around the rule's inputs tells suitable cells from others"] is False
+    assert holds["Mean height, roughness and craters of a cell tell suitable cells from others"] is False
     assert holds["The scorer forecasts the Monte Carlo probability better than the baselines"] is False
 
 
@@ -124,6 +128,10 @@ def test_the_record_holds_what_the_report_reads(
     assert all(f"{model} 0." in first.why for model in ("context", "logistic", "margin"))
     assert "Brier score" in first.why
     assert any("undecided" in note for note in record.notes)
+    assert any("closer than 1 km to a held-out block are not trained on" in note for note in record.notes)
+    assert any("what that probability is worth on real ground" in note.lower() for note in record.notes)
+    eces = [metric for metric in record.metrics if metric.name.startswith("ece")]
+    assert all(metric.low is metric.high is None and "no interval" in metric.why for metric in eces)
 
 
 def test_an_uncalibrated_score_fails(people: Population, few: ScorerSettings) -> None:
@@ -160,6 +168,28 @@ def test_a_headline_that_cannot_be_dealt_is_unknown_and_said(
     assert (table["fold"] == -1).all()
     assert table["probability"].isna().all()
     assert not calibration_table(deals, people).empty
+
+
+def test_a_dead_zone_that_leaves_nothing_is_unknown_and_said(
+    cells: gpd.GeoDataFrame, people: Population, few: ScorerSettings
+) -> None:
+    best = run(cells, people, few, blocks_km=(8.0,), headline_block_km=8.0, dead_zone_km=40.0)[0]
+    assert "40 km around it no cell is left to train on" in best.why
+    assert "site.crossvalidation.dead_zone_km" in best.why
+    assert best.forecasts == {}
+
+
+def test_what_lies_within_the_dead_zone_teaches_nothing(
+    cells: gpd.GeoDataFrame, people: Population, few: ScorerSettings
+) -> None:
+    """Cells at the borders of blocks carry another probability than those within: with the zone no model learns it."""
+    deal = run(cells, people, few, blocks_km=(16.0,))[0]
+    near = ~deal.trained.any(axis=0)
+    assert near.any()
+    other = replace(people, probability=np.where(near, 1.0 - people.probability, people.probability))
+    again = run(cells, other, few, blocks_km=(16.0,))[0]
+    for model in MODELS:
+        assert np.array_equal(deal.forecasts[model].score, again.forecasts[model].score), model
 
 
 def test_cells_with_unknown_inputs_are_in_no_fold(cells: gpd.GeoDataFrame, few: ScorerSettings) -> None:

@@ -17,7 +17,7 @@ from lunarsite.site.score.chance import (
     block_intervals,
     spun_aucs,
 )
-from lunarsite.site.score.folds import block_of, deal, why_not
+from lunarsite.site.score.folds import block_of, deal, training_cells, why_not
 from lunarsite.site.score.measures import (
     BINS,
     brier,
@@ -112,9 +112,30 @@ def test_no_block_deals_single_cells_evenly() -> None:
 
 def test_a_deal_that_cannot_be_used_says_why() -> None:
     suitable = np.array([True, True, False, False])
-    assert why_not(np.array([0, 1, 0, 1]), suitable, 2) == ""
-    assert "fewer blocks than folds" in why_not(np.array([0, 1, 0, 1]), suitable, 3)
-    assert "without fold 0 all cells carry one label" in why_not(np.array([0, 0, 1, 1]), suitable, 2)
+    x_m, y_m = np.arange(4) * 1e3, np.zeros(4)
+
+    def why(fold: list[int], folds: int, dead_zone_km: float = 0.0) -> str:
+        held = np.array(fold)
+        return why_not(held, training_cells(x_m, y_m, held, folds, dead_zone_km), suitable, dead_zone_km)
+
+    assert why([0, 1, 0, 1], 2) == ""
+    assert "fewer blocks than folds" in why([0, 1, 0, 1], 3)
+    assert "without fold 0 all cells carry one label; the blocks are too large" in why([0, 0, 1, 1], 2)
+    assert "without fold 0 and 1.5 km around it no cell is left to train on" in why([0, 1, 0, 1], 2, 1.5)
+    assert "too large, or too small for site.crossvalidation.dead_zone_km" in why([0, 0, 1, 1], 2, 1.0)
+
+
+@pytest.mark.parametrize("dead_zone_km", [0.0, 0.96, 1.0, 5.0])
+def test_no_model_is_trained_within_the_dead_zone_of_what_it_is_measured_on(dead_zone_km: float) -> None:
+    far = np.hypot(X_M, Y_M) < 20e3
+    x_m, y_m = X_M[far], Y_M[far]
+    fold = deal(block_of(x_m, y_m, 12.0), x_m > 0.0, 3, 7)
+    trained = training_cells(x_m, y_m, fold, 3, dead_zone_km)
+    for index, cells in enumerate(trained):
+        held = fold == index
+        apart = np.hypot(x_m[:, None] - x_m[held], y_m[:, None] - y_m[held]).min(axis=1)
+        assert (cells == (~held & (apart >= 1e3 * dead_zone_km))).all()
+        assert cells.any()
 
 
 def test_binned_measures_are_those_of_the_library_on_tied_scores() -> None:
@@ -137,10 +158,10 @@ def test_intervals_hold_the_measure_and_grow_with_fewer_blocks() -> None:
     for side in (5.0, 20.0):
         found = block_intervals(block_of(X_M, Y_M, side), score, predicted, probability, suitable, 3)
         point = measures(score, predicted, probability, suitable)
+        assert set(found) == {"brier_probability", "brier_label", "auc", "average_precision"}
         for name, (low, high) in found.items():
-            # An ECE is a sum of distances: draws lie above it where it is near 0.
             assert low <= (point[name] or 0.0) * 1.02 + 0.01, name
-            assert name.startswith("ece") or (point[name] or 0.0) <= high * 1.02, name
+            assert (point[name] or 0.0) <= high * 1.02, name
             assert high > low
         widths.append(found["auc"][1] - found["auc"][0])
     assert DRAWS >= 500

@@ -47,7 +47,7 @@ def test_directions_follow_the_rule() -> None:
     }
     context = context_features(NAMES)
     assert all(found[name] == 0 for name in context)
-    assert {"roughness_mean", "elevation_std", "crater_count_5km"} <= set(context)
+    assert {"roughness_mean", "elevation_mean", "crater_count_5km"} <= set(context)
     with pytest.raises(KeyError, match=r"'gravity' belongs to no family"):
         family_of("gravity")
 

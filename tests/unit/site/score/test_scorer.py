@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -12,7 +14,7 @@ from lunarsite.artefact.contracts import REFERENCE_COLUMNS
 from lunarsite.publish import story
 from lunarsite.settings import RulesSettings, ScorerSettings
 from lunarsite.site.craters import CRATER_COLUMNS, NEAR_COLUMNS
-from lunarsite.site.score.families import directions
+from lunarsite.site.score.families import context_features, directions, family_of
 from lunarsite.site.score.population import FEATURES, REFERENCE_FEATURES, ScorerError, population
 from lunarsite.site.score.scorer import margins, probabilities, ranks, shap_values, train
 from lunarsite.site.score.scorer_record import Findings, scorer_record
@@ -37,6 +39,43 @@ def test_features_are_the_reference_columns_without_place_and_the_craters_near()
     assert REFERENCE_FEATURES[-1] == "earth_visibility_pct"
     assert (*REFERENCE_FEATURES, *NEAR_COLUMNS) == FEATURES
     assert set(CRATER_COLUMNS) == {name for name in FEATURES if name.startswith("crater_")}
+
+
+def made_up_statistics() -> pd.DataFrame:
+    """Return the statistics of heights and slopes of some 2 000 cells of 4 x 4 pixels of a made-up rough terrain."""
+    draws = np.random.default_rng(3)
+    waves = np.fft.rfft2(draws.normal(size=(192, 192)))
+    number = np.hypot(*np.meshgrid(np.fft.fftfreq(192), np.fft.rfftfreq(192), indexing="ij"))
+    waves *= np.divide(1.0, number**2, out=np.zeros_like(number), where=number > 0.0)
+    height = np.fft.irfft2(waves, s=(192, 192))
+    slope = np.hypot(*np.gradient(240.0 * height / np.abs(np.diff(height)).max(), 240.0))
+    frame = pd.DataFrame()
+    for name, layer in (("elevation", height), ("slope", slope)):
+        pixels = layer.reshape(48, 4, 48, 4).swapaxes(1, 2).reshape(-1, 16)
+        for statistic in ("mean", "std", "min", "max"):
+            frame[f"{name}_{statistic}"] = getattr(pixels, statistic)(axis=1)
+    return frame
+
+
+def test_the_context_holds_no_copy_of_a_rules_input_not_even_as_a_difference() -> None:
+    frame = made_up_statistics()
+
+    def closest(names: list[str]) -> float:
+        tried = frame[names].copy()
+        for one, other in itertools.combinations(names, 2):
+            tried[f"{one} - {other}"] = frame[one] - frame[other]
+        return float(tried.apply(lambda column: column.corr(frame["slope_mean"], method="spearman")).abs().max())
+
+    heights = [name for name in FEATURES if name in frame.columns and name.startswith("elevation")]
+    assert closest(heights) > 0.9
+    kept = context_features(list(FEATURES))
+    assert closest([name for name in kept if name in frame.columns]) < 0.6
+    assert not [name for name in kept if family_of(name).of_the_rule]
+    assert set(FEATURES) - set(kept) == {
+        *(f"slope_{statistic}" for statistic in ("mean", "std", "min", "max")),
+        *("elevation_std", "elevation_min", "elevation_max", "psr_fraction"),
+        *("avg_illumination_pct", "illumination_min_pct", "earth_visibility_pct"),
+    }
 
 
 def test_unknown_cells_have_no_score_and_rank_0(cells: gpd.GeoDataFrame, small: ScorerSettings) -> None:

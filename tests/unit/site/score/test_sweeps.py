@@ -64,6 +64,12 @@ def test_the_probability_itself_is_soft(people: Population) -> None:
     assert slope.median[0] > 0.8
     assert slope.median[-1] < 0.01
     assert slope.largest_change() == pytest.approx(slope.step * norm.pdf(0.0) / 0.5, rel=0.25)
+    assert (slope.largest_change_of_cells(0.0) or 0.0) <= (slope.largest_change_of_cells(0.9) or 0.0)
+    for sweep, sigma in zip(found, (0.5, 2.9, 5.0), strict=True):
+        most = 2.0 * norm.cdf(0.5 * sweep.step / sigma) - 1.0
+        assert sweep.largest_change_of_cells(0.9) <= most + 1e-4
+        assert sweep.learned_change is None or sweep.learned_change == pytest.approx(most, rel=0.02)
+    assert slope.learned_change is not None
 
 
 def test_a_rule_is_monotone_but_a_step(people: Population) -> None:
