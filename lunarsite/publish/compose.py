@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from pydantic import JsonValue
 
 from lunarsite.artefact import record, table
 from lunarsite.artefact.contracts import (
@@ -25,18 +23,16 @@ from lunarsite.artefact.contracts import (
     SITES_RECORD,
 )
 from lunarsite.artefact.record import Record
-from lunarsite.publish import crater_story, record_words, score_story, site_story, story
+from lunarsite.publish import crater_story, score_story, site_story, story
 from lunarsite.publish import report as page
 from lunarsite.publish.charts import MOST_FEATURES
 from lunarsite.publish.crater_story import CraterFiles, tell
 from lunarsite.publish.polar_map import read_named_features
+from lunarsite.publish.sections import tell as tell_record
 from lunarsite.settings import GridSettings, PublishSettings, RulesSettings
 from lunarsite.stage import Job
 
 _IMPORTANCE = "importance"
-_GIVEN = "given"
-"""The table that says what there was to compare with, which is told even where it is nothing."""
-_WHY = "why_unknown"
 _LABEL_COLUMNS = ["rule", "label", "probability", "unknown_because"]
 
 
@@ -94,7 +90,8 @@ def compose(job: Job, chosen: Chosen, files: Files, figures: Mapping[str, Path])
     craters = tell(files.craters)
     if craters is not None and craters.record is not None:
         records["craters"] = craters.record
-    sections = {name: _section(name, found) for name, found in records.items()}
+    records["labels"] = slopes_read(records["labels"], chosen.rules, chosen.grid.pixel_m)
+    sections = {name: tell_record(name, found, chosen.target) for name, found in records.items()}
     # The command line reads one stamp for each input under a contract, in the order of their digests.
     stamped = [name for name in job.inputs if name not in {f"{figure}_png" for figure in figures} | {"named_features"}]
     stamps = dict(zip(stamped, job.input_stamps, strict=True))
@@ -131,31 +128,15 @@ def compose(job: Job, chosen: Chosen, files: Files, figures: Mapping[str, Path])
     }
 
 
-def _section(name: str, found: Record) -> page.Section:
-    """Return a record as the report prints it; what is unknown throughout becomes a note instead of a table."""
-    own = record_words.SECTION_CAPTIONS.get(name, {})
-    captions = {**own, **record_words.TABLE_CAPTIONS, **own}
-    left_out = record_words.LEFT_OUT.get(name, ())
-    tables: dict[str, list[dict[str, JsonValue]]] = {}
-    notes = list(found.notes)
-    for key, rows in found.tables.items():
-        tables[key] = rows if key == _GIVEN else told(rows)
-        if rows and not tables[key] and key not in left_out:
-            why = dict.fromkeys(str(row[_WHY]) for row in rows)
-            notes.append(f"Unknown throughout: {captions.get(key, key)} Because {'; '.join(why)}.")
-    return page.section(
-        found.model_copy(update={"tables": tables, "notes": tuple(notes)}),
-        {**record_words.SECTION_WORDS.get(name, {}), **record_words.TABLE_WORDS},
-        captions,
-        metrics=name not in record_words.TOLD_IN_TABLES,
-        without=left_out,
-    )
-
-
-def told(rows: Sequence[dict[str, JsonValue]]) -> list[dict[str, JsonValue]]:
-    """Return a table's rows without those of a comparison (`of`, if there is one) that is unknown throughout."""
-    known = {row.get("of") for row in rows if not row.get(_WHY)}
-    return [row for row in rows if row.get("of") in known]
+def slopes_read(found: Record, rules: RulesSettings, pixel_m: float) -> Record:
+    """Return the labels' record with words for a rule whose buffer the pixels do not resolve: it reads the mean."""
+    named = rules.named()
+    hidden = {name for name, rule in named.items() if 0.0 < rule.slope_buffer_m < pixel_m}
+    rows = [
+        {**row, "slope": "mean slope (buffer not resolved)"} if row.get("rule") in hidden else row
+        for row in found.tables.get("rules", [])
+    ]
+    return found.model_copy(update={"tables": {**found.tables, "rules": rows}})
 
 
 def _records(files: Files) -> dict[str, Record]:

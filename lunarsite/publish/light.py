@@ -304,9 +304,7 @@ class Nights:
         """Return the map of the hours per year with Sun and Earth in view, for one column."""
         hours = self.rows["sun_and_earth_h_per_year"].to_numpy(dtype=np.float64)
         norm = Normalize(0.0, max(_ends(hours)[1], 1.0))
-        return self._draw(
-            hours, norm, "cividis", "Sun and Earth together", "Sun and Earth both in view (hours per year)"
-        )
+        return self._draw(hours, norm, "cividis", "Sun and Earth", "Sun and Earth both in view (hours per year)")
 
     def _draw(self, values: NDArray[np.float64], norm: Normalize, colours: str, title: str, label: str) -> Figure:
         with styled():

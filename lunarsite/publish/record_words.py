@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-# In the order in which the report's tables have them. A column with an interval gets ' (95 %)' where it is printed.
+# In the order in which the report's tables have them. A column with an interval gets ' (95 %)' where it is printed, one
+# of a share ' (%)'. '{rule}' is the rule of the score.
 TABLE_WORDS: Final = {
     "where": "Where",
     "says": "What was found",
@@ -15,8 +16,11 @@ TABLE_WORDS: Final = {
     "region": "Region",
     "code": "Code",
     "selection": "Chosen",
+    "of": "Chosen in all",
     "sites": "Sites",
     "count": "Number",
+    "expected": "Expected by area",
+    "best": "Best rank",
     "regions_matched": "Regions matched",
     "regions": "Regions",
     "cells": "Cells",
@@ -41,8 +45,7 @@ TABLE_WORDS: Final = {
     "unknown_light": "Sunlight unknown",
     "unknown_earth": "Earth view unknown",
     "words": "Criterion",
-    "name": "Weight's name",
-    "column": "Column",
+    "name": "Name in the settings",
     "unit": "Unit",
     "better": "Better",
     "weight_given": "Weight given",
@@ -64,6 +67,9 @@ TABLE_WORDS: Final = {
     "offers_good_ground": "Offers good ground",
     "has_site": "Has a site",
     "best_site_rank": "Best site's rank",
+    "suitable_cells": "Cells that pass, {rule}",
+    "suitable_cells_hls": "Cells that pass, HLS",
+    "suitable_cells_cassa": "Cells that pass, CASSA",
     "nearest_site_km": "Nearest site (km)",
     "nearest_site_rank": "Its rank",
     "share_inside": "Share inside",
@@ -83,12 +89,11 @@ TABLE_WORDS: Final = {
     "listed_area_km2": "Listed area (km², map)",
     "known_area_km2": "Known area (km², true)",
     "known_share": "Known share",
-    "passing_share": "Share that passes",
+    "passing_share": "Share that passes, {rule}",
     "too_steep_share": "Share too steep",
     "too_dark_share": "Share too dark",
     "no_earth_share": "Share with too little Earth view",
-    "suitable_cells": "Cells that pass",
-    "best_rank": "Best rank",
+    "best_rank": "Best cell's rank by score",
     "why_unknown": "Why unknown",
     "detector": "Detector",
     "over": "Gain over",
@@ -135,7 +140,8 @@ TABLE_CAPTIONS: Final = {
     " and their difference beside the differences after turning both choices together.",
     "agreement_of_other_rules": "Other rules: shares inside the Artemis regions, base rate, and both nulls.",
     "matched_regions": "Regions with a chosen cell near their centre, and how many chance matches.",
-    "regions": "The regions one by one. What each choice holds there beside chance stands on the regions' pages.",
+    "regions": "The regions one by one; shares by the {rule} rule. What each choice holds there beside chance stands on"
+    " the regions' pages.",
     "headline": "Detectors on each ground, with 95 % intervals over blocks of ground. Chance: the network's own"
     " detections at other longitudes, median and 95 %.",
     "gains": "How much the network's F1 exceeds each rival's on the test ground, over the same draws of blocks.",
@@ -146,8 +152,64 @@ TABLE_CAPTIONS: Final = {
     "losses": "Where craters are lost on the test ground: what speaks against them, and how many of those are missed.",
     "other_measures": "Other measures on the test ground, for comparison only.",
 }
-SECTION_WORDS: Final[dict[str, dict[str, str]]] = {"others": {"of": "Compared with"}}
+SECTION_WORDS: Final[dict[str, dict[str, str]]] = {
+    "others": {"of": "Compared with"},
+    "sites": {"sites": "Sites of this region's list (HLS)", "good_cells": "Good cells (HLS)"},
+    "artemis": {
+        "sites": "Overall sites inside",
+        "best_site_rank": "Best rank of an overall site",
+        "selection": "Chosen",
+    },
+}
 """Columns that have another name in one record than elsewhere."""
+FIRST: Final[dict[str, tuple[str, ...]]] = {"others": ("of",)}
+"""Columns that come first in one record's tables."""
+HIDDEN: Final = frozenset({"column"})
+"""Columns of names for programs alone."""
+SHARES: Final = frozenset(
+    {
+        *("known_share", "passing_share", "too_steep_share", "too_dark_share", "no_earth_share"),
+        *("share_inside", "share_by_score", "share_by_rule", "gain", "base_rate", "share_missed", "share_of_misses"),
+    }
+)
+"""Columns of shares, which are printed as percentages."""
+SHARES_OF: Final[dict[str, frozenset[str]]] = {"score_against_rule": frozenset({"rotation_median"})}
+"""Columns that are shares in one table alone."""
+NOTHING: Final = frozenset(
+    {
+        *("best", "best_rank", "best_site_rank", "nearest_site_km", "nearest_site_rank", "bias", "rms"),
+        *("share_inside", "enrichment", "value", "precision", "recall", "median_km", "average_precision", "strict_f1"),
+    }
+)
+"""Columns whose missing values mean that nothing was chosen or found, unless the row says why they are unknown."""
+VALUE_WORDS: Final[dict[str, dict[str, str]]] = {
+    "measure": {
+        "recall": "recall (share)",
+        "precision": "precision (share)",
+        "median_target_to_site_km": "median distance from theirs to ours (km)",
+        "median_site_to_target_km": "median distance from ours to theirs (km)",
+    },
+    "slope": {"slope_mean": "mean slope", "buffered_slope_deg": "slope with buffer"},
+    "rule": {"cassa": "CASSA", "hls": "HLS"},
+    "unit": {"km2": "km²", "degrees": "°", "1": ""},
+}
+"""Values of text columns in plain words."""
+METRIC_WORDS: Final = {
+    "good_cells": "Cells of good ground",
+    "good_area": "Area of good ground",
+    "pieces_of_good_ground": "Contiguous pieces of good ground",
+    "sites": "Sites of the overall list",
+    "area_of_sites": "Area of the sites' polygons",
+    "region_sites": "Sites of the regions' lists (HLS)",
+    "regions_with_sites": "Regions with a site of their list",
+    "kendall_tau": "Agreement of the two orders (Kendall's tau)",
+    "top_20_firm": "Of the 20 best sites, those that stay",
+    "top_20_mean_share": "Draws that keep one of the 20 best, on average (share)",
+    "top_20_chance": "The same in random order (share)",
+    "top_20_below_share": "Draws that leave one of the best no good ground (share)",
+    "probability_gap": "Largest gap of the shifted limits' probability",
+}
+"""Metrics in plain words."""
 SECTION_CAPTIONS: Final[dict[str, dict[str, str]]] = {
     "labels": {"rules": "The rules: limits, labels, and how many cells meet each if the errors are as stated."},
     "sites": {

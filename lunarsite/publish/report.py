@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ import numpy as np
 import pandas as pd
 
 from lunarsite.artefact.atomic import replacing
-from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import ArtefactError, Stamp
 from lunarsite.grid import MOON_RADIUS_M
 from lunarsite.publish.polar_map import Feature
@@ -191,119 +189,6 @@ def _causes(because: str) -> str:
     return ", ".join(words.get(part, part) for part in parts)
 
 
-def section(
-    record: Record,
-    words: Mapping[str, str],
-    captions: Mapping[str, str],
-    *,
-    metrics: bool = True,
-    without: Sequence[str] = (),
-) -> Section:
-    """Return a record for the report.
-
-    Args:
-        record: The record.
-        words: Column names of its tables in words.
-        captions: Captions of its tables; a table without one is captioned by its name.
-        metrics: Whether its metrics are listed.
-        without: Tables that are left out.
-    """
-    tables = []
-    if metrics and record.metrics:
-        tables.append(_metric_table(record))
-    # Records are written with sorted keys; their tables come in the order of the captions, the rest after them.
-    order = {name: place for place, name in enumerate(captions)}
-    tables += [
-        _record_table(rows, captions.get(name, _plain(name)), words)
-        for name, rows in sorted(record.tables.items(), key=lambda table: order.get(table[0], len(order)))
-        if rows and name not in without
-    ]
-    return Section(record.title, _verdict_table(record), tuple(tables), record.notes)
-
-
-def _verdict_table(record: Record) -> Table | None:
-    if not record.verdicts:
-        return None
-    words = {True: "holds", False: "does not hold", None: "unknown"}
-    rows = tuple(
-        (
-            words[verdict.holds],
-            verdict.name,
-            number_words(verdict.value),
-            verdict.bound,
-            _unit(verdict.unit),
-            verdict.why,
-        )
-        for verdict in record.verdicts
-    )
-    return Table(
-        f"{record.title}: claims that could fail, each with its bound.",
-        ("Verdict", "Claim", "Value", "Bound", "Unit", "Why"),
-        rows,
-        (False, False, True, False, False, False),
-    )
-
-
-def _metric_table(record: Record) -> Table:
-    rows = []
-    for metric in record.metrics:
-        interval = "" if metric.low is None else f"{number_words(metric.low)} to {number_words(metric.high)}"
-        rows.append((_plain(metric.name), number_words(metric.value), _unit(metric.unit), interval, metric.why))
-    return Table(
-        f"{record.title}: measured numbers.",
-        ("Number", "Value", "Unit", "95 % interval", "Note"),
-        tuple(rows),
-        (False, True, False, True, False),
-    )
-
-
-def _record_table(rows: Sequence[Mapping[str, Any]], caption: str, words: Mapping[str, str]) -> Table:
-    """Return a record's table; columns x_median (or x), x_low, x_high become one."""
-    # Records are written with sorted keys, so columns come in the order of their words; the rest follows, text first.
-    known, found = list(words), {key for row in rows for key in row}
-    texts = {key for key in found if any(isinstance(row.get(key), str) for row in rows)}
-    rest = sorted(found - words.keys(), key=lambda key: (key not in texts, *_natural(key)))
-    keys = [key for key in known if key in found] + rest
-    stems = {key: key.removesuffix("_median") for key in keys}
-    ranges = {key: stem for key, stem in stems.items() if {f"{stem}_low", f"{stem}_high"} <= found}
-    folded = {f"{stem}_{end}" for stem in ranges.values() for end in ("low", "high")}
-    shown = [key for key in keys if key not in folded and any(row.get(key) not in (None, "") for row in rows)]
-    columns, numeric = [], []
-    for key in shown:
-        heading = words.get(key, _plain(key))
-        columns.append(f"{heading} (95 %)" if key in ranges and "95 %" not in heading else heading)
-        numeric.append(all(isinstance(row.get(key), int | float | None) for row in rows))
-    body = [tuple(_record_cell(row, key, ranges.get(key)) for key in shown) for row in rows]
-    return Table(caption, tuple(columns), tuple(body), tuple(numeric))
-
-
-def _natural(name: str) -> tuple[str, int]:
-    """Return a key that sorts names by their text, and those with a number in it by the number: 20 before 100."""
-    number = re.search(r"\d+", name)
-    return re.sub(r"\d+", "0", name), int(number[0]) if number else 0
-
-
-def _record_cell(row: Mapping[str, Any], key: str, stem: str | None) -> str:
-    """Return a cell in words; `stem` names the columns of its interval, if it has one."""
-    value = row.get(key)
-    ends = [None if stem is None else row.get(f"{stem}_{end}") for end in ("low", "high")]
-    if value is not None and None not in ends:
-        return f"{number_words(value)} ({number_words(ends[0])} to {number_words(ends[1])})"
-    if value is None:
-        return "unknown"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return number_words(value) if isinstance(value, int | float) else str(value)
-
-
-def _unit(unit: str) -> str:
-    return "" if unit == "1" else unit
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ")
-
-
 def fixed(value: float, digits: int) -> str:
     """Return a number with so many decimals, 'unknown' if it is not finite."""
     return "unknown" if not math.isfinite(value) else f"{value:.{digits}f}"
@@ -324,7 +209,7 @@ def provenance(stamps: Mapping[str, Stamp], digests: Mapping[str, str]) -> Table
         seed = "" if stamp.seed is None else str(stamp.seed)
         rows.append(
             (
-                _plain(name),
+                name.replace("_", " "),
                 stamp.stage,
                 stamp.origin,
                 digests[name][:16],

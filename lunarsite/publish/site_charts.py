@@ -105,7 +105,7 @@ class Sites:
             if self.sites.empty:
                 sheet.say(0.5, 1.06, "No ground is good enough for a site.")
             lines = [
-                "b, c: where most of the numbered sites lie. Polygons are contiguous good cells.",
+                "b, c: where most of the numbered sites lie. Polygons: the sites' shares of contiguous good cells.",
                 "Names: IAU Gazetteer and literature. Regions: USGS, doi 10.5066/P1MEQ6UK.",
             ]
             finish(sheet.figure, "The best sites", self.stamp, self.ground.stamp, self.ground.grid.pixel_m, lines)

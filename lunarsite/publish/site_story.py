@@ -12,7 +12,14 @@ import pandas as pd
 from lunarsite.artefact.contracts import CRITERIA
 from lunarsite.publish.polar_map import Feature
 from lunarsite.publish.report import Table, fixed, nearest
-from lunarsite.publish.words import feature_words, latitude_words, longitude_words, number_words, rule_words
+from lunarsite.publish.words import (
+    feature_words,
+    latitude_words,
+    longitude_words,
+    number_words,
+    probability_words,
+    rule_words,
+)
 
 LISTED: Final = 20
 """Best sites in the table."""
@@ -29,7 +36,8 @@ PICTURES: Final[dict[str, tuple[str, str]]] = {
     "site_map": (
         "Map of the best sites over shaded relief: the polygons of the first twenty are numbered, others lighter, the"
         " Artemis regions outlined, with two squares enlarged.",
-        "The best sites. A site is contiguous good ground; polygons are drawn as they are.",
+        "The best sites. A site is a part of a piece of contiguous good ground, so several sites may share a piece;"
+        " polygons are drawn as they are.",
     ),
     "site_ranks": (
         "Chart of the rank intervals of the twenty best sites under random weights and shifted limits, and bars of the"
@@ -48,9 +56,12 @@ def told(sites: pd.DataFrame, target: str) -> tuple[str, ...]:
     best = sites[sites["rank"] <= LISTED]
     firm = int((best["share_top_20"] >= FIRM).sum())
     null = min(1.0, LISTED / count)
+    pieces, of_best = int(sites["piece_id"].nunique()), int(best["piece_id"].nunique())
     words = (
-        f"{number_words(count)} {'sites' if count > 1 else 'site'}: pieces of contiguous ground that is probable enough"
-        f" to meet the {rule_words(target)} rule, each with its best place inside.",
+        f"{number_words(count)} {'sites' if count > 1 else 'site'} on {number_words(pieces)}"
+        f" {'pieces' if pieces > 1 else 'piece'} of contiguous ground that is probable enough to meet the"
+        f" {rule_words(target)} rule, each with its best place inside; the best"
+        f" {len(best)} on {number_words(of_best)}.",
         f"Of the first {len(best)}, {firm} stay in the top {LISTED} in at least {100.0 * FIRM:.0f} % of the draws with"
         f" random weights and shifted limits. A random order would keep a site there in {100.0 * null:.3g} % of"
         " the draws.",
@@ -83,7 +94,7 @@ def site_table(sites: pd.DataFrame, features: Sequence[Feature], pages: int) -> 
                 latitude_words(float(site["lat"]), 2),
                 longitude_words(float(site["lon"]), 2),
                 str(site["region"]) or "none",
-                f"{float(site['probability']):.3f}",
+                probability_words(float(site["probability"])),
                 f"{site['rank_median']:.0f} ({site['rank_low']:.0f} to {site['rank_high']:.0f})",
                 f"{100.0 * float(site['share_top_20']):.0f}",
                 fixed(float(site["slope_deg"]), 1),
@@ -91,6 +102,7 @@ def site_table(sites: pd.DataFrame, features: Sequence[Feature], pages: int) -> 
                 fixed(float(site["earth_visibility_pct"]), 1),
                 way(site),
                 fixed(float(site["area_km2"]), 1),
+                fixed(float(site["good_area_km2"]), 0),
                 str(len(str(site["unknown"]).splitlines())),
             )
         )
@@ -98,12 +110,13 @@ def site_table(sites: pd.DataFrame, features: Sequence[Feature], pages: int) -> 
     columns = (
         "Rank", "Nearest named feature", "Latitude", "Longitude", "Artemis region", "Probability",
         "Rank in the draws: median (95 %)", f"In the top {LISTED} (% of draws)", "Slope (°)", "Sunlight (% of time)",
-        "Earth view (% of time)", "Way on foot to permanent shadow (km)", "Area (km²)", "Unknown criteria",
+        "Earth view (% of time)", "Way on foot from the ellipse to permanent shadow (km)", "Area of its polygon (km²)",
+        "Contiguous good ground around it (km²)", "Unknown criteria",
     )  # fmt: skip
     null = 100.0 * min(1.0, LISTED / max(len(sites), 1))
     return Table(
-        f"The {len(body)} best sites. Probability: that the best cell meets the rule. A random order would keep a site"
-        f" in the top {LISTED} in {null:.3g} % of the draws.",
+        f"The {len(body)} best sites. Probability: that the best cell meets the rule, which is no chance of a safe"
+        f" landing. A random order would keep a site in the top {LISTED} in {null:.3g} % of the draws.",
         columns,
         tuple(body),
         tuple(column != "Nearest named feature" for column in columns),

@@ -91,7 +91,9 @@ def facts(scores: pd.DataFrame, sites: pd.DataFrame, features: Sequence[Feature]
         best = known.iloc[int(known["rank"].argmin())]
         lat, lon = float(best["lat"]), float(best["lon"])
         found.append(Fact("Best cell", _place(lon, lat), nearest(features, lon, lat)))
-    found.append(Fact("Sites", number_words(len(sites)), "pieces of contiguous good ground"))
+    pieces = int(sites["piece_id"].nunique())
+    on = f"on {number_words(pieces)} {'piece' if pieces == 1 else 'pieces'} of contiguous good ground"
+    found.append(Fact("Sites", number_words(len(sites)), on if len(sites) else "no ground is good enough"))
     if len(sites):
         first = sites.iloc[int(sites["rank"].argmin())]
         lat, lon = float(first["lat"]), float(first["lon"])

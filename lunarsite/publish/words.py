@@ -72,6 +72,19 @@ def number_words(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}g}"
 
 
+SURE = 0.995
+"""From here on some hundred draws do not tell a probability from 1; up to one less it, not from 0."""
+
+
+def probability_words(value: float) -> str:
+    """Return a probability by Monte Carlo with the two decimals that some hundred draws bear; never as certain."""
+    if value != value:  # noqa: PLR0124 - NaN alone differs from itself
+        return "unknown"
+    if value >= SURE:
+        return "> 0.99"
+    return "< 0.01" if value <= 1.0 - SURE else f"{value:.2f}"
+
+
 def label_words(label: str) -> str:
     """Return what a label says of a cell."""
     return {"suitable": "passes", "unsuitable": "fails", "unknown": "unknown"}.get(label, label)

@@ -126,6 +126,11 @@ def test_a_site_page_holds_every_part(pages: dict[str, str]) -> None:
     # Five sites: all of them stand in the top 20, by chance too.
     assert "a random order: 100\u00a0%" in text
     assert "Lander-scale slope (95 %)" in text
+    assert "Ellipse inside the site&#39;s polygon" in text
+    assert "no chance of a safe landing" in text
+    assert "way from the ellipse" in text
+    assert "of the cell&#39;s best-lit pixel" in text
+    assert "in red" not in text
 
 
 def test_a_region_without_sites_says_so(pages: dict[str, str]) -> None:
@@ -136,13 +141,25 @@ def test_a_region_without_sites_says_so(pages: dict[str, str]) -> None:
     }
     assert [rows[code][-1] for code in ("NR", "MM", "MP")] == ["7", "8", "9"]
     assert "Base rate" in pages["region-MM.html"]
+    assert "mean slope of the cell is read instead" in pages["region-NR.html"]
+    assert "Overall sites inside (CASSA)" in pages["region-MM.html"]
+
+
+def test_no_page_prints_a_raw_name(pages: dict[str, str]) -> None:
+    for name in ("index.html", "region-MM.html", "site-001.html"):
+        assert not re.search(r"<t[hd][^>]*>[a-z]+(_[a-z0-9]+)+</t[hd]>", pages[name])
+        assert "suitable cells" not in pages[name]
 
 
 def test_provenance_names_stage_and_artefact_of_each_number(pages: dict[str, str]) -> None:
     text = pages["provenance.html"]
     for words in ("Cells with a rank", "label-labels", "place-sites", "validate-artemis", "site.rules.cassa", "DE421"):
         assert words in text
-    assert "turned about the pole: 0 to 3.5, p 0.03" in text
+    # The claims of the report with their bounds, and none of the records' raw names.
+    assert "Massifs found" in text
+    assert "holds; bound &gt;= 0.8; made up" in text
+    assert "enrichment top" not in text.lower()
+    assert "kendall" not in text.lower()
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lunarsite.publish.report import Table
+from lunarsite.publish.words import probability_words
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,9 @@ class Criterion:
 
 NO_WAY = "no way"
 """What criteria say of a way where none leads: known, and worse than any length."""
-_WAY = "Way to permanent shadow"
+_SHADOW = "Permanent shadow"
+_WAY = "Way from the ellipse's centre to permanent shadow"
+_LIT = "of the cell's best-lit pixel"
 CRITERIA = (
     Criterion("probability", "Probability that the ground meets the rule", "1", 3, "more", "labels"),
     Criterion("slope_deg", "Slope of the best cell, as the rule reads it", "°", 2, "less", "cells", "slope_mean"),
@@ -55,9 +58,9 @@ CRITERIA = (
     Criterion("ellipse_slope_max_deg", "Slope in the ellipse, greatest pixel", "°", 2, "less", ""),
     Criterion("ellipse_sun_pct", "Sunlight in the ellipse", "% of time", 1, "more", ""),
     Criterion("ellipse_earth_pct", "Earth view in the ellipse", "% of time", 1, "more", ""),
-    Criterion("longest_night_h", "Longest night", "h", 0, "less", "criteria"),
-    Criterion("sun_and_earth_h_per_year", "Sun and Earth in view together", "h per year", 0, "more", "criteria"),
-    Criterion("psr_distance_m", "Permanent shadow, straight", "km", 2, "less", "criteria", scale=1e-3),
+    Criterion("longest_night_h", f"Longest night, {_LIT}", "h", 0, "less", "criteria"),
+    Criterion("sun_and_earth_h_per_year", f"Sun and Earth together, {_LIT}", "h per year", 0, "more", "criteria"),
+    Criterion("psr_distance_m", f"{_SHADOW}, straight from the cell", "km", 2, "less", "criteria", scale=1e-3),
     Criterion("psr_walk_m", f"{_WAY} on foot", "km", 2, "less", "criteria", scale=1e-3),
     Criterion("psr_rover_m", f"{_WAY} by rover", "km", 2, "less", "criteria", scale=1e-3),
     Criterion("crater_coverage_1km_pct", "Ground inside craters within 1 km", "%", 1, "less", "criteria"),
@@ -79,6 +82,8 @@ _SOURCES = {
     "criteria": "criteria",
     "": "pixels of the ellipse",
 }
+_WAYS = ("psr_walk_m", "psr_rover_m")
+_FROM_ELLIPSE = "way from the ellipse; median of all: criteria"
 
 
 def percentile(values: Sequence[float], value: float, better: str) -> float | None:
@@ -145,12 +150,22 @@ def table(site: pd.Series, sites: pd.DataFrame, of_cells: Mapping[str, float]) -
                 "" if share is None else f"{share:.0f} %",
                 shown(float(np.median(known)) if known.size else float("nan"), criterion),
                 shown(of_cells[criterion.column], criterion) if criterion.column in of_cells else "",
-                _SOURCES[criterion.table],
+                _FROM_ELLIPSE if criterion.column in _WAYS else _SOURCES[criterion.table],
             )
         )
     return Table(
-        f"Criteria of the site beside those of all {len(sites)} listed sites and of all cells that know them.",
-        ("Criterion", "Value", "Unit", "Better", "Beats of the sites", "Median of the sites", "Median of all", "From"),
+        f"Criteria of the site beside those of all {len(sites)} listed sites and of all cells that know them. A cell's"
+        " way to permanent shadow is that of its best pixel, so medians of all cells are a little short.",
+        (
+            "Criterion",
+            "Value",
+            "Unit",
+            "Better",
+            "Beats of the sites",
+            "Median of the sites",
+            "Median of all cells",
+            "From",
+        ),
         tuple(rows),
         (False, True, False, False, True, True, True, False),
     )
@@ -160,6 +175,8 @@ def shown(value: float, criterion: Criterion) -> str:
     """Return a value of a criterion as it is shown, without its unit; a way without end is none."""
     if np.isnan(value):
         return "unknown"
+    if criterion.column == "probability":
+        return probability_words(value)
     return f"{value * criterion.scale:.{criterion.digits}f}" if np.isfinite(value) else NO_WAY
 
 
@@ -174,6 +191,6 @@ def _values(criterion: Criterion, sites: pd.DataFrame) -> NDArray[np.float64]:
     """Return a criterion of all sites; where no way leads its length is infinite, which is worst and not unknown."""
     values = sites[criterion.column].to_numpy(dtype=np.float64)
     state = criterion.column.removesuffix("_m")
-    if criterion.column in ("psr_walk_m", "psr_rover_m"):
+    if criterion.column in _WAYS:
         values = np.where(sites[state].to_numpy() == NO_WAY, np.inf, values)
     return values

@@ -165,7 +165,7 @@ def draw_region(run: SiteRun, outline: shapely.Polygon, name: str, sites: pd.Dat
     """
     west, south, east, north = outline.bounds
     limit = run.chosen.rules.hls.max_slope_deg
-    side = 1.12 * max(east - west, north - south)
+    side = region_width_m(outline)
     view = square(0.5 * (west + east), 0.5 * (south + north), side)
     with styled():
         height = 6.9
@@ -179,13 +179,24 @@ def draw_region(run: SiteRun, outline: shapely.Polygon, name: str, sites: pd.Dat
         _polygons(axes, sites, view, None, numbered=True)
         furnish(axes, view, run.chosen.grid.pole, "the middle")
         handles = [*_handles(limit, ways=False), Patch(fc="none", ec=BLACK, lw=1.6, label="region's outline")]
-        if side > _OUTLINED_M:
+        if tints(outline):
             label = f"steeper than {limit:g}°"
             handles[0] = Patch(fc=(*_rgb(VERMILION), _TINT), ec="none", label=label)
         _legend(figure, handles)
         caption(figure, f"Numbers: rank within the region. Lengths are the map's.\n{run.map_source}")
         header(figure, f"{name}: its ground and sites", synthetic=run.synthetic)
         return figure
+
+
+def region_width_m(outline: shapely.Polygon) -> float:
+    """Return the width of the map of a region."""
+    west, south, east, north = outline.bounds
+    return float(1.12 * max(east - west, north - south))
+
+
+def tints(outline: shapely.Polygon) -> bool:
+    """Whether steep ground is tinted on the map of a region, and not outlined."""
+    return region_width_m(outline) > _OUTLINED_M
 
 
 def _panels(run: SiteRun, count: int, *, bars: bool = False) -> tuple[Figure, list[Axes]]:

@@ -7,47 +7,43 @@ from typing import Any
 import numpy as np
 
 from lunarsite.artefact.contracts import DEM
-from lunarsite.artefact.record import Record
 from lunarsite.publish.pages.criteria import way_words
 from lunarsite.publish.pages.elements import Link, embedded, interval, lines, percent, position, region_file, site_file
 from lunarsite.publish.pages.gather import SiteRun
 from lunarsite.publish.pages.site_page import limit_words
 from lunarsite.publish.polar_map import Labels, draw_regions, frame
 from lunarsite.publish.rasters import hillshade, picture, whole_view
-from lunarsite.publish.record_words import LEFT_OUT, SECTION_CAPTIONS, TABLE_CAPTIONS, TABLE_WORDS, TOLD_IN_TABLES
-from lunarsite.publish.report import Picture, Section, Table, nearest, section
+from lunarsite.publish.report import Picture, Table, nearest
+from lunarsite.publish.sections import tell
 from lunarsite.publish.style import BLUE, SMALL_PT, WIDE_IN, caption, halo, header, new_figure, styled
+from lunarsite.publish.words import number_words, probability_words, rule_words
 from lunarsite.site.place.regions import inside
 
 _PX = 900
-_RECORDS = {"sites_record": "sites", "site": "others", "artemis": "artemis"}
+RECORDS = {"sites_record": "sites", "site": "others", "artemis": "artemis"}
+"""The report's names for the records that the pages tell."""
 
 
 def compose(run: SiteRun) -> dict[str, Any]:
     """Return what the template prints on the page that leads to all others."""
     count = len(run.sites)
-    rule = run.chosen.rule
+    rule, name = run.chosen.rule, rule_words(run.chosen.scorer.target)
+    pieces, of_best = (int(sites["piece_id"].nunique()) for sites in (run.sites, run.paged))
     return {
         "summary": (
-            f"{count} sites were placed on ground that meets the {run.chosen.scorer.target.upper()} rule"
-            f" ({limit_words(rule)}); the best {len(run.paged)} have a page each. They are numbered by"
+            f"{count} sites were placed on {number_words(pieces)} {'pieces' if pieces != 1 else 'piece'} of contiguous"
+            f" ground that is probable enough to meet the {name} rule ({limit_words(rule)}); the best {len(run.paged)},"
+            f" on {number_words(of_best)} of them, have a page each. They are numbered by"
             f" {'TOPSIS' if run.chosen.ranking.method == 'topsis' else 'the weighted sum'} over the criteria."
             if count
-            else f"No ground is as probable to meet the {run.chosen.scorer.target.upper()} rule ({limit_words(rule)})"
+            else f"No ground is as probable to meet the {name} rule ({limit_words(rule)})"
             " as the settings ask for, so there is no site."
         ),
         "sites": site_table(run) if count else None,
         "picture": overview_map(run) if count else None,
         "regions": region_table(run),
-        "records": [_told(run.records[name], key) for name, key in _RECORDS.items()],
+        "records": [tell(key, run.records[name], run.chosen.scorer.target) for name, key in RECORDS.items()],
     }
-
-
-def _told(found: Record, key: str) -> Section:
-    """Return a record as the report tells it; `key` is the report's name for it."""
-    captions = {**TABLE_CAPTIONS, **SECTION_CAPTIONS.get(key, {})}
-    without = LEFT_OUT.get(key, ())
-    return section(found, TABLE_WORDS, captions, metrics=key not in TOLD_IN_TABLES, without=without)
 
 
 def site_table(run: SiteRun) -> Table:
@@ -59,7 +55,7 @@ def site_table(run: SiteRun) -> Table:
                 Link(str(site["rank"]), site_file(int(site["rank"]))),
                 position(site),
                 nearest(run.features, float(site["lon"]), float(site["lat"])),
-                f"{site['probability']:.3f}",
+                probability_words(float(site["probability"])),
                 interval(site),
                 percent(float(site["share_top_20"])),
                 f"{site['slope_deg']:.1f}",
@@ -71,12 +67,14 @@ def site_table(run: SiteRun) -> Table:
         )
     count = len(run.sites)
     columns = (
-        *("Rank", "Ellipse's centre", "Nearest named feature", "Probability", "Ranks in 95 % of draws"),
-        *("In the top 20 in", "Slope (°)", "Sunlight (%)", "Earth view (%)", "Shadow on foot", "Things unknown"),
+        *("Rank", "Ellipse's centre", "Nearest named feature", "Probability to meet the rule"),
+        *("Ranks in 95 % of draws", "In the top 20 (share of draws)", "Slope (°)", "Sunlight (% of time)"),
+        *("Earth view (% of time)", "From the ellipse to permanent shadow on foot", "Things unknown"),
     )
-    text = {"Ellipse's centre", "Nearest named feature", "Shadow on foot"}
+    text = {"Ellipse's centre", "Nearest named feature", "From the ellipse to permanent shadow on foot"}
     return Table(
-        f"The best {len(rows)} of {count} sites. In a random order each would stand in the top 20 in"
+        f"The best {len(rows)} of {count} sites. Probability, slope, sunlight and Earth view are of the best cell; the"
+        " probability is no chance of a safe landing. In a random order each site would stand in the top 20 in"
         f" {percent(min(1.0, 20 / count))} of the draws.",
         columns,
         tuple(rows),
@@ -108,12 +106,14 @@ def region_table(run: SiteRun) -> Table:
                 str(int(ranks.min())) if ranks.size else "none",
             )
         )
+    name = rule_words(run.chosen.scorer.target)
     every = float(np.nanmean(probability)) if np.isfinite(probability).any() else float("nan")
     return Table(
-        f"Candidate regions. Of all known cells {100.0 * every:.1f} % are expected to meet the rule (base rate).",
+        f"Candidate regions. Of all known cells {100.0 * every:.1f} % are expected to meet the {name} rule (base rate)."
+        f" A region's own list holds sites by the HLS rule, the overall list sites by the {name} rule.",
         (
-            *("Region", "Area (km²)", "Cells expected to meet the rule (%)", "Sites of the region"),
-            *("Sites of the overall list inside", "Best of them"),
+            *("Region", "Area (km²)", f"Cells expected to meet the {name} rule (%)"),
+            *("Sites of this region's list (HLS)", f"Overall sites inside ({name})", "Best rank of an overall site"),
         ),
         tuple(rows),
         (False, True, True, True, True, True),

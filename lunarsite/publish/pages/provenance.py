@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from lunarsite.artefact.record import Metric, Record
+from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import Stamp
 from lunarsite.publish.pages.elements import Link, interval, position
 from lunarsite.publish.pages.gather import SiteRun
 from lunarsite.publish.report import Table, provenance
-from lunarsite.publish.words import number_words
+from lunarsite.publish.sections import section
+from lunarsite.publish.words import number_words, rule_words
 from lunarsite.settings import Section, section_path
 
 SOURCES = {
@@ -52,6 +53,29 @@ ASSUMPTIONS = (
 
 
 @dataclass(frozen=True)
+class Temporary:
+    """Files between two stages that are deleted once both are done: what they hold, and what they were made from."""
+
+    stage: str
+    """How the name of the stage that reads them begins."""
+    words: str
+    inputs: tuple[str, ...]
+
+
+TEMPORARY = {
+    "partials": Temporary(
+        "illumination-",
+        "sums over directions, swept over the elevation models (temporary files)",
+        ("dem", "far_dem"),
+    ),
+    "clones": Temporary(
+        "label-", "slopes of clones of the elevation model (temporary files)", ("dem", "elevation_error")
+    ),
+}
+"""By the name that the reading stage gives them."""
+
+
+@dataclass(frozen=True)
 class Headline:
     """A number that pages and report show large: its value, what stands beside it, the artefact that holds it."""
 
@@ -75,9 +99,9 @@ def compose(run: SiteRun) -> dict[str, Any]:
 
 
 def headlines(run: SiteRun) -> Iterator[Headline]:
-    """Yield the run's headline numbers."""
-    target = run.chosen.scorer.target
-    label = run.labels[target]
+    """Yield the run's headline numbers: those at the head of the report, and the claims that it puts to the test."""
+    name = rule_words(run.chosen.scorer.target)
+    label = run.labels[run.chosen.scorer.target]
     scores = run.tables["scores"]
     known = int((label["label"] != "unknown").sum())
     passing = int((label["label"] == "suitable").sum())
@@ -86,15 +110,26 @@ def headlines(run: SiteRun) -> Iterator[Headline]:
         "Cells with a rank", number_words(int((scores["rank"] > 0).sum())), f"of {number_words(len(scores))}", "scores"
     )
     yield Headline(
-        f"Cells that pass the {target.upper()} rule",
+        f"Cells that pass the {name} rule",
         number_words(passing),
         f"{number_words(round(expected))} on average over the terrain's clones; of {number_words(known)} known",
         "labels",
     )
+    yield Headline(
+        f"Cells unknown to the {name} rule",
+        number_words(len(label) - known),
+        f"of {number_words(len(label))}",
+        "labels",
+    )
     count = len(run.sites)
-    area = float(run.sites["area_km2"].sum())
-    yield Headline("Sites", number_words(count), f"{number_words(round(area))} km² in all", "sites")
+    pieces = int(run.sites["piece_id"].nunique())
+    beside = f"on {number_words(pieces)} {'piece' if pieces == 1 else 'pieces'} of contiguous good ground"
+    yield Headline("Sites", number_words(count), beside if count else "no ground is good enough", "sites")
     if count:
+        area = float(run.sites["area_km2"].sum())
+        yield Headline(
+            "Area of the sites' polygons (km²)", number_words(round(area)), "true area, all together", "sites"
+        )
         best = run.sites.iloc[0]
         yield Headline("Best site", position(best), f"rank {interval(best)} in 95 % of the draws", "sites")
         firm = int((run.sites["share_top_20"].head(20) >= 0.9).sum())
@@ -104,36 +139,16 @@ def headlines(run: SiteRun) -> Iterator[Headline]:
             f"each would in {100.0 * min(1.0, 20 / count):.0f} % of random orders",
             "ranks",
         )
-    for name in ("sites_record", "artemis", "site"):
-        yield from _of_record(name, run.records[name])
+    for record in run.records:
+        yield from _claims(record, run.records[record])
 
 
-def _of_record(name: str, found: Record) -> Iterator[Headline]:
-    """Yield a record's verdicts, and its enrichments and plain counts beside their nulls."""
-    for verdict in found.verdicts:
-        state = {True: "holds", False: "does not hold", None: "unknown"}[verdict.holds]
-        beside = f"{state}: {verdict.why}" if verdict.holds is None else f"{state}; bound {verdict.bound}"
-        unit = f" ({verdict.unit})" if verdict.unit not in ("", "1") else ""
-        yield Headline(f"{verdict.name}{unit}", number_words(verdict.value), beside, name)
-    metrics = {metric.name: metric for metric in found.metrics}
-    for metric in found.metrics:
-        if metric.name.startswith("enrichment_") and "_null_" not in metric.name:
-            beside = _null_words(metrics, metric.name.removeprefix("enrichment_"))
-            yield Headline(metric.name.replace("_", " "), number_words(metric.value), beside, name)
-        elif name == "sites_record":
-            beside = metric.why if metric.low is None else f"{number_words(metric.low)} to {number_words(metric.high)}"
-            yield Headline(metric.name.replace("_", " "), number_words(metric.value), beside, name)
-
-
-def _null_words(metrics: Mapping[str, Metric], key: str) -> str:
-    words = []
-    for kind, said in (("rotation", "turned about the pole"), ("random", "random cells")):
-        null, p = metrics.get(f"enrichment_{kind}_null_{key}"), metrics.get(f"p_{kind}_{key}")
-        if null is not None and null.value is not None and null.low is not None:
-            interval_words = f"{number_words(null.low)} to {number_words(null.high)}"
-            chance = "" if p is None or p.value is None else f", p {number_words(p.value)}"
-            words.append(f"{said}: {interval_words}{chance}")
-    return "; ".join(words) or "no null was measured"
+def _claims(name: str, found: Record) -> Iterator[Headline]:
+    """Yield a record's verdicts with their bounds and reasons; those that lack one and the same thing share a row."""
+    verdicts = section(found, {}, {}, metrics=False).verdicts
+    for state, claim, value, bound, unit, why in () if verdicts is None else verdicts.rows:
+        beside = "; ".join(part for part in (state, bound and f"bound {bound}", why) if part)
+        yield Headline(f"{claim[:1].upper()}{claim[1:]}" + (f" ({unit})" if unit else ""), value, beside, name)
 
 
 def headline_table(run: SiteRun) -> Table:
@@ -158,33 +173,53 @@ def parents(name: str, stamps: Mapping[str, Stamp], digests: Mapping[str, str]) 
     return {given: names.get(digest, "") for given, digest in sorted(stamps[name].inputs.items())}
 
 
+def made_by_way(name: str, given: str, stamps: Mapping[str, Stamp]) -> Temporary | None:
+    """Return the temporary files that an artefact's input was, if it was such; they are gone once a run is done."""
+    found = TEMPORARY.get(_bare(given))
+    return found if found is not None and stamps[name].stage.startswith(found.stage) else None
+
+
 def ancestors(name: str, stamps: Mapping[str, Stamp], digests: Mapping[str, str]) -> list[str]:
     """Return all artefacts that one rests on, nearest first; those that the pages do not hold by their stage's name."""
     found: list[str] = []
     queue = [name]
     while queue:
-        for given, known in parents(queue.pop(0), stamps, digests).items():
-            word = _word(given, known)
-            if word in found or known == name:
-                continue
-            found.append(word)
-            if known in stamps:
-                queue.append(known)
+        child = queue.pop(0)
+        for given, known in parents(child, stamps, digests).items():
+            way = None if known else made_by_way(child, given, stamps)
+            rests = [(_bare(given), known)] if way is None else [(way.words, ""), *_behind(way, stamps)]
+            for word, held in ((_word(*pair), pair[1]) for pair in rests):
+                if word in found or held == name:
+                    continue
+                found.append(word)
+                if held in stamps:
+                    queue.append(held)
     return found
+
+
+def _behind(way: Temporary, stamps: Mapping[str, Stamp]) -> list[tuple[str, str]]:
+    """Return what temporary files rest on, as names given and names held; what no stamp of the run tells of is not."""
+    given = {_bare(name) for stamp in stamps.values() for name in stamp.inputs}
+    return [(name, name if name in stamps else "") for name in way.inputs if name in stamps or name in given]
 
 
 def lineage_table(stamps: Mapping[str, Stamp], digests: Mapping[str, str]) -> Table:
     """Return which artefact was made by which stage from which others."""
     rows = []
     for name, stamp in stamps.items():
-        made_of = list(dict.fromkeys(_word(*pair) for pair in parents(name, stamps, digests).items()))
+        made_of = []
+        for given, known in parents(name, stamps, digests).items():
+            way = None if known else made_by_way(name, given, stamps)
+            made_of.append(_word(given, known) if way is None else way.words)
+        made_of = list(dict.fromkeys(made_of))
         beyond = [word for word in ancestors(name, stamps, digests) if word not in made_of]
         rows.append(
             (name.replace("_", " "), stamp.stage, ", ".join(made_of) or "nothing", ", ".join(beyond), stamp.origin)
         )
     return Table(
         "Which stage made each artefact, of what, and what that rests on in turn. Files that these pages do not"
-        " read bear the names that their stage gave them.",
+        " read bear the names that their stage gave them. Temporary files are gone once a run is done; what they rest"
+        " on is told by the stage that makes them.",
         ("Artefact", "Stage", "Made of", "Which rests on", "Origin"),
         tuple(rows),
         (False, False, False, False, False),
@@ -192,7 +227,12 @@ def lineage_table(stamps: Mapping[str, Stamp], digests: Mapping[str, str]) -> Ta
 
 
 def _word(given: str, known: str) -> str:
-    return (known or given.split("[", maxsplit=1)[0]).replace("_", " ")
+    return (known or _bare(given)).replace("_", " ")
+
+
+def _bare(given: str) -> str:
+    """Return the name that a stage gave an input, without the number of one of many."""
+    return given.split("[", maxsplit=1)[0]
 
 
 def settings_table(run: SiteRun) -> Table:

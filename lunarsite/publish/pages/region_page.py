@@ -13,28 +13,31 @@ from lunarsite.publish.pages import maps
 from lunarsite.publish.pages.criteria import way_words
 from lunarsite.publish.pages.elements import Link, embedded, interval, position, site_file
 from lunarsite.publish.pages.gather import SiteRun
+from lunarsite.publish.pages.overview import RECORDS
 from lunarsite.publish.pages.site_page import limit_words
-from lunarsite.publish.record_words import TABLE_CAPTIONS, TABLE_WORDS
-from lunarsite.publish.report import Table, section
+from lunarsite.publish.record_words import TABLE_CAPTIONS
+from lunarsite.publish.report import Table
+from lunarsite.publish.sections import column_words, section
 from lunarsite.publish.story import Fact
-from lunarsite.publish.words import number_words
+from lunarsite.publish.words import number_words, probability_words, rule_words
 from lunarsite.site.place.regions import Region, inside
 
 _RULE = "hls"
 """The rule by which a region's sites are chosen."""
 _CAPTIONS = {
     "artemis": {
-        "regions": "The region in the comparison with the run's choices: what of it passes the rule, and why the rest"
-        " does not.",
+        "regions": "The region in the comparison with the run's choices: what of it passes the rule of the score, and"
+        " why the rest does not.",
         "region_counts": "How much of each choice lies in the region, beside what turning it about the pole gives"
         " and what the region's share of the known area would hold.",
     },
     "sites_record": {
-        "regions": "Its cells by the rule of its sites: what fails it, and why it has no site if it has none."
+        "regions": "Its cells by the HLS rule, which its own sites are placed by: what fails it, and why there is no"
+        " site if there is none."
     },
     "site": {},
 }
-_WORDS = {"best": "Best rank", "expected": "Expected by area"}
+_WORDS = {"count": "Inside the region"}
 
 
 def compose(run: SiteRun, region: Region) -> dict[str, Any]:
@@ -49,7 +52,8 @@ def compose(run: SiteRun, region: Region) -> dict[str, Any]:
     cells = run.tables["cells"]
     held = inside(region.outline, cells["x_m"].to_numpy(), cells["y_m"].to_numpy())
     figure = maps.draw_region(run, region.outline, region.name, own)
-    alt = f"Map of {region.name}: shaded relief, steep ground outlined, permanent shadow hatched, {len(own)} sites."
+    steep = "tinted" if maps.tints(region.outline) else "outlined"
+    alt = f"Map of {region.name}: shaded relief, steep ground {steep}, permanent shadow hatched, {len(own)} sites."
     caption = "The outline is the simplified envelope of its publication. Sites are numbered by their rank within it."
     picture = embedded("region", figure, run.chosen.publish.figure_dpi, alt, caption)
     return {
@@ -80,8 +84,8 @@ def _facts(run: SiteRun, region: Region, own: pd.DataFrame, held: np.ndarray) ->
             "unknown" if np.isnan(mean) else f"{100.0 * mean:.1f} %",
             f"{100.0 * every:.1f} % of all known cells",
         ),
-        Fact("Sites of the region", str(len(own)), _most(run)),
-        Fact("Sites of the overall list inside", str(among), f"of {len(listed)}"),
+        Fact("Sites of this region's list (HLS)", str(len(own)), _most(run)),
+        Fact(f"Overall sites inside ({rule_words(run.chosen.scorer.target)})", str(among), f"of {len(listed)}"),
     )
 
 
@@ -101,7 +105,7 @@ def site_table(run: SiteRun, own: pd.DataFrame, name: str) -> Table:
             (
                 str(site["rank"]),
                 position(site),
-                f"{site['probability']:.3f}",
+                probability_words(float(site["probability"])),
                 f"{site['slope_deg']:.2f}",
                 f"{site['illumination_pct']:.1f}",
                 f"{site['earth_visibility_pct']:.1f}",
@@ -121,11 +125,13 @@ def site_table(run: SiteRun, own: pd.DataFrame, name: str) -> Table:
             "Sunlight (% of time)",
             "Earth view (% of time)",
         ),
-        *("Shadow on foot", "Shadow by rover", "Area (km²)", "Ranks in 95 % of draws", "Page of the overall list"),
+        *("To permanent shadow on foot", "To permanent shadow by rover", "Area of its polygon (km²)"),
+        *("Ranks in 95 % of draws", "Page of the overall list"),
     )
-    text = {"Ellipse's centre", "Shadow on foot", "Shadow by rover", "Page of the overall list"}
+    text = {"Ellipse's centre", "Page of the overall list", *(column for column in columns if "shadow" in column)}
     return Table(
-        f"Sites in {name}, by rank within the region.",
+        f"Sites in {name} by the HLS rule, by rank within the region. Probability, slope, sunlight and Earth view are"
+        " of the best cell, ways from the ellipse's centre. The probability is no chance of a safe landing.",
         columns,
         tuple(rows),
         tuple(column not in text for column in columns),
@@ -175,7 +181,8 @@ def agreement(run: SiteRun, region: Region) -> tuple[Table, ...]:
                     {key: value for key, value in row.items() if key not in ("code", "region")} for row in own
                 ]
         told = Record(title=region.name, tables=mine)
-        tables += section(told, {**_WORDS, **TABLE_WORDS}, {**TABLE_CAPTIONS, **captions}).tables
+        words = {**column_words(RECORDS[name], run.chosen.scorer.target), **_WORDS}
+        tables += section(told, words, {**TABLE_CAPTIONS, **captions}).tables
     return tuple(tables)
 
 
@@ -203,8 +210,8 @@ def unknown(run: SiteRun, own: pd.DataFrame, held: np.ndarray) -> tuple[str, ...
     pixel = run.lattice.pixel_m
     if own.empty and buffer and pixel > buffer:  # else its sites' own words say so
         sentences.append(
-            f"Pixels of {pixel:g} m do not resolve the HLS rule's buffer of {buffer:g} m to steeper ground; the"
-            " buffered slope is then that of the pixels themselves."
+            f"Pixels of {pixel:g} m do not resolve the HLS rule's buffer of {buffer:g} m to steeper ground; the mean"
+            " slope of the cell is read instead."
         )
     return tuple(sentences)
 

@@ -21,7 +21,7 @@ from lunarsite.publish.pages.elements import (
 from lunarsite.publish.pages.gather import SiteRun
 from lunarsite.publish.report import Picture, Table, nearest
 from lunarsite.publish.story import Fact
-from lunarsite.publish.words import label_words, number_words
+from lunarsite.publish.words import label_words, number_words, probability_words
 from lunarsite.settings import RuleSettings
 
 _SIZES = (20, 100)
@@ -65,7 +65,11 @@ def facts(run: SiteRun, site: pd.Series) -> tuple[Fact, ...]:
     count = len(run.sites)
     target = run.chosen.scorer.target.upper()
     return (
-        Fact(f"Probability to meet the {target} rule", f"{site['probability']:.2f}", "over clones of the terrain"),
+        Fact(
+            f"Probability to meet the {target} rule",
+            probability_words(float(site["probability"])),
+            "over clones of the terrain; no chance of a safe landing",
+        ),
         Fact(f"Rank among {count} sites", str(site["rank"]), f"{interval(site)} in 95 % of the draws"),
         Fact("Draws that keep it in the top 20", percent(float(site["share_top_20"])), _chance(20, count)),
         Fact(
@@ -73,13 +77,14 @@ def facts(run: SiteRun, site: pd.Series) -> tuple[Fact, ...]:
             _degrees(site["ellipse_slope_mean_deg"]),
             f"greatest pixel {_degrees(site['ellipse_slope_max_deg'])}",
         ),
+        Fact("Ellipse inside the site's polygon", percent(float(site["ellipse_inside_share"])), "of its area"),
         Fact(
             "Sunlight in the ellipse",
             _share(site["ellipse_sun_pct"]),
             f"of the time; Earth in view {_share(site['ellipse_earth_pct'])}",
         ),
         Fact(
-            "To permanent shadow on foot",
+            "From the ellipse to permanent shadow on foot",
             criteria.way_words(site, "walk"),
             f"rover {criteria.way_words(site, 'rover')}",
         ),
@@ -131,12 +136,13 @@ def ways_words(run: SiteRun, site: pd.Series) -> tuple[str, ...]:
             "no way": f"no way leads there {over}.",
             "unknown": "unknown, because slope or shadow of the ground is.",
         }
-        sentences.append(f"{words}: {said.get(state, state)}")
+        sentences.append(f"{words}, from the ellipse's centre: {said.get(state, state)}")
     straight = float(site["psr_distance_m"])
     length = "unknown" if np.isnan(straight) else f"{straight / 1000.0:.2f} km"
     sentences.append(
-        f"Straight: {length}. Only permanently shadowed regions of at least {reach.psr_area_km2:g} km² count as"
-        " destinations; steeper ground within a pixel, boulders and what a rover can really climb are not known here."
+        f"Straight, from the nearest pixel of the best cell: {length}. Only permanently shadowed regions of at least"
+        f" {reach.psr_area_km2:g} km² count as destinations; steeper ground within a pixel, boulders and what a"
+        " rover can really climb are not known here."
     )
     return tuple(sentences)
 
@@ -171,14 +177,15 @@ def rule_table(run: SiteRun, site: pd.Series) -> Table:
                 name.upper(),
                 limit_words(rule),
                 label_words(str(label["label"])),
-                _three(float(label["probability"])),
+                probability_words(float(label["probability"])),
                 slope,
                 str(label["unknown_because"]) or "nothing",
             )
         )
     return Table(
         "The rules at the site's best cell. The label is of the terrain as it is given; the probability is the share"
-        " of its clones, drawn within the elevation's error, that meet the rule with light as uncertain as it is.",
+        " of its clones, drawn within the elevation's error, that meet the rule with light as uncertain as it is. It is"
+        " the chance that the ground meets the rule, not that of a safe landing.",
         ("Rule", "Limits", "Label", "Probability", "Slope over clones (°)", "Unknown inputs"),
         tuple(rows),
         (False, False, False, True, True, False),
@@ -202,20 +209,22 @@ def estimates(run: SiteRun, site: pd.Series) -> Table:
     base = float(label["probability"].mean())
     ranked = int((scores["rank"] > 0).sum())
     rows = (
-        ("Monte Carlo over the rule's inputs", label["probability"].iloc[row], "what the score learns"),
+        ("Monte Carlo over the rule's inputs", label["probability"].iloc[row], "what the score learns to copy"),
         ("Learned score", scores["probability"].iloc[row], _rank(int(scores["rank"].iloc[row]), ranked)),
         ("Trees that never saw this block of the map", held["probability"].iloc[row], _fold(held["fold"].iloc[row])),
         (
             "The same from context alone",
             held["context_probability"].iloc[row],
-            "without slope, light, shadow and Earth view",
+            "height, roughness and craters of the cell",
         ),
-        ("All cells, mean of the Monte Carlo", base, "the base rate"),
     )
     return Table(
         f"Probability that the best cell meets the {run.chosen.scorer.target.upper()} rule, by how it was estimated.",
         ("Estimate", "Probability", "Note"),
-        tuple((name, _three(float(value)), note) for name, value, note in rows),
+        (
+            *((name, probability_words(float(value)), note) for name, value, note in rows),
+            ("All cells, mean of the Monte Carlo", f"{base:.3f}", "the base rate"),
+        ),
         (False, True, False),
     )
 
@@ -228,10 +237,6 @@ def _fold(fold: int) -> str:
     return "in no fold: its inputs are unknown" if fold < 0 else f"held out in fold {fold}"
 
 
-def _three(value: float) -> str:
-    return "unknown" if np.isnan(value) else f"{value:.3f}"
-
-
 def pictures(run: SiteRun, site: pd.Series) -> dict[str, Picture]:
     """Draw the figures of a site; those whose data the run lacks are left out."""
     rank, dpi = int(site["rank"]), run.chosen.publish.figure_dpi
@@ -242,13 +247,13 @@ def pictures(run: SiteRun, site: pd.Series) -> dict[str, Picture]:
             maps.draw_site(run, site),
             f"Two maps of shaded relief: 10 km around site {rank} and {close:g} km around its landing ellipse, with"
             " steep ground outlined, permanent shadow hatched, the site's polygon and ways to shadow.",
-            f"Surroundings and landing ellipse. Outlined in red: steeper than {limit:g}°. Pixels are drawn as they"
+            f"Surroundings and landing ellipse. Outlined in orange: steeper than {limit:g}°. Pixels are drawn as they"
             " are; nothing is known of what is smaller.",
         ),
         "light": (
             maps.draw_light(run, site),
             f"Two maps of 10 km around site {rank}: share of time with the Sun and with the Earth in view.",
-            "Sunlight and Earth view as the rule reads them. Outlined in red: below the rule's limit.",
+            "Sunlight and Earth view as the rule reads them. Outlined in orange: below the rule's limit.",
         ),
         "slopes": (
             charts.draw_slopes(run, site),

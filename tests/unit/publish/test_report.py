@@ -5,13 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from pydantic import JsonValue
 
-from lunarsite.artefact.record import Metric, Record, Verdict
+from lunarsite.artefact.record import Record, Verdict
 from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.publish import report, story
 from lunarsite.publish.polar_map import Feature
-from lunarsite.publish.words import feature_words, number_words
+from lunarsite.publish.words import feature_words, number_words, probability_words
 
 SHACKLETON = Feature("Shackleton", "crater", -89.67, 129.78, 21_000.0)
 MALAPERT = Feature("Malapert Massif", "massif", -85.99, -0.2, 10_000.0)
@@ -34,6 +33,15 @@ BASIN = Feature("South Pole-Aitken", "basin", -53.0, -169.0, 2_400_000.0)
 )
 def test_numbers_in_words(value: float | None, words: str) -> None:
     assert number_words(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(1.0, "> 0.99"), (0.995, "> 0.99"), (0.9949, "0.99"), (0.5, "0.50"), (0.0051, "0.01"), (0.0, "< 0.01")],
+)
+def test_a_probability_of_some_hundred_draws_is_never_certain(value: float, words: str) -> None:
+    assert probability_words(value) == words
+    assert probability_words(float("nan")) == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -77,45 +85,6 @@ def test_labels_are_counted_and_unknown_cells_explained() -> None:
         ("CASSA", "slope, sunlight", "1"),
         ("gentle", "nothing", "0"),
     )
-
-
-def test_a_record_becomes_tables_in_plain_words() -> None:
-    record = Record(
-        title="Check",
-        metrics=(
-            Metric(name="gap_km", value=0.5, unit="km", low=0.25, high=0.75),
-            Metric(name="lost", value=None, why="no data"),
-        ),
-        verdicts=(
-            Verdict(name="It holds", value=1.0, bound=">= 1", holds=True, why="because"),
-            Verdict(name="It is not known", value=None, bound=">= 1", holds=None, why="no data"),
-        ),
-        tables={
-            "rows": [
-                {"b_median": 1.0, "b_low": 0.5, "b_high": 2.0, "a": "x", "c": None, "d": True},
-                {"b_median": None, "b_low": None, "b_high": None, "a": "y", "c": None, "d": False},
-            ]
-        },
-    )
-    section = report.section(record, {"a": "A", "b_median": "B"}, {})
-    assert section.verdicts is not None
-    assert [row[0] for row in section.verdicts.rows] == ["holds", "unknown"]
-    metrics, rows = section.tables
-    assert metrics.rows == (
-        ("gap km", "0.5", "km", "0.25 to 0.75", ""),
-        ("lost", "unknown", "", "", "no data"),
-    )
-    assert rows.columns == ("A", "B (95 %)", "d")
-    assert rows.rows == (("x", "1 (0.5 to 2)", "yes"), ("y", "unknown", "no"))
-    assert report.section(record, {}, {}, metrics=False).tables[0].caption == "rows"
-
-
-def test_tables_come_in_the_order_of_their_captions_and_columns_by_number() -> None:
-    rows: list[dict[str, JsonValue]] = [{"top_1000_cells": 2, "top_20_cells": 1, "where": "here"}]
-    record = Record(title="x", tables={"a": rows, "m": rows, "z": rows, "gone": rows})
-    section = report.section(record, {}, {"z": "Last letter", "m": "Middle"}, without=["gone"])
-    assert [table.caption for table in section.tables] == ["Last letter", "Middle", "a"]
-    assert section.tables[0].columns == ("where", "top 20 cells", "top 1000 cells")
 
 
 def test_claims_are_tallied() -> None:

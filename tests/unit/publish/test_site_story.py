@@ -24,7 +24,8 @@ STAMP = Stamp(
 def sites(count: int) -> pd.DataFrame:
     turn = np.arange(count)
     return pd.DataFrame({"rank": turn + 1, "lon": 129.0, "lat": -89.6}).assign(
-        region="", probability=0.9, rank_low=turn + 1.0, rank_median=turn + 2.0, rank_high=turn + 9.0,
+        region="", piece_id=1 + turn // 8, good_area_km2=561.0, probability=np.where(turn == 1, 0.87, 0.999),
+        rank_low=turn + 1.0, rank_median=turn + 2.0, rank_high=turn + 9.0,
         share_top_20=np.where(turn < 5, 1.0, 0.5), slope_deg=2.0, illumination_pct=np.nan, earth_visibility_pct=60.0,
         psr_walk=np.resize(["reached", "no way", "unknown"], count),
         psr_walk_m=np.resize([1_234.0, np.nan, np.nan], count),
@@ -34,7 +35,8 @@ def sites(count: int) -> pd.DataFrame:
 
 def test_what_is_said_of_sites_has_the_random_order_beside_it() -> None:
     told = site_story.told(sites(80), "cassa")
-    assert told[0].startswith("80 sites")
+    assert told[0].startswith("80 sites on 10 pieces of contiguous ground")
+    assert told[0].endswith("; the best 20 on 3.")
     assert "Of the first 20, 5 stay in the top 20 in at least 90 %" in told[1]
     assert "A random order would keep a site there in 25 % of the draws" in told[1]
     assert told[2] == "No way on foot leads to permanent shadow from 7 of them; for 6 it is unknown."
@@ -55,7 +57,13 @@ def test_the_table_of_sites_shows_intervals_and_what_is_unknown() -> None:
     assert by_name["Sunlight (% of time)"] == "unknown"
     assert by_name["Artemis region"] == "none"
     assert by_name["Unknown criteria"] == "2"
-    assert [row[-3] for row in table.rows[:3]] == ["1.2", "no way", "unknown"]
+    # 200 draws do not tell 0.999 from 1.
+    at = table.columns.index("Probability")
+    assert [row[at] for row in table.rows[:3]] == ["> 0.99", "0.87", "> 0.99"]
+    assert "no chance of a safe landing" in table.caption
+    # The polygon's area is not that of the ground around it.
+    assert (by_name["Area of its polygon (km²)"], by_name["Contiguous good ground around it (km²)"]) == ("1.8", "561")
+    assert [row[-4] for row in table.rows[:3]] == ["1.2", "no way", "unknown"]
     assert "in 66.7 % of the draws" in table.caption
     assert table.links[:3] == ("pages/site-001.html", "pages/site-002.html", "")
 

@@ -67,7 +67,7 @@ def test_the_table_tells_no_way_from_unknown() -> None:
         found = table(sites.iloc[site], sites, {"psr_walk_m": 3_500.0})
         return next(row for row in found.rows if row[0] == words)
 
-    way = "Way to permanent shadow on foot"
+    way = "Way from the ellipse's centre to permanent shadow on foot"
     assert row(0, way)[1:7] == ("2.00", "km", "less", "100 %", NO_WAY, "3.50")
     assert row(1, way)[1:5] == (NO_WAY, "", "less", "0 %")
     assert row(2, way)[1:5] == ("unknown", "", "less", "")
