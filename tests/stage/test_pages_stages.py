@@ -142,6 +142,7 @@ def test_a_region_without_sites_says_so(pages: dict[str, str]) -> None:
     assert [rows[code][-1] for code in ("NR", "MM", "MP")] == ["7", "8", "9"]
     assert "Base rate" in pages["region-MM.html"]
     assert "mean slope of the cell is read instead" in pages["region-NR.html"]
+    assert "slope ≤ 8° (mean; the buffer of 100 m is not resolved)" in pages["region-NR.html"]
     assert "Overall sites inside (CASSA)" in pages["region-MM.html"]
 
 

@@ -28,15 +28,16 @@ def compose(run: SiteRun) -> dict[str, Any]:
     """Return what the template prints on the page that leads to all others."""
     count = len(run.sites)
     rule, name = run.chosen.rule, rule_words(run.chosen.scorer.target)
+    limits = limit_words(rule, run.lattice.pixel_m)
     pieces, of_best = (int(sites["piece_id"].nunique()) for sites in (run.sites, run.paged))
     return {
         "summary": (
             f"{count} sites were placed on {number_words(pieces)} {'pieces' if pieces != 1 else 'piece'} of contiguous"
-            f" ground that is probable enough to meet the {name} rule ({limit_words(rule)}); the best {len(run.paged)},"
+            f" ground that is probable enough to meet the {name} rule ({limits}); the best {len(run.paged)},"
             f" on {number_words(of_best)} of them, have a page each. They are numbered by"
             f" {'TOPSIS' if run.chosen.ranking.method == 'topsis' else 'the weighted sum'} over the criteria."
             if count
-            else f"No ground is as probable to meet the {name} rule ({limit_words(rule)})"
+            else f"No ground is as probable to meet the {name} rule ({limits})"
             " as the settings ask for, so there is no site."
         ),
         "sites": site_table(run) if count else None,

@@ -151,7 +151,7 @@ def label_table(run: SiteRun, held: np.ndarray, name: str) -> Table:
         rows.append(
             (
                 rule.upper(),
-                limit_words(run.chosen.rules.named()[rule]),
+                limit_words(run.chosen.rules.named()[rule], run.lattice.pixel_m),
                 number_words(passing),
                 "unknown" if not known else f"{100.0 * passing / known:.2g} %",
                 f"{100.0 * base:.2g} %",

@@ -175,7 +175,7 @@ def rule_table(run: SiteRun, site: pd.Series) -> Table:
         rows.append(
             (
                 name.upper(),
-                limit_words(rule),
+                limit_words(rule, run.lattice.pixel_m),
                 label_words(str(label["label"])),
                 probability_words(float(label["probability"])),
                 slope,
@@ -192,9 +192,11 @@ def rule_table(run: SiteRun, site: pd.Series) -> Table:
     )
 
 
-def limit_words(rule: RuleSettings) -> str:
-    """Return a rule's limits in words."""
+def limit_words(rule: RuleSettings, pixel_m: float) -> str:
+    """Return a rule's limits in words; a buffer narrower than a pixel is not resolved, and the mean slope is read."""
     buffer = f" with {rule.slope_buffer_m:g} m to steeper ground" if rule.slope_buffer_m else ""
+    if 0.0 < rule.slope_buffer_m < pixel_m:
+        buffer = f" (mean; the buffer of {rule.slope_buffer_m:g} m is not resolved)"
     return (
         f"slope ≤ {rule.max_slope_deg:g}°{buffer}, Sun ≥ {rule.min_illumination_pct:g} %,"
         f" Earth ≥ {rule.min_earth_visibility_pct:g} %"
