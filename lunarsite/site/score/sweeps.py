@@ -32,8 +32,10 @@ _SLOPE_REACH = 0.5
 """How far a sweep of the slope reaches on both sides, as a share of its limit."""
 _PERCENT_REACH = 15.0
 """The same for light and Earth view, percent of time."""
-_GRADED = (0.02, 0.98)
-"""Monte Carlo probabilities that tell how steep they are; a share of draws nearer to 0 or 1 is mostly noise."""
+_CLEAR = 0.75
+"""How far a cell clears a limit that does not decide about it, as a share of the sweep's reach."""
+_GRADED = (0.1, 0.9)
+"""Monte Carlo probabilities that tell how steep they are; nearer to 0 or 1 noise and the other limits count."""
 _LEAST_GRADED = 30
 """Cells with such a probability that it takes to measure the steepness."""
 
@@ -152,11 +154,11 @@ def _plans(people: Population, rule: RuleSettings, target: str) -> tuple[_Plan, 
 
 
 def _clears(people: Population, plan: _Plan) -> NDArray[np.bool_]:
-    """Return which cells are on the good side of a limit by as much as its sweep reaches, or as is possible."""
+    """Return which cells are on the good side of a limit by a share of what its sweep reaches, or as is possible."""
     at = people.inputs[plan.column].to_numpy(np.float64)
     if plan.direction < 0:
-        return np.asarray(at <= plan.limit - plan.reach)
-    return np.asarray(at >= min(plan.top, plan.limit + plan.reach))
+        return np.asarray(at <= plan.limit - _CLEAR * plan.reach)
+    return np.asarray(at >= min(plan.top, plan.limit + _CLEAR * plan.reach))
 
 
 def _learned_change(value: NDArray[np.float64], probability: Floats, step: float) -> float | None:

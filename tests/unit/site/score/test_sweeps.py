@@ -8,11 +8,12 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost
 from numpy.typing import NDArray
 from scipy.stats import norm
 
 from lunarsite.artefact.record import Verdict
-from lunarsite.settings import RulesSettings, ScorerSettings
+from lunarsite.settings import RulesSettings, ScorerSettings, UncertaintySettings
 from lunarsite.site.score.population import Population, population
 from lunarsite.site.score.scorer import margins, probabilities, train
 from lunarsite.site.score.scorer_record import Findings, scorer_record
@@ -51,7 +52,10 @@ def step(features: pd.DataFrame) -> Floats:
 
 def trees(people: Population, target: NDArray[np.generic], monotone: bool) -> Predict:
     many = ScorerSettings(trees=120, learning_rate=0.1)
-    booster = train(people.features, np.asarray(target), many, monotone)
+    return forecasts(train(people.features, np.asarray(target), many, monotone))
+
+
+def forecasts(booster: xgboost.Booster) -> Predict:
     return lambda features: probabilities(margins(booster, features))
 
 
@@ -68,7 +72,7 @@ def test_the_probability_itself_is_soft(people: Population) -> None:
     for sweep, sigma in zip(found, (0.5, 2.9, 5.0), strict=True):
         most = 2.0 * norm.cdf(0.5 * sweep.step / sigma) - 1.0
         assert sweep.largest_change_of_cells(0.9) <= most + 1e-4
-        assert sweep.learned_change is None or sweep.learned_change == pytest.approx(most, rel=0.02)
+        assert sweep.learned_change is None or sweep.learned_change == pytest.approx(most, rel=0.05)
     assert slope.learned_change is not None
 
 
@@ -137,3 +141,42 @@ def test_the_table_has_quantiles_in_order(people: Population) -> None:
     assert (frame["probability_low"] <= frame["probability_median"]).all()
     assert (frame["probability_median"] <= frame["probability_high"]).all()
     assert set(frame["limit"]) == {5.0, 33.0, 50.0}
+
+
+def people_who_see_the_earth_never_or_always(few: float) -> Population:
+    """Return cells with the default errors of light and Earth view of which but a few see the Earth at times."""
+    draws, count, errors = np.random.default_rng(8), 30_000, UncertaintySettings()
+    ends_pct = draws.choice([0.0, 98.0], count) + draws.uniform(0.0, 2.0, count)
+    inputs = pd.DataFrame(
+        {
+            "slope_mean": draws.uniform(0.0, 8.0, count),
+            "avg_illumination_pct": draws.uniform(10.0, 90.0, count),
+            "earth_visibility_pct": np.where(draws.random(count) < few, draws.uniform(0.0, 100.0, count), ends_pct),
+        }
+    ).astype(np.float32)
+    probability = np.asarray(
+        norm.cdf((CASSA.max_slope_deg - inputs["slope_mean"]) / 0.3)
+        * norm.cdf((inputs["avg_illumination_pct"] - CASSA.min_illumination_pct) / errors.light_sigma_pct)
+        * norm.cdf((inputs["earth_visibility_pct"] - CASSA.min_earth_visibility_pct) / errors.earth_sigma_pct),
+        dtype=np.float32,
+    )
+    return Population(np.ones(count, dtype=np.bool_), probability, probability > 0.5, inputs, inputs, (), 0)
+
+
+def test_bins_of_the_default_are_fine_enough_where_most_cells_see_the_earth_never_or_always(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lunarsite.site.score.sweeps.MOST_CELLS", 200)
+    crowd = people_who_see_the_earth_never_or_always(few=0.25)
+    name = "The score changes gradually across the limit of Earth view"
+    changed = {}
+    for settings in (ScorerSettings(), ScorerSettings(max_bin=256)):
+        quick = settings.model_copy(update={"trees": 150, "learning_rate": 0.1})
+        booster = train(crowd.features, crowd.probability, quick)
+        found = sweeps(crowd, CASSA, "cassa", forecasts(booster), 0)
+        verdict = verdicts(found)[name]
+        changed[settings.max_bin] = verdict.holds, verdict.value
+        assert found[2].learned_change == pytest.approx(0.0712, rel=0.05)  # sigma 2.8 %, steps of 0.5 %
+        assert f"{found[2].learned_change:.2f} for the probability it learns" in verdict.why
+    assert changed[ScorerSettings().max_bin][0] is True, changed
+    assert changed[256][0] is False, changed
