@@ -50,12 +50,14 @@ SETTINGS: dict[str, Any] = {
 class Run:
     """The inputs and outputs of `place-sites` in one folder."""
 
-    def __init__(self, folder: Path, probability: Callable[[pd.DataFrame], Any] | None = None) -> None:
+    def __init__(
+        self, folder: Path, probability: Callable[[pd.DataFrame], Any] | None = None, light_bias: float = 0.0
+    ) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self._layers()
         self.frame = self._frame()
-        self._tables(probability)
+        self._tables(probability, light_bias)
         self._regions()
 
     def path(self, name: str) -> Path:
@@ -114,7 +116,7 @@ class Run:
         blocks = layer.reshape(CELLS.rows, side, CELLS.cols, side)
         return reduce(reduce(blocks, axis=3), axis=1)[CELLS.kept]
 
-    def _tables(self, probability: Callable[[pd.DataFrame], Any] | None) -> None:
+    def _tables(self, probability: Callable[[pd.DataFrame], Any] | None, light_bias: float) -> None:
         base = self.frame
         points = gpd.points_from_xy(base["x_m"], base["y_m"])
         by_rule = {"cassa": np.where(base["slope"] <= 5.0, 0.97, 0.02), "hls": np.where(base["slope"] <= 8.0, 0.9, 0.1)}
@@ -131,7 +133,8 @@ class Run:
         ]
         whole = pd.concat(labels, ignore_index=True).assign(slope_sigma_deg=0.3, unknown_because="")
         self._write("labels", self._typed(whole, contracts.LABELS))
-        sigmas = tuple(Metric(name=name, value=3.0, unit="%") for name in ("light_sigma", "earth_sigma"))
+        errors = {"light_sigma": 3.0, "earth_sigma": 3.0, "light_bias": light_bias, "earth_bias": 0.0}
+        sigmas = tuple(Metric(name=name, value=value, unit="%") for name, value in errors.items())
         path = self.path("labels_record")
         spec = contracts.LABELS_RECORD
         record.write(path, spec, Record(title="Labels", metrics=sigmas), self.stamp(spec))
@@ -255,6 +258,12 @@ def test_ranks_are_kept_draw_by_draw(run: Run) -> None:
     np.testing.assert_allclose(sites.set_index("site_id")["rank_median"], medians)
     assert ((sites["rank_low"] <= sites["rank_median"]) & (sites["rank_median"] <= sites["rank_high"])).all()
     assert (sites["share_top_100"] == 1.0).all()
+    found, _ = record.read(run.path("record"), contracts.SITES_RECORD)
+    # Fewer than 20 sites cannot leave the 20 best, by either method.
+    assert found.metric("top_20_mean_share_topsis") == found.metric("top_20_mean_share_weighted_sum") == 1.0
+    removed = found.metric("sites_removed_per_draw")
+    assert removed is not None
+    assert removed < 1.0
 
 
 def test_routes_start_at_the_site_and_end_in_the_shadow(run: Run) -> None:
@@ -353,6 +362,16 @@ def test_one_site_is_a_list(tmp_path: Path) -> None:
     assert (row["cell_id"], row["cells"], row["rank_low"], row["rank_high"]) == (700, 1, 1.0, 1.0)
 
 
+def test_shifted_limits_start_from_light_less_its_bias(tmp_path: Path) -> None:
+    # All light lies between 40 and 60 %: only less 20 % of bias do limits of 33 % remove sites.
+    biased = Run(tmp_path / "biased", lambda base: np.where(base["slope"] <= 5.0, 0.97, 0.02), light_bias=20.0)
+    assert biased.call() == 0
+    found, _ = record.read(biased.path("record"), contracts.SITES_RECORD)
+    removed = found.metric("sites_removed_per_draw")
+    assert removed is not None
+    assert removed > 1.0
+
+
 def test_the_weighted_sum_orders_where_it_is_asked_for(tmp_path: Path) -> None:
     other = Run(tmp_path / "sum")
     assert other.call({"ranking": {"draws": 20, "method": "weighted_sum"}}) == 0
@@ -391,4 +410,4 @@ def test_a_record_of_labels_without_errors_is_refused(
     bare = tmp_path / "labels.json"
     record.write(bare, contracts.LABELS_RECORD, Record(title="Labels"), run.stamp(contracts.LABELS_RECORD))
     assert run.call(labels_record=bare) == command.EXIT_ARTEFACT
-    assert "light_sigma or earth_sigma" in capsys.readouterr().err
+    assert "light_sigma, earth_sigma, light_bias, earth_bias" in capsys.readouterr().err

@@ -19,13 +19,13 @@ from lunarsite.site.score.reasons import reasons
 
 _LABELS = ("cell_id", "rule", "label", "probability", "slope_mean_deg", "slope_sigma_deg")
 _CRITERIA = tuple(column.name for column in CRITERIA.columns if column.name not in ("lon", "lat"))
-_SIGMAS = ("light_sigma", "earth_sigma")
+_ERRORS = ("light_sigma", "earth_sigma", "light_bias", "earth_bias")
 _LIMITS = ("slope", "light", "earth")
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The run's tables, by cell id, and the one-sigma errors of light and Earth view (percent of time)."""
+    """The run's tables, by cell id, and errors of light and Earth view, percent of time: one sigma, and the bias."""
 
     cells: pd.DataFrame
     labels: pd.DataFrame
@@ -33,6 +33,7 @@ class Tables:
     criteria: pd.DataFrame
     scores: pd.DataFrame
     sigmas_pct: tuple[float, float]
+    biases_pct: tuple[float, float]
 
     def facts(self, name: str, rule: RuleSettings) -> pd.DataFrame:
         """Return what is known of every cell under a rule, see `facts_of`.
@@ -79,13 +80,15 @@ def read_tables(cells: Path, labels: Path, labels_record: Path, criteria: Path, 
 
     Raises:
         ArtefactError: One breaks its contract, the cells are not those of the grid, or the record of labels lacks an
-            error of light or Earth view.
+            error or a bias of light or Earth view.
     """
     noted, _ = records.read(labels_record, LABELS_RECORD)
-    sigmas = {metric.name: metric.value for metric in noted.metrics if metric.name in _SIGMAS}
-    light, earth = (sigmas.get(name) for name in _SIGMAS)
-    if light is None or earth is None:
-        raise ArtefactError(f"{labels_record}: lacks a number for {' or '.join(_SIGMAS)}; rerun label-labels")
+    errors = {
+        metric.name: metric.value for metric in noted.metrics if metric.name in _ERRORS and metric.value is not None
+    }
+    lacking = [name for name in _ERRORS if name not in errors]
+    if lacking:
+        raise ArtefactError(f"{labels_record}: lacks a number for {', '.join(lacking)}; rerun label-labels")
     scored = pd.DataFrame(table.read(scores, SCORES)[0].drop(columns="geometry"))
     own = _by_id(cells, table.read(cells, CELLS, [column.name for column in CELLS.columns])[0])
     if len(own) != count:
@@ -96,7 +99,8 @@ def read_tables(cells: Path, labels: Path, labels_record: Path, criteria: Path, 
         labels_path=labels,
         criteria=_by_id(criteria, table.read(criteria, CRITERIA, _CRITERIA)[0]),
         scores=_by_id(scores, scored),
-        sigmas_pct=(light, earth),
+        sigmas_pct=(errors["light_sigma"], errors["earth_sigma"]),
+        biases_pct=(errors["light_bias"], errors["earth_bias"]),
     )
 
 

@@ -53,6 +53,7 @@ class Task:
         ways: What reads the ways to shadow of each mover.
         reasons: The learned score's reasons.
         sigmas_pct: One-sigma errors of light and of Earth view, percent of time.
+        biases_pct: What the probabilities take off the map's light and Earth view, percent of time.
         placing: Spacing, numbers and the ellipse.
         ranking: Weights, method and draws.
         reach: What the ways to shadow were computed for.
@@ -67,6 +68,7 @@ class Task:
     ways: Ways
     reasons: Reasons
     sigmas_pct: tuple[float, float]
+    biases_pct: tuple[float, float]
     placing: PlacingSettings
     ranking: RankingSettings
     reach: ReachSettings
@@ -213,8 +215,8 @@ def _ranked(
     inputs = RuleInputs(
         slope_deg=columns["slope_mean_deg"],
         slope_sigma_deg=columns["slope_sigma_deg"],
-        light_pct=columns["illumination_pct"],
-        earth_pct=columns["earth_visibility_pct"],
+        light_pct=columns["illumination_pct"] - task.biases_pct[0],
+        earth_pct=columns["earth_visibility_pct"] - task.biases_pct[1],
         light_sigma_pct=task.sigmas_pct[0],
         earth_sigma_pct=task.sigmas_pct[1],
     )

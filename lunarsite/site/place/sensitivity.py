@@ -38,6 +38,7 @@ class RuleInputs:
     """Mean over the clones of the elevation model, degrees."""
     slope_sigma_deg: Floats
     light_pct: Floats
+    """Less the bias of the map, as Earth view."""
     earth_pct: Floats
     light_sigma_pct: float
     earth_sigma_pct: float

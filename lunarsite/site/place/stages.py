@@ -104,6 +104,7 @@ def sites(
                 ways=lengths,
                 reasons=tables.reasons(learned, target, name),
                 sigmas_pct=tables.sigmas_pct,
+                biases_pct=tables.biases_pct,
                 placing=placing,
                 ranking=ranking,
                 reach=reach,

@@ -224,7 +224,7 @@ def _verdict(listing: Listing) -> Verdict:
             f"mean over the 20 best sites; a random order would have {TOP / sites:.3f}. Below one half the list of the"
             " 20 best is more a matter of weights and limits than of ground. By method: "
             + ", ".join(f"{_METHODS[method]} {share:.3f}" for method, share in listing.top_share.items())
-            + f". Shifted limits remove {listing.below_share.sum():.1f} of the {sites} sites in a draw, on average; new"
+            + f". Shifted limits remove {listing.below_share.sum():.3g} of the {sites} sites in a draw, on average; new"
             " ones are not looked for: which sites are ranked at all is fixed by the weights and limits of the run"
             if sites > TOP
             else f"{sites} sites are no more than 20: nothing can leave the 20 best"

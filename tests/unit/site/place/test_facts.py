@@ -41,7 +41,7 @@ def tables() -> Tables:
     )
     criteria = pd.DataFrame({column.name: 1.0 for column in CRITERIA.columns[3:]}, index=ids)
     scores = pd.DataFrame({"score": [1.0, -1.0, np.nan], "shap_slope_mean": [0.75, -2.0, np.nan]}, index=ids)
-    return Tables(cells, labels, Path("labels.parquet"), criteria, scores, (2.9, 5.0))
+    return Tables(cells, labels, Path("labels.parquet"), criteria, scores, (2.9, 5.0), (0.0, 0.0))
 
 
 def test_the_slope_is_the_one_that_the_rule_reads(tables: Tables) -> None:
