@@ -77,7 +77,7 @@ def crossvalidate(
     calibration: Annotated[Path, Output(CALIBRATION)],
     held_out: Annotated[Path, Output(HELD_OUT)],
 ) -> None:
-    """Measure the scorer, the context around it and two baselines on held-out blocks of the map."""
+    """Measure the scorer, the same of the context alone and two baselines on held-out blocks of the map."""
     from lunarsite.artefact import ArtefactError, table
     from lunarsite.artefact import record as records
     from lunarsite.site.score import crossvalidation as validation
