@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import JsonValue
@@ -157,10 +157,12 @@ def _record_table(name: str, rows: Sequence[Mapping[str, Any]], caption: str, wo
     for key in shown:
         heading = words.get(key) or _heading(key)
         heading = f"{heading} (95 %)" if key in ranges and "95 %" not in heading else heading
-        columns.append(f"{heading} (%)" if key in percent else heading)
+        columns.append((f"{heading}, in %" if "95 %" in heading else f"{heading} (%)") if key in percent else heading)
         numeric.append(all(isinstance(row.get(key), int | float | None) for row in rows))
     body = [
-        tuple(_record_cell(row, key, ranges.get(key), 100.0 if key in percent else 1.0) for key in shown)
+        tuple(
+            _record_cell(row, key, ranges.get(key), _percent_words if key in percent else number_words) for key in shown
+        )
         for row in rows
     ]
     return Table(caption, tuple(columns), tuple(body), tuple(numeric))
@@ -178,20 +180,27 @@ def _natural(name: str) -> tuple[str, int]:
     return re.sub(r"\d+", "0", name), int(number[0]) if number else 0
 
 
-def _record_cell(row: Mapping[str, Any], key: str, stem: str | None, scale: float) -> str:
-    """Return a cell in words; `stem` names the columns of its interval, if it has one."""
+def _record_cell(row: Mapping[str, Any], key: str, stem: str | None, words: Callable[[float], str]) -> str:
+    """Return a cell in words; `stem` names the columns of its interval, if it has one, `words` puts its numbers."""
     value = row.get(key)
     ends = [None if stem is None else row.get(f"{stem}_{end}") for end in ("low", "high")]
     if value is not None and None not in ends:
-        low, high = (number_words(scale * end) for end in ends if end is not None)
-        return f"{number_words(scale * value)} ({low} to {high})"
+        low, high = (words(end) for end in ends if end is not None)
+        return f"{words(value)} ({low} to {high})"
     if value is None:
         return "none" if _nothing(row, key) else "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        return number_words(scale * value if scale != 1.0 else value)
+        return words(value)
     return record_words.VALUE_WORDS.get(key, {}).get(str(value), str(value))
+
+
+def _percent_words(share: float) -> str:
+    """Return a share as a percentage of three digits, more only where they would make it all or nothing."""
+    percent = 100.0 * share
+    text = f"{percent:.3g}"
+    return number_words(percent) if float(text) in (0.0, 100.0) else text
 
 
 def _nothing(row: Mapping[str, Any], key: str) -> bool:
@@ -205,5 +214,5 @@ def unit_words(unit: str) -> str:
 
 
 def _plain(name: str) -> str:
-    words = name.replace("_", " ")
+    words = " ".join(rule_words(word) for word in name.split("_"))
     return words[:1].upper() + words[1:]

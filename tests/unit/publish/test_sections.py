@@ -123,8 +123,9 @@ def test_shares_are_percentages_with_their_intervals() -> None:
     )
     assert by_share["Share inside (%)"] == "2.73"
     assert by_gain["Gain of the score (%)"] == "-13"
+    assert [sections._percent_words(share) for share in (0.82997, 0.999999, 1.0, 0.0)] == ["83", "99.9999", "100", "0"]
     # Turning gives gains in one table and enrichments in the other.
-    assert by_gain["Turned about the pole: median (95 %) (%)"] == "50 (0 to 100)"
+    assert by_gain["Turned about the pole: median (95 %), in %"] == "50 (0 to 100)"
     assert by_share["Turned about the pole: median (95 %)"] == "0.5 (0 to 1)"
 
 
