@@ -208,7 +208,7 @@ class PlacingSettings(Section):
     """Least distance of two sites, km."""
     region_spacing_km: Annotated[float, Field(gt=0.0, le=200.0)] = 2.0
     """Least distance of two sites of one Artemis region, km."""
-    most: Annotated[int, Field(ge=1, le=10_000)] = 200
+    most: Annotated[int, Field(ge=1, le=10_000)] = 1_000
     """Sites kept overall."""
     most_per_region: Annotated[int, Field(ge=1, le=1_000)] = 10
     """Sites kept in each Artemis region."""
