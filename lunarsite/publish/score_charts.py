@@ -53,7 +53,7 @@ class Look:
 
 MODELS: Final[dict[str, Look]] = {
     "full": Look("full model", BLUE, "solid", "o"),
-    "context": Look("context only (height, roughness, craters)", ORANGE, (0.0, (5.0, 1.6)), "s"),
+    "context": Look("context: height, roughness, craters", ORANGE, (0.0, (5.0, 1.6)), "s"),
     "logistic": Look("logistic regression", GREEN, (0.0, (3.0, 1.0, 1.0, 1.0)), "^"),
     "margin": Look("the rule's margin", PURPLE, (0.0, (1.2, 1.2)), "D"),
 }
