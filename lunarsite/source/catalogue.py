@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lunarsite.grid import Grid, lonlat_to_xy
 from lunarsite.settings import CatalogueColumns
-from lunarsite.source.local import LocalError
+from lunarsite.source.kinds import LocalError
 
 _LONGITUDES = {"-180..180": (-180.0, 180.0), "0..360": (0.0, 360.0)}
 _UNITS = {"m": 1.0, "km": 1000.0}

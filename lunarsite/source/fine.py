@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from lunarsite.grid import Grid, is_polar_map
-from lunarsite.source.local import LocalError, checked, file_pixels_at, no_overlap
+from lunarsite.source.kinds import LocalError
+from lunarsite.source.local import checked, file_pixels_at, no_overlap
 
 Floats = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from lunarsite.source.local import LocalError
+from lunarsite.source.kinds import LocalError
 
 _MOST_BYTES = 1 << 30
 """Read at once."""

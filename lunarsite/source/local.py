@@ -1,9 +1,10 @@
 """A user's own elevation model, or any other map: read onto the run's grid, or refused with a reason.
 
-Any one-band GeoTIFF with a lunar CRS will do: the run's own map, the other writing of it, another projection or
-longitude and latitude; integers with scale and offset or floats; any resolution. On the run's own pixels values are
-copied; otherwise they are averaged (finer files) or interpolated (coarser files), and the reading says so: nothing
-is warped in silence. This module must not know how values are stored afterwards or what they are used for.
+Any one-band raster with a lunar CRS and of a kind that `kinds` lists will do: the run's own map, the other writing of
+it, another projection or longitude and latitude; integers with scale and offset or floats; any resolution. On the
+run's own pixels values are copied; otherwise they are averaged (finer files) or interpolated (coarser files), and the
+reading says so: nothing is warped in silence. This module must not know how values are stored afterwards or what they
+are used for.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from lunarsite.artefact import ArtefactError
 from lunarsite.grid import Grid, is_lunar, is_polar_map, turned_crs
+from lunarsite.source.kinds import OFFLINE, LocalError, raster_driver
 
 Method = Literal["copied", "averaged", "interpolated"]
 Block = tuple[slice, slice]
@@ -41,10 +42,6 @@ _ALIGNED_PX = 1e-3
 _MOST_SAMPLES = 16
 # Up to this many file pixels per grid pixel there is nothing to average.
 _SAME_RESOLUTION = 1.05
-
-
-class LocalError(ArtefactError):
-    """A user's file that cannot be used; the message names the setting, the file, what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +187,7 @@ def opened(path: Path, grid: Grid, field: str, quantity: Quantity = HEIGHT) -> I
     """Open a user's raster for reading onto a grid.
 
     Args:
-        path: One-band GeoTIFF (or what GDAL reads) with a lunar CRS.
+        path: One-band GeoTIFF (or another kind that `kinds` lists) with a lunar CRS.
         grid: Where the values are wanted.
         field: Name of the setting that names the file, for messages.
         quantity: What the file holds.
@@ -209,17 +206,26 @@ def opened(path: Path, grid: Grid, field: str, quantity: Quantity = HEIGHT) -> I
 def checked(path: Path, field: str) -> Iterator[Any]:
     """Open a user's raster and yield GDAL's data set if its header is sound: one band of numbers on the Moon.
 
+    One driver of GDAL is tried, and GDAL has no network until the data set is closed.
+
     Raises:
-        LocalError: It is missing, unreadable, not one band, without CRS or georeference, or of another body.
+        LocalError: It is missing, of no listed kind, unreadable, not one band, without CRS or georeference, or of
+            another body.
     """
-    if not path.exists():
-        raise LocalError(f"{field}: {path}: does not exist; paths are relative to the folder snakemake is started in")
+    if not path.is_file():
+        raise LocalError(
+            f"{field}: {path}: does not exist as a file; paths are relative to the folder snakemake is started in"
+        )
+    driver = raster_driver(path, f"{field}: {path}")
+    # Sources of a mosaic stand beside the file itself, labels and side files beside the name that was given.
+    place = path.resolve() if driver == "VRT" else path.absolute()
     with ExitStack() as stack:
+        stack.enter_context(rasterio.Env(**OFFLINE))
         try:
             with warnings.catch_warnings():
                 # A file without a geotransform is refused below, with a mend.
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                dataset = stack.enter_context(rasterio.open(path))
+                dataset = stack.enter_context(rasterio.open(place, driver=driver))
         except RasterioError as error:
             raise LocalError(f"{field}: {path}: is no readable raster ({error}); give a GeoTIFF") from error
         _check_header(dataset, path, field)

@@ -1,6 +1,7 @@
 """Lobate scarps: lines that a user brings in any common vector file, brought onto the run's map or refused.
 
-Files are untrusted: their kind, size and numbers of lines and points are bounded before they are worked on. Straight
+Files are untrusted: their kind is decided before GDAL sees them (`kinds`), GDAL has no network, and their size and
+numbers of lines and points are bounded before they are worked on. Straight
 stretches are straight in the file's own coordinates, so long ones are divided there before they are projected; between
 longitudes they go the short way round. Coordinates are the Moon's. GeoJSON and KML cannot say so and are labelled with
 the Earth's WGS 84 by whoever reads them: there longitude and latitude are taken as the Moon's planetocentric ones and
@@ -10,6 +11,8 @@ never turned by the Earth's ellipsoid. This module must not know what scarps are
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,20 +25,8 @@ import shapely
 from numpy.typing import NDArray
 
 from lunarsite.grid import Grid, is_lunar, is_polar_map, lonlat_to_xy
-from lunarsite.source.local import LocalError
+from lunarsite.source.kinds import OFFLINE, LocalError, vector_drivers
 
-# Kinds of file that hold their data themselves; others fetch theirs from elsewhere or take a database.
-_DRIVERS = (
-    "GPKG",
-    "GeoJSON",
-    "GeoJSONSeq",
-    "ESRI Shapefile",
-    "FlatGeobuf",
-    "LIBKML",
-    "KML",
-    "MapInfo File",
-    "OGR_GMT",
-)
 # Kinds that know no CRS but WGS 84, or none at all.
 _EARTH_BY_DECREE = ("GeoJSON", "GeoJSONSeq", "LIBKML", "KML")
 _LINES = ("LineString", "MultiLineString")
@@ -81,8 +72,9 @@ def read_scarps(path: Path, grid: Grid, field: str) -> Scarps:
             holds numbers that are no places.
     """
     where = f"{field}: {path}"
-    layer, driver, crs = _header(path, where)
-    lines = _load(path, layer, where)
+    with _offline():
+        layer, driver, crs = _header(path, where)
+        lines = _load(path, layer, where)
     empty = shapely.is_empty(lines) | (shapely.length(lines) == 0.0)
     kept = np.flatnonzero(~empty)
     kind, transform, relabelled = _coordinates(crs, driver, grid, where)
@@ -96,15 +88,29 @@ def read_scarps(path: Path, grid: Grid, field: str) -> Scarps:
     return Scarps(kept[inside].astype(np.int64), lines[inside], empty.size, int(empty.sum()), kind, relabelled)
 
 
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Keep pyogrio's GDAL from the network, in all of the process."""
+    before = {name: pyogrio.get_gdal_config_option(name) for name in OFFLINE}
+    pyogrio.set_gdal_config_options(OFFLINE)
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options(before)
+
+
 def _header(path: Path, where: str) -> tuple[str, str, pyproj.CRS | None]:
     """Return the layer of lines, the kind of file and its CRS."""
     if not path.is_file():
         raise LocalError(f"{where}: does not exist as a file; paths are relative to the folder snakemake is started in")
     if path.stat().st_size > _MOST_BYTES:
         raise LocalError(f"{where}: is larger than {_MOST_BYTES // 2**20} MiB; cut out what lies on the map (ogr2ogr)")
+    drivers = vector_drivers(path, where)
     try:
         layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
-        if len(layers) != 1:
+        if not layers:
+            raise LocalError(f"{where}: holds no geometry; give the layer of lines (ogr2ogr scarps.gpkg FILE LAYER)")
+        if len(layers) > 1:
             raise LocalError(
                 f"{where}: has {len(layers)} layers with geometry {layers[:10]}, needs one; extract it"
                 " (ogr2ogr scarps.gpkg FILE LAYER)"
@@ -113,7 +119,7 @@ def _header(path: Path, where: str) -> tuple[str, str, pyproj.CRS | None]:
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise LocalError(f"{where}: is no readable vector file ({error}); give a GeoPackage or GeoJSON") from error
     driver = str(found["driver"])
-    if driver not in _DRIVERS:
+    if driver not in drivers:
         raise LocalError(f"{where}: is a file of kind {driver}; convert it (ogr2ogr scarps.gpkg FILE)")
     if found["features"] > _MOST_FEATURES:
         raise LocalError(f"{where}: has {found['features']} features, at most {_MOST_FEATURES} are read; cut it")

@@ -148,7 +148,7 @@ def deepmoon(
         reaches_cap,
         split_by_longitude,
     )
-    from lunarsite.source.local import LocalError
+    from lunarsite.source.kinds import LocalError
 
     job.origin = "local"
     field, least = "crater.pretraining_tiles", pretraining_tiles

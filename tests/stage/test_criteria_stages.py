@@ -74,6 +74,8 @@ class Files:
         self.raster("psr", PSR, psr)
         temperature = 90.0 + 20.0 * np.cos(x / 9_000.0)
         temperature[80:88, 80:88] = np.nan
+        temperature[90:92, 80:84] = np.nan  # half of a cell
+        temperature[90:92, 84:88] = temperature[89, 84] = np.nan  # and one pixel more
         self.raster("temperature", TEMPERATURE, temperature)
         self.raster("ice_depth", ICE_DEPTH, np.hypot(x, y) / 1_000.0)
         self._tables(draws)
@@ -222,6 +224,9 @@ def test_all_criteria(files: Files) -> None:
     assert np.isnan(found["good_area_km2"][7])
     block = np.s_[80:84, 80:84]
     assert np.isnan(found["temperature_k"][int(PLACES.id_at(AREA.x_m()[81], AREA.y_m()[81]))])
+    half, less = (int(PLACES.id_at(AREA.x_m()[col], AREA.y_m()[90])) for col in (81, 85))
+    assert found["temperature_k"][half] > 0.0
+    assert np.isnan(found["temperature_k"][less])
     ice = raster.read(files.path("ice_depth"), ICE_DEPTH)["ice_depth_m"][block].min()
     assert found["ice_depth_m"][int(PLACES.id_at(AREA.x_m()[81], AREA.y_m()[81]))] == ice
     west = (x_m < 0.0) & (np.abs(y_m) < 20_000.0)

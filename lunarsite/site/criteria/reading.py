@@ -31,6 +31,8 @@ _CRATER = ("x_m", "y_m", "diameter_m")
 _HAZARD_M = 1_000.0
 """Distance of the nearer craters; those within 5 km are a feature of the cells."""
 _NIGHT = ("longest_night_h", "sun_and_earth_h_per_year")
+_LEAST_KNOWN = 0.5
+"""Share of a cell's pixels that a layer of the user's must know."""
 _CRATERS_5KM = ("crater_count_5km", "crater_coverage_5km_pct")
 
 
@@ -111,10 +113,14 @@ def relief(path: Path, cells: Cells) -> Columns:
 
 
 def layer(path: Path, spec: RasterSpec, statistic: Literal["mean", "min"], cells: Cells) -> Columns:
-    """Return the mean or least value of a layer that the user brought, over each cell's known pixels."""
+    """Return the mean or least value of a layer that the user brought, over each cell's known pixels.
+
+    It is unknown where fewer than half of the cell's pixels are known: a lone pixel does not tell of its cell.
+    """
     with opened_layer(path, spec, cells.grid) as values:
         found = reduce_layer(values, cells)
-    return {spec.bands[0].name: found.mean if statistic == "mean" else found.min}
+    value = found.mean if statistic == "mean" else found.min
+    return {spec.bands[0].name: np.where(found.valid_fraction >= _LEAST_KNOWN, value, np.float32(np.nan))}
 
 
 def scarps(path: Path, cells: Cells) -> Columns:

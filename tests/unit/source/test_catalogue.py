@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lunarsite.grid import Grid
 from lunarsite.settings import CatalogueColumns
 from lunarsite.source.catalogue import read_craters
-from lunarsite.source.local import LocalError
+from lunarsite.source.kinds import LocalError
 
 GRID = Grid(-100_000.0, 100_000.0, 240.0, 834, 834)
 

@@ -15,7 +15,7 @@ from lunarsite import command
 from lunarsite.artefact import contracts, tiles
 from lunarsite.source import deepmoon, hdf5
 from lunarsite.source.deepmoon import split_by_longitude
-from lunarsite.source.local import LocalError
+from lunarsite.source.kinds import LocalError
 
 from .deepmoon_files import COLUMNS, content, write_pandas, write_published, write_single
 

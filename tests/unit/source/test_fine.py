@@ -8,7 +8,8 @@ from rasterio.crs import CRS
 from lunarsite.grid import Grid, map_radius_m, xy_to_lonlat
 from lunarsite.source import fine
 from lunarsite.source.fine import fine_grid
-from lunarsite.source.local import LocalError, opened
+from lunarsite.source.kinds import LocalError
+from lunarsite.source.local import opened
 
 from .test_local import plane, write
 

@@ -8,7 +8,8 @@ from pyproj import Transformer
 from rasterio.crs import CRS
 
 from lunarsite.grid import Grid, geographic_crs, is_lunar, lonlat_to_xy, lunar_crs, turned_crs, xy_to_lonlat
-from lunarsite.source.local import HEIGHT_ERROR, ICE_DEPTH, TEMPERATURE, LocalError, Quantity, opened
+from lunarsite.source.kinds import LocalError
+from lunarsite.source.local import HEIGHT_ERROR, ICE_DEPTH, TEMPERATURE, Quantity, opened
 
 GRID = Grid(-4_800.0, 4_800.0, 240.0, 40, 40)
 # How GeoTIFF gives the polar map back: a standard parallel instead of the scale at the pole.

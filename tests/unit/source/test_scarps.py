@@ -4,12 +4,14 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
+import pyogrio
 import pytest
 import shapely
 
 from lunarsite.grid import Grid, lonlat_to_xy, map_radius_m
 from lunarsite.source import scarps
-from lunarsite.source.local import LocalError
+from lunarsite.source.kinds import LocalError
 from lunarsite.source.scarps import read_scarps
 
 GRID = Grid.centred(304_000.0, 240.0, 960.0)
@@ -131,6 +133,11 @@ def two_layers(path: Path) -> Path:
     return vector(vector(path, MOON_MAP, LINE, layer="one"), MOON_MAP, LINE, layer="two", mode="a")
 
 
+def without_geometry(path: Path) -> Path:
+    pyogrio.write_dataframe(pd.DataFrame({"name": ["a"]}), path)
+    return path
+
+
 BAD = {
     "absent": lambda folder: folder / "absent.gpkg",
     "folder": lambda folder: folder,
@@ -143,6 +150,8 @@ BAD = {
     "labelled": lambda folder: vector(folder / "a.gpkg", "EPSG:4326", LINE),
     "unlabelled": lambda folder: vector(folder / "a.gpkg", None, LINE),
     "vrt": lambda folder: text(geojson(folder / "hidden.geojson", [[0, -85], [0, -86]]).with_name("a.vrt"), VRT),
+    "table": lambda folder: text(folder / "a.csv", "lon,lat\n0,-85\n"),
+    "bare": lambda folder: without_geometry(folder / "a.gpkg"),
     "two": lambda folder: two_layers(folder / "a.gpkg"),
     "feet": lambda folder: vector(
         folder / "a.gpkg", "+proj=merc +R=1737400 +units=m", shapely.LineString([(0, 0), (1e12, 0)])
@@ -163,7 +172,9 @@ BAD = {
         ("earth", "not on the Moon's sphere"),
         ("labelled", "label is wrong: assign the lunar CRS .*ogr2ogr -a_srs IAU_2015:30100"),
         ("unlabelled", "has no CRS; assign"),
-        ("vrt", "kind OGR_VRT; convert it"),
+        ("vrt", "kind '.vrt', read are .*; convert it"),
+        ("table", "holds no geometry, for it is a table"),
+        ("bare", "holds no geometry; give the layer of lines"),
         ("two", "has 2 layers .*extract it"),
         ("feet", "too long to be lines on the Moon"),
     ],
