@@ -37,7 +37,8 @@ def _yaml_lines(section: Section, depth: int) -> Iterator[str]:
             yield from _yaml_lines(value, depth + 1)
         else:
             plain = json.dumps(section.model_dump(mode="json")[name])
-            comment = f"  # {field.description}" if field.description else ""
+            # A comment ends with its line: a docstring of several lines becomes one.
+            comment = f"  # {' '.join(field.description.split())}" if field.description else ""
             yield f"{pad}{name}: {plain}{comment}\n"
 
 
