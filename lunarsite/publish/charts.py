@@ -128,7 +128,9 @@ def draw_agreement(record: Record, stamp: Stamp) -> Figure:
         height = 1.65 + 0.34 * len(names)
         figure = new_figure(WIDE_IN, height)
         panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
-        figure.subplots_adjust(left=0.22, right=0.97, top=1.0 - 0.52 / height, bottom=0.88 / height, wspace=0.08)
+        # Names of choices stand left of the panels: room for the longest one.
+        left = 0.04 + 0.0075 * max(len(name) for name in names)
+        figure.subplots_adjust(left=left, right=0.97, top=1.0 - 0.52 / height, bottom=0.88 / height, wspace=0.08)
         for axes, group in zip(panels, groups, strict=True):
             _panel(axes, [row for row in rows if row["regions"] == group], names)
             axes.set_title(group[0].upper() + group[1:])
