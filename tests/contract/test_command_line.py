@@ -49,6 +49,10 @@ def test_help_comes_at_once() -> None:
     assert all(name in done.stdout for name in discover())
 
 
+LAYERS = ("source-fine-dem", "terrain-relief", "source-temperature", "source-ice-depth", "source-scarps")
+"""Stages of layers that only a user can bring."""
+
+
 @pytest.mark.slow
 @pytest.mark.xdist_group("tiny")
 def test_every_command_of_the_workflow_parses(tiny: Checkout) -> None:
@@ -56,7 +60,7 @@ def test_every_command_of_the_workflow_parses(tiny: Checkout) -> None:
     stages = discover()
     # The next test has those that need a user's files, and the crater network's rivals.
     others = {"source-local", "illumination-places", "publish-light", "publish-places"}
-    others |= {"source-deepmoon", "crater-pretrain", "crater-classical"}
+    others |= {"source-deepmoon", "crater-pretrain", "crater-classical", *LAYERS}
     assert {call[0] for call in calls} == set(stages) - others
     for name, *arguments in calls:
         parse_call(stages[name], arguments)
@@ -83,11 +87,25 @@ def test_commands_of_a_local_run_parse(tiny: Checkout, tmp_path: Path, optional:
         tiles = {name: tmp_path / f"my {name}.hdf5" for name in ("images", "craters")}
         for path in tiles.values():
             path.touch()
+        layers = {name: tmp_path / f"my {name}" for name in ("temperature", "ice_depth", "scarps", "fine 1", "fine 2")}
+        sites = {name: tmp_path / f"my {name}.csv" for name in ("experts", "rivals")}
+        for path in (*layers.values(), *sites.values()):
+            path.touch()
+        changes["source"] = {
+            "kind": "local",
+            "local": local
+            | {name: str(layers[name]) for name in ("temperature", "ice_depth", "scarps")}
+            | {"fine_dems": [str(layers["fine 1"]), str(layers["fine 2"])]},
+        }
         changes |= {
             "places": {"table": str(places)},
             "crater": {"pretraining_tiles": {name: str(path) for name, path in tiles.items()}},
             "site": {"craters": "given"},
-            "validation": {"illumination": {"table": str(reference)}, "crater": {"baselines": True}},
+            "validation": {
+                "illumination": {"table": str(reference)},
+                "crater": {"baselines": True},
+                "site": {name: str(path) for name, path in sites.items()},
+            },
         }
     else:
         model = tmp_path / "my model.safetensors"
@@ -121,3 +139,13 @@ def test_commands_of_a_local_run_parse(tiny: Checkout, tmp_path: Path, optional:
     for name in ("place_profiles", "place_series"):
         assert (calls["publish-catalogue"][name] is not None) is optional
     assert not optional or calls["illumination-places"]["table"] == places
+    assert all((name in calls) is optional for name in LAYERS)
+    for name in ("relief", "temperature", "ice_depth", "scarps"):
+        assert (calls["criteria-gather"][name] is not None) is optional
+        assert (calls["publish-catalogue"][name] is not None) is optional
+    assert all((calls["validate-site"][name] is not None) is optional for name in ("experts", "rivals"))
+    assert calls["validate-site"]["truth"] is None
+    if optional:
+        assert len(calls["terrain-relief"]["fine_dems"]) == 2
+        assert calls["validate-site"]["experts"] == sites["experts"]
+        assert calls["source-scarps"]["scarps_file"] == layers["scarps"]
