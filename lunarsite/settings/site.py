@@ -98,6 +98,8 @@ class ScorerSettings(Section):
     """Share of features drawn for each tree."""
     max_bin: Annotated[int, Field(ge=16, le=65_536)] = 1_024
     """Histogram bins of a feature; wider than a small part of the inputs' errors, they make the score a staircase."""
+    limit_share: Annotated[float, Field(ge=0.0, le=10.0)] = 0.5
+    """What cells near each limit of the rule weigh in training, as a share of all cells; 0 lets each count once."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
     """Seed of draws."""
 
@@ -208,8 +210,8 @@ class PlacingSettings(Section):
     """Least distance of two sites, km."""
     region_spacing_km: Annotated[float, Field(gt=0.0, le=200.0)] = 2.0
     """Least distance of two sites of one Artemis region, km."""
-    most: Annotated[int, Field(ge=1, le=10_000)] = 1_000
-    """Sites kept overall."""
+    most: Annotated[int, Field(ge=1, le=10_000)] = 5_000
+    """Sites kept overall; enough for every piece of good ground at the default spacing."""
     most_per_region: Annotated[int, Field(ge=1, le=1_000)] = 10
     """Sites kept in each Artemis region."""
     ellipse_semi_axes_m: tuple[Positive, Positive] = (500.0, 300.0)

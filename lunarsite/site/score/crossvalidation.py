@@ -23,6 +23,7 @@ from lunarsite.site.score import baselines
 from lunarsite.site.score.chance import block_intervals, spun_aucs
 from lunarsite.site.score.families import context_features
 from lunarsite.site.score.folds import block_of, deal, training_cells, why_not
+from lunarsite.site.score.limits import limit_weights
 from lunarsite.site.score.measures import calibration_bins, measures
 from lunarsite.site.score.population import Population
 from lunarsite.site.score.scorer import margins, probabilities, train
@@ -107,8 +108,11 @@ def crossvalidate(
             return Forecast(made, made)
         if model == "margin":
             return Forecast(margin[held], baselines.margin(margin[rest], truth, margin[held]))
-        features = learned[model]
-        score = margins(train(features[rest], truth, scorer), features[held])
+        features, weight = learned[model], None
+        if model == "full":  # the context does not see the inputs: weights by them would bias its probabilities
+            near = {name: values[rest] for name, values in people.columns.items()}
+            weight = limit_weights(near, rule, scorer.target, scorer.limit_share)
+        score = margins(train(features[rest], truth, scorer, weight=weight), features[held])
         return Forecast(score, probabilities(score))
 
     with ThreadPoolExecutor(threads) as pool:

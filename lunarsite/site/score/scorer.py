@@ -28,7 +28,11 @@ _CHUNK = 16_384
 
 
 def train(
-    features: pd.DataFrame, target: NDArray[np.floating] | Bools, settings: ScorerSettings, monotone: bool = True
+    features: pd.DataFrame,
+    target: NDArray[np.floating] | Bools,
+    settings: ScorerSettings,
+    monotone: bool = True,
+    weight: Floats | None = None,
 ) -> xgboost.Booster:
     """Return trees trained on (cells, features); the same input gives the same trees.
 
@@ -37,6 +41,7 @@ def train(
         target: The probability to learn, 0 to 1; a label is learned as the reference system does.
         settings: Of the trees.
         monotone: Whether features may only act in the direction of their family.
+        weight: What each cell counts, (cells,); all the same if not given.
     """
     parameters = {
         "objective": "binary:logistic",
@@ -53,7 +58,7 @@ def train(
     }
     if monotone:
         parameters["monotone_constraints"] = directions([str(name) for name in features.columns])
-    matrix = xgboost.DMatrix(features, target.astype(np.float32), nthread=1)
+    matrix = xgboost.DMatrix(features, target.astype(np.float32), weight=weight, nthread=1)
     return xgboost.train(parameters, matrix, settings.trees)
 
 

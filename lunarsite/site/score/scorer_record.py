@@ -13,7 +13,8 @@ from pydantic import JsonValue
 from lunarsite.artefact.record import Metric, Record, Verdict
 from lunarsite.settings import ScorerSettings
 from lunarsite.site.score.families import family_of
-from lunarsite.site.score.sweeps import STEPS, Sweep
+from lunarsite.site.score.limits import STEPS
+from lunarsite.site.score.sweeps import Sweep
 
 MOST_STEP_BACK = 1e-6
 """Largest change in the wrong direction that is rounding."""

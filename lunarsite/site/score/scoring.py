@@ -18,6 +18,7 @@ from lunarsite.artefact.record import Record
 from lunarsite.settings import RuleSettings, ScorerSettings
 from lunarsite.site.rules import rule_margin
 from lunarsite.site.score.families import directions
+from lunarsite.site.score.limits import limit_weights
 from lunarsite.site.score.measures import measures
 from lunarsite.site.score.population import Population, population
 from lunarsite.site.score.scorer import margins, probabilities, ranks, shap_values, train
@@ -65,7 +66,7 @@ def score_cells(
         lunarsite.site.score.population.ScorerError: There is nothing to learn from these cells.
     """
     people = population(cells, labels, settings.target, rule)
-    booster, step = _trained(people, settings, threads)
+    booster, step = _trained(people, rule, settings, threads)
     log("trained")
     score = margins(booster, people.features)
     shap, bias = shap_values(booster, people.features, threads)
@@ -96,10 +97,13 @@ def score_cells(
     return Scoring(frame, booster, _card(people, record, settings), sweep_table(swept), record)
 
 
-def _trained(people: Population, settings: ScorerSettings, threads: int) -> tuple[xgboost.Booster, xgboost.Booster]:
-    """Return the scorer, and beside it the reference system's way: the hard label, without constraints."""
+def _trained(
+    people: Population, rule: RuleSettings, settings: ScorerSettings, threads: int
+) -> tuple[xgboost.Booster, xgboost.Booster]:
+    """Return the scorer, and beside it the reference system's way: the hard label, no constraints, no weights."""
+    weight = limit_weights(people.columns, rule, settings.target, settings.limit_share)
     with ThreadPoolExecutor(threads) as pool:
-        soft = pool.submit(train, people.features, people.probability, settings)
+        soft = pool.submit(train, people.features, people.probability, settings, weight=weight)
         hard = pool.submit(train, people.features, people.suitable, settings, monotone=False)
         return soft.result(), hard.result()
 

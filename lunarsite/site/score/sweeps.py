@@ -18,20 +18,15 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from lunarsite.settings import RuleSettings
-from lunarsite.site.rules import limit_margins, rule_inputs
 from lunarsite.site.score.families import LIGHT, SLOPE
+from lunarsite.site.score.limits import STEPS, Limit, limits, near_limits
 from lunarsite.site.score.population import Population
 
 Floats = NDArray[np.float32]
 
-STEPS = 61
 MOST_CELLS = 1_000
 """Cells that are swept, drawn at random from those near the limit."""
 QUANTILES = (10.0, 50.0, 90.0)
-_SLOPE_REACH = 0.5
-"""How far a sweep of the slope reaches on both sides, as a share of its limit."""
-_PERCENT_REACH = 15.0
-"""The same for light and Earth view, percent of time."""
 _CLEAR = 0.75
 """How far a cell clears a limit that does not decide about it, as a share of the sweep's reach."""
 _GRADED = (0.1, 0.9)
@@ -105,60 +100,41 @@ def sweeps(
         predict: From features to probabilities, (cells,).
         seed: Of the draw of cells.
     """
-    keeps = limit_margins(people.columns, rule, target) >= 0.0
-    plans = _plans(people, rule, target)
-    clears = np.stack([_clears(people, plan) for plan in plans])
-    draws = np.random.default_rng(seed)
     found = []
-    for index, plan in enumerate(plans):
-        value = np.linspace(max(0.0, plan.limit - plan.reach), min(plan.top, plan.limit + plan.reach), STEPS)
-        at = people.inputs[plan.column].to_numpy(np.float64)
-        near = (at >= value[0]) & (at <= value[-1]) & np.delete(keeps, index, axis=0).all(axis=0)
-        rows = np.flatnonzero(near)
+    places = limits(rule, target)
+    near = near_limits(people.columns, rule, target)
+    clears = np.stack([_clears(people, limit) for limit in places])
+    draws = np.random.default_rng(seed)
+    for index, limit in enumerate(places):
+        value = limit.values()
+        at = people.inputs[limit.column].to_numpy(np.float64)
+        rows = np.flatnonzero(near[index])
         if rows.size > MOST_CELLS:
             rows = np.sort(draws.choice(rows, MOST_CELLS, replace=False))
         probability = np.empty((STEPS, rows.size), dtype=np.float32)
         if rows.size:
             features = people.features.iloc[rows]
             for step, to in enumerate(value):
-                probability[step] = predict(_moved(features, plan, to - at[rows]))
+                probability[step] = predict(_moved(features, limit, to - at[rows]))
         alone = np.delete(clears, index, axis=0).all(axis=0)
         learned = _learned_change(at[alone], people.probability[alone], float(value[1] - value[0]))
-        found.append(Sweep(plan.name, plan.limit, plan.unit, plan.direction, value, probability, learned))
+        found.append(Sweep(limit.name, limit.limit, limit.unit, limit.direction, value, probability, learned))
     return found
 
 
-@dataclass(frozen=True)
-class _Plan:
-    name: str
-    column: str
-    limit: float
-    unit: str
-    direction: int
-    reach: float
-    top: float
-    together: Sequence[str]
-
-
-def _plans(people: Population, rule: RuleSettings, target: str) -> tuple[_Plan, _Plan, _Plan]:
-    slope, light, earth = rule_inputs(target, rule)
+def _moving_together(limit: Limit, features: Sequence[str]) -> list[str]:
+    """Return the features that are statistics of a limit's input."""
     # The spread of slopes within a cell stays as it is when all of them move.
-    slopes = [name for name in people.names if name in SLOPE.features and name != "slope_std"]
-    lights = [name for name in people.names if name in LIGHT.features]
-    limits = rule.max_slope_deg, rule.min_illumination_pct, rule.min_earth_visibility_pct
-    return (
-        _Plan("slope", slope, limits[0], "deg", -1, _SLOPE_REACH * limits[0], 90.0, slopes),
-        _Plan("light", light, limits[1], "%", 1, _PERCENT_REACH, 100.0, lights),
-        _Plan("earth", earth, limits[2], "%", 1, _PERCENT_REACH, 100.0, [earth]),
-    )
+    together = {"slope": set(SLOPE.features) - {"slope_std"}, "light": set(LIGHT.features)}
+    return [name for name in features if name in together.get(limit.name, {limit.column})]
 
 
-def _clears(people: Population, plan: _Plan) -> NDArray[np.bool_]:
+def _clears(people: Population, limit: Limit) -> NDArray[np.bool_]:
     """Return which cells are on the good side of a limit by a share of what its sweep reaches, or as is possible."""
-    at = people.inputs[plan.column].to_numpy(np.float64)
-    if plan.direction < 0:
-        return np.asarray(at <= plan.limit - _CLEAR * plan.reach)
-    return np.asarray(at >= min(plan.top, plan.limit + _CLEAR * plan.reach))
+    at = people.inputs[limit.column].to_numpy(np.float64)
+    if limit.direction < 0:
+        return np.asarray(at <= limit.limit - _CLEAR * limit.reach)
+    return np.asarray(at >= min(limit.top, limit.limit + _CLEAR * limit.reach))
 
 
 def _learned_change(value: NDArray[np.float64], probability: Floats, step: float) -> float | None:
@@ -178,10 +154,10 @@ def _learned_change(value: NDArray[np.float64], probability: Floats, step: float
     return float(2.0 * ndtr(0.5 * step * abs(slope)) - 1.0)
 
 
-def _moved(features: pd.DataFrame, plan: _Plan, offset: NDArray[np.float64]) -> pd.DataFrame:
+def _moved(features: pd.DataFrame, limit: Limit, offset: NDArray[np.float64]) -> pd.DataFrame:
     moved = features.copy()
-    for name in plan.together:
-        moved[name] = np.clip(features[name].to_numpy(np.float64) + offset, 0.0, plan.top).astype(np.float32)
+    for name in _moving_together(limit, list(features.columns)):
+        moved[name] = np.clip(features[name].to_numpy(np.float64) + offset, 0.0, limit.top).astype(np.float32)
     return moved
 
 

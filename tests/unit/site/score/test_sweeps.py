@@ -14,10 +14,11 @@ from scipy.stats import norm
 
 from lunarsite.artefact.record import Verdict
 from lunarsite.settings import RulesSettings, ScorerSettings, UncertaintySettings
+from lunarsite.site.score.limits import STEPS
 from lunarsite.site.score.population import Population, population
 from lunarsite.site.score.scorer import margins, probabilities, train
 from lunarsite.site.score.scorer_record import Findings, scorer_record
-from lunarsite.site.score.sweeps import MOST_CELLS, STEPS, Sweep, sweep_table, sweeps
+from lunarsite.site.score.sweeps import MOST_CELLS, Sweep, sweep_table, sweeps
 
 CASSA = RulesSettings().cassa
 Floats = NDArray[np.float32]
