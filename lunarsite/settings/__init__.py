@@ -39,6 +39,15 @@ from lunarsite.settings.site import ScorerSettings as ScorerSettings
 from lunarsite.settings.site import SiteSettings as SiteSettings
 from lunarsite.settings.site import UncertaintySettings as UncertaintySettings
 from lunarsite.settings.site import WeightsSettings as WeightsSettings
+from lunarsite.settings.source import ArchiveSettings as ArchiveSettings
+from lunarsite.settings.source import CatalogueColumns as CatalogueColumns
+from lunarsite.settings.source import FetchSettings as FetchSettings
+from lunarsite.settings.source import LocalSettings as LocalSettings
+from lunarsite.settings.source import PublishedSettings as PublishedSettings
+from lunarsite.settings.source import RockImagesSettings as RockImagesSettings
+from lunarsite.settings.source import ShadowCamSettings as ShadowCamSettings
+from lunarsite.settings.source import SourceSettings as SourceSettings
+from lunarsite.settings.source import SyntheticSettings as SyntheticSettings
 
 EphemerisDay = Annotated[dt.date, Field(ge=dt.date(1972, 1, 1), le=dt.date(2049, 12, 31))]
 """A day of the ephemeris: DE421's lunar orientation ends with 2049, and UTC has leap seconds since 1972."""
@@ -78,68 +87,6 @@ class GridSettings(Section):
                 f"far_half_width_m ({self.far_half_width_m:g}) must exceed half_width_m ({self.half_width_m:g})"
                 f" by at least one cell ({self.cell_m:g})"
             )
-        return self
-
-
-class SyntheticSettings(Section):
-    """The seeded synthetic south pole."""
-
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1969
-    """Seed of its population and relief."""
-    crater_density: Annotated[float, Field(ge=0.0, le=4.0)] = 1.0
-    """Density of random craters relative to the Moon's."""
-    min_crater_diameter_m: Annotated[float, Field(ge=200.0, le=20_000.0)] = 700.0
-    """Diameter of the smallest random crater, metres."""
-
-
-class CatalogueColumns(Section):
-    """Names of the crater catalogue's columns."""
-
-    lon: Annotated[str, Field(min_length=1)] = "lon_deg"
-    lat: Annotated[str, Field(min_length=1)] = "lat_deg"
-    diameter: Annotated[str, Field(min_length=1)] = "diameter_m"
-    depth: Annotated[str, Field(min_length=1)] = "depth_m"
-    """A catalogue may lack this one."""
-
-
-class LocalSettings(Section):
-    """A user's own data. Paths are relative to the folder in which snakemake is started."""
-
-    dem: FilePath | None = None
-    """Elevation model: one-band GeoTIFF in metres above the sphere of 1737.4 km, with a lunar CRS."""
-    far_dem: FilePath | None = None
-    """Coarser elevation model around it, for horizons beyond the near field's border."""
-    elevation_error: FilePath | None = None
-    """One-sigma height error of the elevation model, metres; without it terrain.elevation_error_m is used."""
-    craters: FilePath | None = None
-    """Crater catalogue, CSV with longitude, latitude, diameter and (optionally) depth, in columns named below."""
-    craters_lon: Literal["-180..180", "0..360"] = "-180..180"
-    """How the catalogue counts longitude, degrees east. It is never guessed."""
-    craters_unit: Literal["m", "km"] = "m"
-    """Unit of the catalogue's diameters and depths. It is never guessed."""
-    craters_columns: CatalogueColumns = CatalogueColumns()
-    fine_dems: tuple[FilePath, ...] = ()
-    """Finer elevation models of parts of the map, for relief at the scale of a lander; they may overlap."""
-    temperature: FilePath | None = None
-    """Map of temperature, kelvin: one-band GeoTIFF with a lunar CRS."""
-    ice_depth: FilePath | None = None
-    """Map of the depth at which ice is stable, metres: one-band GeoTIFF with a lunar CRS."""
-    scarps: FilePath | None = None
-    """Lobate scarps: lines in any vector file, in the polar map or in longitude and latitude."""
-
-
-class SourceSettings(Section):
-    """Where elevation comes from."""
-
-    kind: Literal["synthetic", "local"] = "synthetic"
-    """'synthetic': the seeded synthetic Moon; 'local': files that source.local names."""
-    synthetic: SyntheticSettings = SyntheticSettings()
-    local: LocalSettings = LocalSettings()
-
-    @model_validator(mode="after")
-    def _dem_named(self) -> Self:
-        if self.kind == "local" and self.local.dem is None:
-            raise ValueError("local.dem: kind 'local' needs the path of an elevation model")
         return self
 
 
@@ -321,6 +268,18 @@ class Settings(Section):
         trains = self.crater.enabled and self.crater.model == "train"
         if trains and self.source.kind == "local" and self.source.local.craters is None:
             raise ValueError("crater.model: 'train' needs a crater catalogue; name one in source.local.craters")
+        if trains and self.source.kind == "published" and self.source.published.craters is None:
+            raise ValueError("crater.model: 'train' needs a crater catalogue; name one in source.published.craters")
+        return self
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        published = self.source.kind == "published" and self.source.published.rules_read == "published"
+        if published and self.site.rules.illumination != "any":
+            raise ValueError(
+                "source.published.rules_read: the published maps tell when any part of the Sun or the Earth is seen;"
+                " set site.rules.illumination: any"
+            )
         return self
 
 

@@ -57,6 +57,10 @@ from lunarsite.artefact.contracts.site import SITES as SITES
 from lunarsite.artefact.contracts.site import SITES_RECORD as SITES_RECORD
 from lunarsite.artefact.contracts.site import SWEEPS as SWEEPS
 from lunarsite.artefact.contracts.site import TEMPERATURE as TEMPERATURE
+from lunarsite.artefact.contracts.source import DOWNLOAD as DOWNLOAD
+from lunarsite.artefact.contracts.source import PUBLISHED_SLOPE as PUBLISHED_SLOPE
+from lunarsite.artefact.contracts.source import SHADOWCAM as SHADOWCAM
+from lunarsite.artefact.contracts.source import SLOPE_RECORD as SLOPE_RECORD
 from lunarsite.artefact.contracts.terrain import DEM as DEM
 from lunarsite.artefact.contracts.terrain import ELEVATION_ERROR as ELEVATION_ERROR
 from lunarsite.artefact.contracts.terrain import FAR_DEM as FAR_DEM

@@ -1,0 +1,19 @@
+"""Contracts of what is read from published products beside elevation."""
+
+from __future__ import annotations
+
+from lunarsite.artefact.download import DownloadSpec
+from lunarsite.artefact.raster import Band, RasterSpec
+from lunarsite.artefact.record import RecordSpec
+
+DOWNLOAD = DownloadSpec()
+PUBLISHED_SLOPE = RasterSpec(
+    "published_slope",
+    (Band("slope_mean_deg", "deg", 0.0, 90.0), Band("slope_max_deg", "deg", 0.0, 90.0)),
+    description="Mean and largest published slope of the fine pixels in each pixel",
+)
+SHADOWCAM = RasterSpec(
+    "shadowcam", (Band("brightness", "1", 0.0, 1.0e3),), description="Average brightness of a ShadowCam composite"
+)
+"""On a grid of its own. The publisher's numbers, averaged; 1 means nothing but 'as published'."""
+SLOPE_RECORD = RecordSpec(name="slope_check")
