@@ -16,8 +16,9 @@ from lunarsite.artefact import ArtefactError
 Content = Literal["tiff", "jp2", "pds3-image", "pds3-label", "hdf5", "zip", "tar", "csv", "json", "text", "jpeg", "png"]
 """What a file must turn out to hold, by its first bytes."""
 Access = Literal["files", "credentials", "pages", "service"]
-"""files: fetched from addresses; credentials: given out to registered users; pages: read one by one; service: computed by
-a server on request."""
+"""files: fetched from addresses. credentials: given out to registered users, or at no address that a program may use: a
+person puts the files there; without a list of files, whatever lies in the product's folder is it. pages: read one by one.
+service: computed by a server on request."""
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=1_000)]
 
 
@@ -31,7 +32,9 @@ class ProductFile(_Entry):
     name: Annotated[str, Field(max_length=200)]
     """Path in the product's folder, with forward slashes."""
     urls: tuple[Url, ...] = ()
-    """Addresses, the best first; the others are mirrors."""
+    """Addresses, the best first; the others are mirrors of the same bytes. None: the record of `zenodo` gives it."""
+    published_as: Annotated[str, Field(max_length=200)] | None = None
+    """Name in the record of `zenodo` where it is another than `name`; may be a pattern (fnmatch) that fits one file."""
     content: Content
     bytes: Annotated[int, Field(gt=0)] | None = None
     """Size."""
@@ -63,6 +66,10 @@ class Product(_Entry):
     page: Url
     """Where a person reads about it."""
     access: Access = "files"
+    zenodo: Annotated[int, Field(gt=0)] | None = None
+    """Number of its record at Zenodo, which gives sizes, checksums and addresses of the files."""
+    roots: tuple[Url, ...] = ()
+    """Of pages and services: the address they lie under, and then further servers that their images come from."""
     files: tuple[ProductFile, ...] = ()
     reader: str
     """Module or stage that reads it."""
@@ -79,6 +86,11 @@ class Product(_Entry):
             raise ValueError("access 'files' needs files")
         if self.access == "credentials" and not self.instructions:
             raise ValueError("access 'credentials' needs instructions")
+        if self.access in ("pages", "service") and not self.roots:
+            raise ValueError(f"access '{self.access}' needs roots")
+        nowhere = [file.name for file in self.files if not file.urls and self.access == "files" and not self.zenodo]
+        if nowhere:
+            raise ValueError(f"{nowhere[0]} has no address: give urls, or zenodo, or access 'credentials'")
         if len({file.name for file in self.files}) < len(self.files):
             raise ValueError("two files have one name")
         return self
