@@ -17,8 +17,8 @@ Content = Literal["tiff", "jp2", "pds3-image", "pds3-label", "hdf5", "zip", "tar
 """What a file must turn out to hold, by its first bytes."""
 Access = Literal["files", "credentials", "pages", "service"]
 """files: fetched from addresses. credentials: given out to registered users, or at no address that a program may use: a
-person puts the files there; without a list of files, whatever lies in the product's folder is it. pages: read one by one.
-service: computed by a server on request."""
+person puts the files there; without a list of files, whatever lies in the product's folder is it. pages: read one by
+one. service: computed by a server on request."""
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=1_000)]
 
 
@@ -66,8 +66,8 @@ class Product(_Entry):
     page: Url
     """Where a person reads about it."""
     access: Access = "files"
-    zenodo: Annotated[int, Field(gt=0)] | None = None
-    """Number of its record at Zenodo, which gives sizes, checksums and addresses of the files."""
+    zenodo: Annotated[str, Field(pattern=r"^https?://[^\s?#]+/records/[0-9]+$", max_length=200)] | None = None
+    """Its record in Zenodo's API, which gives sizes, checksums and addresses of the files."""
     roots: tuple[Url, ...] = ()
     """Of pages and services: the address they lie under, and then further servers that their images come from."""
     files: tuple[ProductFile, ...] = ()
