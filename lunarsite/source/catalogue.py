@@ -1,4 +1,4 @@
-"""A user's crater catalogue: a CSV table, checked row by row.
+"""A crater catalogue: a table of text, checked row by row.
 
 This module must not know what the craters are compared with.
 """
@@ -6,6 +6,8 @@ This module must not know what the craters are compared with.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -19,11 +21,35 @@ from lunarsite.source.kinds import LocalError
 
 _LONGITUDES = {"-180..180": (-180.0, 180.0), "0..360": (0.0, 360.0)}
 _UNITS = {"m": 1.0, "km": 1000.0}
+_LINE = "line"
 _LARGEST_M = 3e6
 _DEEPEST_M = 15_000.0
 _LEAST_PIXELS = 2.0
 _MOST_COVERS = 20.0
 """Saturated ground is covered about once by each octave of diameters."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a catalogue is declared to be; nothing of it is guessed from the values.
+
+    Args:
+        where: What names the file, and the file, for messages.
+        columns: Names of its columns.
+        lon: Range of its longitudes, degrees east.
+        diameter_unit_m: Metres in the unit of its diameters.
+        depth_unit_m: Metres in the unit of its depths.
+        mend_lon: What to do about a longitude beyond its range, for messages.
+        mend_unit: What to do about a diameter that cannot be in its unit.
+    """
+
+    where: str
+    columns: CatalogueColumns
+    lon: tuple[float, float]
+    diameter_unit_m: float
+    depth_unit_m: float
+    mend_lon: str
+    mend_unit: str
 
 
 def read_craters(
@@ -59,24 +85,50 @@ def read_craters(
     """
     names = columns or CatalogueColumns()
     raw = _read_table(path, field, names)
-    west, east = _LONGITUDES[lon]
-    other = next(name for name in _LONGITUDES if name != lon)
-    lon_deg = _column(raw, names.lon, path, field, west, east, mend=f"if it counts {other}, set {field}_lon: {other}")
-    lat_deg = _column(raw, names.lat, path, field, -90.0, 90.0)
-    factor, other = _UNITS[unit], next(name for name in _UNITS if name != unit)
-    mend = f"if it is in {other}, set {field}_unit: {other}"
-    diameter_m = factor * _column(raw, names.diameter, path, field, 1.0 / factor, _LARGEST_M / factor, mend=mend)
+    other_lon = next(name for name in _LONGITUDES if name != lon)
+    other_unit = next(name for name in _UNITS if name != unit)
+    declared = Declared(
+        f"{field}: {path}",
+        names,
+        _LONGITUDES[lon],
+        _UNITS[unit],
+        _UNITS[unit],
+        f"if it counts {other_lon}, set {field}_lon: {other_lon}",
+        f"if it is in {other_unit}, set {field}_unit: {other_unit}",
+    )
+    return gathered([on_grid(raw, grid, declared)], grid, declared, len(raw))
+
+
+def on_grid(raw: pd.DataFrame, grid: Grid, declared: Declared) -> pd.DataFrame:
+    """Return those rows of a table of text whose craters lie on the grid, all rows checked.
+
+    Args:
+        raw: Text, (rows, columns); the index counts the file's rows from 0.
+        grid: Craters whose centre lies on it are kept.
+        declared: What the columns are.
+
+    Raises:
+        LocalError: A value is no number or out of range.
+    """
+    names, where = declared.columns, declared.where
+    lon_deg = _column(raw, names.lon, where, *declared.lon, mend=declared.mend_lon)
+    lat_deg = _column(raw, names.lat, where, -90.0, 90.0)
+    unit_m, mend = declared.diameter_unit_m, declared.mend_unit
+    diameter_m = unit_m * _column(raw, names.diameter, where, 1.0 / unit_m, _LARGEST_M / unit_m, mend=mend)
     depth_m = np.full(len(raw), np.nan)
     if names.depth in raw.columns:
-        deepest = _DEEPEST_M / factor
-        depth_m = factor * _column(raw, names.depth, path, field, 0.0, deepest, empty_ok=True, mend=mend)
+        deepest = _DEEPEST_M / declared.depth_unit_m
+        depth_m = declared.depth_unit_m * _column(raw, names.depth, where, 0.0, deepest, empty_ok=True, mend=mend)
         depth_m[depth_m == 0.0] = np.nan
     # The opposite pole lies at infinity; a million kilometres off will do.
     x_m, y_m = (np.clip(axis, -1e12, 1e12) for axis in lonlat_to_xy(lon_deg, lat_deg, grid.pole))
     unnamed = np.full(len(raw), "", dtype=object)
+    ids = raw.index.to_numpy(dtype=np.int64)
+    if "id" in raw.columns:
+        ids = _column(raw, "id", where, 0.0, 2.0**53).astype(np.int64)
     frame = pd.DataFrame(
         {
-            "id": _ids(raw, path, field),
+            "id": ids,
             "name": raw["name"].to_numpy(dtype=object) if "name" in raw.columns else unnamed,
             "lon_deg": np.where(lon_deg > 180.0, lon_deg - 360.0, lon_deg),
             "lat_deg": lat_deg,
@@ -84,16 +136,39 @@ def read_craters(
             "y_m": y_m,
             "diameter_m": diameter_m,
             "depth_m": depth_m,
+            _LINE: raw.index.to_numpy(dtype=np.int64) + 2,
         }
     )
-    kept = frame[grid.contains(x_m, y_m)].sort_values("id", kind="stable").reset_index(drop=True)
-    if kept.empty:
+    kept: pd.DataFrame = frame[grid.contains(x_m, y_m)]
+    return kept
+
+
+def gathered(parts: Sequence[pd.DataFrame], grid: Grid, declared: Declared, read: int) -> pd.DataFrame:
+    """Return the parts of a catalogue that `on_grid` gave as `read_craters` returns it.
+
+    Args:
+        parts: At least one.
+        grid: The grid they lie on.
+        declared: What the catalogue was declared to be.
+        read: Number of rows in the file.
+
+    Raises:
+        LocalError: There is no crater, ids repeat, or the diameters cannot be in the declared unit.
+    """
+    frame = pd.concat(parts)
+    if frame.empty:
         raise LocalError(
-            f"{field}: {path}: none of its {len(raw)} craters lies on the run's map {grid.bounds_m} ({grid.pole} pole);"
+            f"{declared.where}: none of its {read} craters lies on the run's map {grid.bounds_m} ({grid.pole} pole);"
             " check grid.pole and the columns for longitude and latitude, or leave the catalogue out"
         )
-    _check_unit(kept["diameter_m"].to_numpy(), grid, f"{field}: {path}: read in {unit}", mend)
-    kept.attrs["read"] = len(raw)
+    repeated = frame["id"].duplicated()
+    if repeated.any():
+        first = frame[repeated].sort_values(_LINE).iloc[0]
+        raise LocalError(f"{declared.where}, line {first[_LINE]}: id {first['id']} stands twice")
+    kept = frame.drop(columns=_LINE).sort_values("id", kind="stable").reset_index(drop=True)
+    unit = next((name for name, size_m in _UNITS.items() if size_m == declared.diameter_unit_m))
+    _check_unit(kept["diameter_m"].to_numpy(), grid, f"{declared.where}: read in {unit}", declared.mend_unit)
+    kept.attrs["read"] = read
     return kept
 
 
@@ -135,27 +210,8 @@ def _check_unit(diameter_m: NDArray[np.float64], grid: Grid, what: str, mend: st
         raise LocalError(f"{what}: its craters would cover the map {times:.0f} times over; {mend}")
 
 
-def _ids(raw: pd.DataFrame, path: Path, field: str) -> NDArray[np.int64]:
-    if "id" not in raw.columns:
-        return np.arange(len(raw), dtype=np.int64)
-    ids = _column(raw, "id", path, field, 0.0, 2.0**53).astype(np.int64)
-    repeated = pd.Series(ids).duplicated()
-    if repeated.any():
-        line = int(np.flatnonzero(repeated.to_numpy())[0]) + 2
-        raise LocalError(f"{field}: {path}, line {line}: id {raw['id'].iloc[line - 2]} stands twice")
-    return ids
-
-
 def _column(
-    raw: pd.DataFrame,
-    name: str,
-    path: Path,
-    field: str,
-    low: float,
-    high: float,
-    *,
-    empty_ok: bool = False,
-    mend: str = "",
+    raw: pd.DataFrame, name: str, where: str, low: float, high: float, *, empty_ok: bool = False, mend: str = ""
 ) -> NDArray[np.float64]:
     values = pd.to_numeric(raw[name], errors="coerce").to_numpy(dtype=np.float64, copy=True)
     legal = np.isfinite(values) & (values >= low) & (values <= high)
@@ -166,6 +222,7 @@ def _column(
         # A number that is out of range may be right in another convention; what is no number is not.
         hint = f"; {mend}" if mend and np.isfinite(values[row]) else ""
         raise LocalError(
-            f"{field}: {path}, line {row + 2}: {name} is {raw[name].iloc[row]!r}, allowed are {low:g}..{high:g}{hint}"
+            f"{where}, line {raw.index[row] + 2}: {name} is {raw[name].iloc[row]!r},"
+            f" allowed are {low:g}..{high:g}{hint}"
         )
     return values

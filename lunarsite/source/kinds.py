@@ -49,7 +49,7 @@ _MEND_VRT = "make a plain mosaic of local files (gdalbuildvrt) or a GeoTIFF (gda
 # Sources of a mosaic that do nothing but copy or scale pixels of files.
 _VRT_SOURCES = {"simplesource", "complexsource", "averagedsource", "kernelfilteredsource"}
 
-_MEND_VECTOR = "convert it on your side (ogr2ogr scarps.gpkg FILE)"
+_MEND_VECTOR = "convert it on your side (ogr2ogr out.gpkg FILE)"
 _VECTORS = {
     ".gpkg": ("GPKG",),
     ".geojson": ("GeoJSON", "GeoJSONSeq"),
@@ -222,7 +222,7 @@ def _check_geopackage(path: Path, where: str) -> None:
         if kind == "view" or (virtual and not re.search(r"\busing\s+[\"'\[`]?rtree\b", sql, re.IGNORECASE)):
             raise LocalError(
                 f"{where}: has a view or virtual table '{name}', which is not read; keep tables alone (ogr2ogr"
-                " scarps.gpkg FILE LAYER)"
+                " out.gpkg FILE LAYER)"
             )
 
 

@@ -11,8 +11,6 @@ never turned by the Earth's ellipsoid. This module must not know what scarps are
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,18 +22,20 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from lunarsite.grid import Grid, is_lunar, is_polar_map, lonlat_to_xy
-from lunarsite.source.kinds import OFFLINE, LocalError, vector_drivers
+from lunarsite.grid import Grid, lonlat_to_xy
+from lunarsite.source.kinds import LocalError
+from lunarsite.source.vectors import (
+    MOST_POINTS,
+    STEP_DEG,
+    STEP_M,
+    check_degrees,
+    coordinates_of,
+    header,
+    offline,
+    short_way_round,
+)
 
-# Kinds that know no CRS but WGS 84, or none at all.
-_EARTH_BY_DECREE = ("GeoJSON", "GeoJSONSeq", "LIBKML", "KML")
 _LINES = ("LineString", "MultiLineString")
-_MOST_BYTES = 512 * 2**20
-_MOST_FEATURES = 1_000_000
-_MOST_POINTS = 20_000_000
-_STEP_DEG = 0.05
-"""Longest stretch between two points in longitude and latitude. At 80 degrees its chord is 3 cm off the parallel."""
-_STEP_M = 1_000.0
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,12 @@ def read_scarps(path: Path, grid: Grid, field: str) -> Scarps:
             holds numbers that are no places.
     """
     where = f"{field}: {path}"
-    with _offline():
-        layer, driver, crs = _header(path, where)
+    with offline():
+        layer, driver, crs = header(path, where)
         lines = _load(path, layer, where)
     empty = shapely.is_empty(lines) | (shapely.length(lines) == 0.0)
     kept = np.flatnonzero(~empty)
-    kind, transform, relabelled = _coordinates(crs, driver, grid, where)
+    kind, transform, relabelled = coordinates_of(crs, driver, grid, where)
     lines = lines[kept]
     if kind != "the polar map":
         lines, index = _projected(lines, transform, grid, where)
@@ -86,45 +86,6 @@ def read_scarps(path: Path, grid: Grid, field: str) -> Scarps:
     lines = shapely.clip_by_rect(lines, left, bottom, right, top)
     inside = ~shapely.is_empty(lines) & (shapely.length(lines) > 0.0)
     return Scarps(kept[inside].astype(np.int64), lines[inside], empty.size, int(empty.sum()), kind, relabelled)
-
-
-@contextmanager
-def _offline() -> Iterator[None]:
-    """Keep pyogrio's GDAL from the network, in all of the process."""
-    before = {name: pyogrio.get_gdal_config_option(name) for name in OFFLINE}
-    pyogrio.set_gdal_config_options(OFFLINE)
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options(before)
-
-
-def _header(path: Path, where: str) -> tuple[str, str, pyproj.CRS | None]:
-    """Return the layer of lines, the kind of file and its CRS."""
-    if not path.is_file():
-        raise LocalError(f"{where}: does not exist as a file; paths are relative to the folder snakemake is started in")
-    if path.stat().st_size > _MOST_BYTES:
-        raise LocalError(f"{where}: is larger than {_MOST_BYTES // 2**20} MiB; cut out what lies on the map (ogr2ogr)")
-    drivers = vector_drivers(path, where)
-    try:
-        layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
-        if not layers:
-            raise LocalError(f"{where}: holds no geometry; give the layer of lines (ogr2ogr scarps.gpkg FILE LAYER)")
-        if len(layers) > 1:
-            raise LocalError(
-                f"{where}: has {len(layers)} layers with geometry {layers[:10]}, needs one; extract it"
-                " (ogr2ogr scarps.gpkg FILE LAYER)"
-            )
-        found = pyogrio.read_info(path, layer=layers[0], force_feature_count=True)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise LocalError(f"{where}: is no readable vector file ({error}); give a GeoPackage or GeoJSON") from error
-    driver = str(found["driver"])
-    if driver not in drivers:
-        raise LocalError(f"{where}: is a file of kind {driver}; convert it (ogr2ogr scarps.gpkg FILE)")
-    if found["features"] > _MOST_FEATURES:
-        raise LocalError(f"{where}: has {found['features']} features, at most {_MOST_FEATURES} are read; cut it")
-    crs = None if found["crs"] is None else pyproj.CRS.from_user_input(found["crs"])
-    return layers[0], driver, crs
 
 
 def _load(path: Path, layer: str, where: str) -> NDArray[np.object_]:
@@ -144,37 +105,13 @@ def _load(path: Path, layer: str, where: str) -> NDArray[np.object_]:
             f"{where}: holds {', '.join(sorted(kinds))}, needs lines; outlines become lines with QGIS ('Polygons to"
             " lines')"
         )
-    if (points := int(shapely.get_num_coordinates(lines).sum())) > _MOST_POINTS:
-        raise LocalError(f"{where}: has {points} points, at most {_MOST_POINTS} are read; simplify its lines")
+    if (points := int(shapely.get_num_coordinates(lines).sum())) > MOST_POINTS:
+        raise LocalError(f"{where}: has {points} points, at most {MOST_POINTS} are read; simplify its lines")
     coordinates, index = shapely.get_coordinates(lines, return_index=True)
     wrong = ~np.isfinite(coordinates).all(axis=1)
     if wrong.any():
         raise LocalError(f"{where}: feature {index[wrong][0]} has a point that is no number; mend or leave it out")
     return lines
-
-
-def _coordinates(
-    crs: pyproj.CRS | None, driver: str, grid: Grid, where: str
-) -> tuple[str, pyproj.Transformer | None, bool]:
-    """Return what the coordinates are, what turns them to longitude and latitude, and whether a label was set aside."""
-    if crs is None and driver not in _EARTH_BY_DECREE:
-        raise LocalError(
-            f"{where}: has no CRS; assign the right lunar one (ogr2ogr -a_srs IAU_2015:30135 scarps.gpkg FILE for the"
-            " south polar map, IAU_2015:30100 for longitude and latitude)"
-        )
-    if crs is None or (driver in _EARTH_BY_DECREE and crs.is_geographic and not is_lunar(crs)):
-        return "lunar longitude and latitude", None, crs is not None
-    if not is_lunar(crs):
-        raise LocalError(
-            f"{where}: its CRS is not on the Moon's sphere of 1737.4 km ({crs.name}); if the lines are lunar the label"
-            " is wrong: assign the lunar CRS (ogr2ogr -a_srs IAU_2015:30100 scarps.gpkg FILE), do not reproject"
-        )
-    if is_polar_map(crs, grid.pole):
-        return "the polar map", None, False
-    if crs.is_geographic:
-        return "lunar longitude and latitude", None, False
-    geographic = crs.geodetic_crs
-    return crs.name, pyproj.Transformer.from_crs(crs, geographic, always_xy=True), False
 
 
 def _projected(
@@ -183,12 +120,12 @@ def _projected(
     """Return lines on the map, divided finely enough, and the index of the line that each comes from, ascending."""
     parts, line_of_part = shapely.get_parts(lines, return_index=True)
     if transform is None:
-        _check_degrees(parts, where)
-        parts, step = _short_way_round(parts), _STEP_DEG
+        check_degrees(parts, where)
+        parts, step = short_way_round(parts), STEP_DEG
     else:
         unit_m: float = transform.source_crs.axis_info[0].unit_conversion_factor if transform.source_crs else 1.0
-        step = _STEP_M / unit_m
-    if shapely.get_num_coordinates(parts).sum() + shapely.length(parts).sum() / step > _MOST_POINTS:
+        step = STEP_M / unit_m
+    if shapely.get_num_coordinates(parts).sum() + shapely.length(parts).sum() / step > MOST_POINTS:
         raise LocalError(
             f"{where}: its lines are {shapely.length(parts).sum():g} long in their own coordinates, too long to be"
             " lines on the Moon; are the coordinates in the unit that the file declares?"
@@ -210,26 +147,3 @@ def _projected(
     pieces = shapely.linestrings(np.column_stack([x_m, y_m]), indices=number)
     found, group = np.unique(line_of_part[part[first]], return_inverse=True)
     return shapely.multilinestrings(pieces, indices=group), found.astype(np.int64)
-
-
-def _check_degrees(parts: NDArray[np.object_], where: str) -> None:
-    points = shapely.get_coordinates(parts)
-    wrong = (np.abs(points[:, 0]) > 360.0) | (np.abs(points[:, 1]) > 90.0)
-    if wrong.any():
-        lon_deg, lat_deg = points[wrong][0]
-        raise LocalError(
-            f"{where}: a line has a point at ({lon_deg:g}, {lat_deg:g}), which is no longitude and latitude in degrees;"
-            " if the file is in map metres assign that CRS (ogr2ogr -a_srs IAU_2015:30135 scarps.gpkg FILE)"
-        )
-
-
-def _short_way_round(parts: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Return lines in longitude and latitude that go from point to point by less than half a turn."""
-    points, part = shapely.get_coordinates(parts, return_index=True)
-    stride = np.diff(points[:, 0])
-    turns = np.where((np.abs(stride) > 180.0) & (np.diff(part) == 0), -np.round(stride / 360.0), 0.0)
-    total = np.concatenate([[0.0], np.cumsum(turns)])
-    _, first = np.unique(part, return_index=True)
-    points[:, 0] += 360.0 * (total - total[first][part])
-    lines: NDArray[np.object_] = shapely.linestrings(points, indices=part)
-    return lines

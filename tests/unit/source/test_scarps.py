@@ -10,7 +10,7 @@ import pytest
 import shapely
 
 from lunarsite.grid import Grid, lonlat_to_xy, map_radius_m
-from lunarsite.source import scarps
+from lunarsite.source import scarps, vectors
 from lunarsite.source.kinds import LocalError
 from lunarsite.source.scarps import read_scarps
 
@@ -174,7 +174,7 @@ BAD = {
         ("unlabelled", "has no CRS; assign"),
         ("vrt", "kind '.vrt', read are .*; convert it"),
         ("table", "holds no geometry, for it is a table"),
-        ("bare", "holds no geometry; give the layer of lines"),
+        ("bare", "holds no geometry; give the layer of shapes"),
         ("two", "has 2 layers .*extract it"),
         ("feet", "too long to be lines on the Moon"),
     ],
@@ -191,13 +191,13 @@ def test_files_that_cannot_be_used_are_refused_with_field_file_and_mend(tmp_path
     [
         ("_MOST_BYTES", 10, "larger than"),
         ("_MOST_FEATURES", 1, "has 2 features, at most 1"),
-        ("_MOST_POINTS", 3, "has 4 points, at most 3"),
+        ("MOST_POINTS", 3, "has 4 points, at most 3"),
     ],
 )
 def test_files_that_are_too_large_are_refused(
     tmp_path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, word: str
 ) -> None:
     path = geojson(tmp_path / "a.geojson", [[0, -85], [0, -86]], [[1, -85], [1, -86]])
-    monkeypatch.setattr(scarps, limit, value)
+    monkeypatch.setattr(scarps if hasattr(scarps, limit) else vectors, limit, value)
     with pytest.raises(LocalError, match=word):
         read_scarps(path, GRID, FIELD)

@@ -1,0 +1,153 @@
+"""Published tables of text: what they are is checked while they are still bytes, and they are read in pieces.
+
+A table comes from outside. Its size, the length of its lines and the names of its columns are bounded and known before
+a parser sees it, so that no line or quoted field swallows the memory. Publishers write the names of one column in
+several ways; they are compared without case, blanks and signs ("Diameter (m)" is "diameter_m"), and what is not on the
+list is refused with both lists. This module must not know what the columns mean.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from lunarsite.source.kinds import LocalError
+
+_BLOCK_BYTES = 2**20
+_MOST_BYTES = 2 * 2**30
+_MOST_LINE_BYTES = 2**16
+_MOST_COLUMNS = 400
+_SEPARATORS = (",", "\t", ";")
+_CHUNK_ROWS = 100_000
+_MOST_TOLD = 40
+"""Columns that a message lists at most."""
+_FRESH = "fetch the product again (remove its folder), or tell the project if the publisher has changed the file"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text that has been looked at: which of its columns are wanted, and how it is separated."""
+
+    path: Path
+    where: str
+    separator: str
+    columns: Mapping[str, str]
+    """Name in the file of each wanted column that it has, by our name."""
+
+    def chunks(self, rows: int = _CHUNK_ROWS) -> Iterator[pd.DataFrame]:
+        """Yield the wanted columns under our names, as text, so many rows at a time; the index counts from 0.
+
+        Raises:
+            LocalError: A row has more values than there are names, or bytes are no text.
+        """
+        ours = {theirs: name for name, theirs in self.columns.items()}
+        with (
+            _told(self.where),
+            pd.read_csv(
+                self.path,
+                sep=self.separator,
+                usecols=list(ours),
+                dtype=str,
+                keep_default_na=False,
+                index_col=False,
+                encoding="utf-8-sig",
+                chunksize=rows,
+            ) as reader,
+        ):
+            for chunk in reader:
+                yield chunk.rename(columns=ours)
+
+
+def look(path: Path, accepted: Mapping[str, Sequence[str]], optional: Sequence[str], where: str) -> Table:
+    """Look at a table without reading it: its bytes, its separator and its columns.
+
+    Args:
+        path: A file of text with a line of names first.
+        accepted: For each column under our name, the names that publishers give it, the best first.
+        optional: Our names of columns that may be missing.
+        where: Product and file, for messages.
+
+    Raises:
+        LocalError: It is missing, too large, no plain text, has overlong lines or quoted line breaks, or lacks a
+            column.
+    """
+    header = _checked_header(path, where)
+    separator = max(_SEPARATORS, key=header.count)
+    found = [name.strip().strip('"') for name in header.split(separator)]
+    if len(found) > _MOST_COLUMNS:
+        raise LocalError(f"{where}: has {len(found)} columns, at most {_MOST_COLUMNS} are read; {_FRESH}")
+    if len(set(found)) < len(found):
+        twice = next(name for name in found if found.count(name) > 1)
+        raise LocalError(f"{where}: two columns are named '{twice}'; {_FRESH}")
+    plain: dict[str, str] = {}
+    for name in found:
+        plain.setdefault(bare(name), name)
+    columns = {}
+    for ours, names in accepted.items():
+        theirs = next((plain[bare(name)] for name in names if bare(name) in plain), None)
+        if theirs is not None:
+            columns[ours] = theirs
+        elif ours not in optional:
+            told = ", ".join(found[:_MOST_TOLD]) + (", ..." if len(found) > _MOST_TOLD else "")
+            raise LocalError(
+                f"{where}: no column is known as {ours.replace('_', ' ')}: it has [{told}], read are"
+                f" [{', '.join(names)}]; {_FRESH}"
+            )
+    return Table(path, where, separator, columns)
+
+
+def bare(name: str) -> str:
+    """Return a column's name without case, blanks and signs."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _checked_header(path: Path, where: str) -> str:
+    """Return the first line of a file whose lines are all bounded; quotes must close on their own line."""
+    if not path.is_file():
+        raise LocalError(f"{where}: does not exist as a file; {_FRESH}")
+    if path.stat().st_size > _MOST_BYTES:
+        raise LocalError(f"{where}: is larger than {_MOST_BYTES // 2**30} GiB, no published table is; {_FRESH}")
+    header: bytes | None = None
+    number, rest = 1, b""
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            if b"\x00" in block:
+                raise LocalError(f"{where}: holds zero bytes, so it is no table of text; {_FRESH}")
+            *lines, rest = (rest + block).split(b"\n")
+            header = lines[0] if header is None and lines else header
+            _check_lines([*lines, rest] if len(rest) > _MOST_LINE_BYTES else lines, number, where)
+            number += len(lines)
+    _check_lines([rest], number, where)
+    header = rest if header is None else header
+    try:
+        text = header.decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise LocalError(f"{where}: its first line is no text in UTF-8 ({error}); {_FRESH}") from error
+    if not text:
+        raise LocalError(f"{where}: has no line of column names; {_FRESH}")
+    return text
+
+
+def _check_lines(lines: Sequence[bytes], first: int, where: str) -> None:
+    for number, line in enumerate(lines, first):
+        if len(line) > _MOST_LINE_BYTES:
+            raise LocalError(f"{where}, line {number}: is longer than {_MOST_LINE_BYTES} bytes; {_FRESH}")
+        if line.count(b'"') % 2:
+            raise LocalError(f"{where}, line {number}: a quote is not closed on its line; {_FRESH}")
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """Turn the parser's errors into ours; a warning that it would cut a row off is one of them."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            yield
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise LocalError(f"{where}: is no readable table ({error}); {_FRESH}") from error
