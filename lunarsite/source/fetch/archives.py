@@ -81,9 +81,7 @@ def unpack(
         except _BROKEN as error:
             raise ArchiveError(f"{archive}: is damaged ({error or type(error).__name__}); fetch it again") from error
         except OSError as error:
-            raise ArchiveError(
-                f"{archive}: cannot be unpacked in {folder} ({error}); make room and try again"
-            ) from error
+            raise ArchiveError(f"{archive}: cannot be unpacked in {folder} ({error}); see to the disk") from error
 
 
 @contextmanager
@@ -218,8 +216,8 @@ def _unpack_tar(archive: Path, names: Names, shop: Path, most_bytes: int) -> Non
                     what = f"{archive}: member {member.name[:120]!r}"
                     if member.kind != "file":
                         raise ArchiveError(f"{what} is a {member.kind}, which is not unpacked")
-                    _check_room(archive, shop, member.bytes)
-                    _write(shop / path, member.chunks, member.bytes, what)
+                    _check_room(archive, shop, member.size)
+                    _write(shop / path, member.chunks, member.size, what)
             while read(_CHUNK_BYTES):  # to the end, where gzip's checksum stands
                 pass
 

@@ -41,11 +41,11 @@ _WITHOUT_DATA = (tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKT
 
 @dataclass(frozen=True)
 class Member:
-    """One member: its name, what it is, its size in bytes, and its data, to be read once before the next member."""
+    """One member: its name, what it is, its size (bytes), and its data, to be read once before the next member."""
 
     name: str
     kind: Kind
-    bytes: int
+    size: int
     chunks: Iterator[bytes]
 
 
