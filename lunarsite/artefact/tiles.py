@@ -18,6 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lunarsite.artefact.atomic import replacing
+from lunarsite.artefact.hdf5 import MOST_BLOCK_BYTES as _MOST_BLOCK_BYTES
+from lunarsite.artefact.hdf5 import MOST_ITEMS as _MOST_TILES
+from lunarsite.artefact.hdf5 import check_storage, hard
 from lunarsite.artefact.stamp import ArtefactError, Stamp, parse_stamp
 
 _STAMP = "lunarsite_stamp"
@@ -26,11 +29,8 @@ CRATER_FIELDS = ("x_px", "y_px", "diameter_px", "lon", "lat", "diameter_km")
 """Arrays of a tile's craters: centre (0-based, whole numbers at pixel centres) and diameter in pixels, centre in
 degrees, diameter in km. float32, one entry per crater, none at all where a tile has none."""
 
-# What a file may claim before anything is read for it: far above any use, far below what a machine cannot hold.
-_MOST_TILES = 1_000_000
 _MOST_CRATERS = 100_000
-_MOST_CHUNK_BYTES = 1 << 26
-_MOST_BLOCK_BYTES = 1 << 31
+_MEND = "make the tiles again"
 
 Craters = Mapping[str, NDArray[Any]]
 
@@ -93,10 +93,10 @@ class TilesReader:
         if not self.spec.craters or not 0 <= index < len(self):
             raise ArtefactError(f"{self.path}: '{self.spec.name}' has no craters of tile {index}")
         key = f"{CRATERS}/{group_name(index)}"
-        group = _hard(self.path, self._file[CRATERS], group_name(index), h5py.Group)
-        arrays = {name: _hard(self.path, group, name, h5py.Dataset) for name in CRATER_FIELDS}
+        group = hard(self.path, self._file[CRATERS], group_name(index), h5py.Group, _MEND)
+        arrays = {name: hard(self.path, group, name, h5py.Dataset, _MEND) for name in CRATER_FIELDS}
         for name, array in arrays.items():
-            _check_storage(self.path, f"{key}/{name}", array)
+            check_storage(self.path, f"{key}/{name}", array, _MEND)
             if array.ndim != 1 or array.dtype != np.float32 or array.shape != arrays["x_px"].shape:
                 raise ArtefactError(
                     f"{self.path}: '{key}/{name}' is {array.dtype} {array.shape}, needed are float32 arrays of one"
@@ -293,28 +293,6 @@ def _shapes(spec: TilesSpec) -> dict[str, tuple[int, ...]]:
     return {IMAGES: (spec.size_px,) * 2, MASKS: (spec.size_px,) * 2, **dict(spec.per_tile)}
 
 
-def _hard(path: Path, group: h5py.Group, name: str, kind: type) -> Any:
-    """Return a member of a group that lies in this very file; links that lead elsewhere are refused."""
-    link = group.get(name, getlink=True)
-    if not isinstance(link, h5py.HardLink) or group.get(name, getclass=True) is not kind:
-        raise ArtefactError(
-            f"{path}: '{group.name.rstrip('/')}/{name}' is absent, a link, or no {kind.__name__.lower()}; make the"
-            " tiles again"
-        )
-    return group[name]
-
-
-def _check_storage(path: Path, key: str, dataset: Any) -> None:
-    """Refuse what is no plain array of numbers in this file, or needs an absurd buffer to be read."""
-    if dataset.dtype.kind not in "uifb" or dataset.dtype.itemsize > 8:
-        raise ArtefactError(f"{path}: '{key}' holds {dataset.dtype}, needed are numbers; make the tiles again")
-    if dataset.is_virtual or dataset.external:
-        raise ArtefactError(f"{path}: '{key}' lies in other files; make the tiles again")
-    chunk_bytes = int(np.prod(dataset.chunks or (0,), dtype=np.float64)) * dataset.dtype.itemsize
-    if chunk_bytes > _MOST_CHUNK_BYTES:
-        raise ArtefactError(f"{path}: '{key}' has chunks of {chunk_bytes} bytes; chunk it by tile")
-
-
 def _check_craters(path: Path, key: str, values: Mapping[str, NDArray[np.float32]]) -> None:
     for name, array in values.items():
         legal = np.isfinite(array)
@@ -329,7 +307,7 @@ def _check_layout(path: Path, spec: TilesSpec, file: h5py.File) -> None:
     absent = [name for name in (*shapes, *([CRATERS] if spec.craters else [])) if name not in file]
     if absent:
         raise ArtefactError(f"{path}: '{spec.name}' lacks {absent}; make the tiles again")
-    arrays = {name: _hard(path, file, name, h5py.Dataset) for name in shapes}
+    arrays = {name: hard(path, file, name, h5py.Dataset, _MEND) for name in shapes}
     count = arrays[IMAGES].shape[0] if arrays[IMAGES].ndim else 0
     if count == 0:
         raise ArtefactError(f"{path}: holds no tiles")
@@ -340,8 +318,8 @@ def _check_layout(path: Path, spec: TilesSpec, file: h5py.File) -> None:
             raise ArtefactError(
                 f"{path}: '{name}' has shape {arrays[name].shape}, '{spec.name}' needs {(count, *trailing)}"
             )
-        _check_storage(path, name, arrays[name])
+        check_storage(path, name, arrays[name], _MEND)
     if arrays[IMAGES].dtype != np.uint8:
         raise ArtefactError(f"{path}: '{IMAGES}' is {arrays[IMAGES].dtype}, DeepMoon's layout needs uint8")
-    if spec.craters and len(_hard(path, file, CRATERS, h5py.Group)) != count:
+    if spec.craters and len(hard(path, file, CRATERS, h5py.Group, _MEND)) != count:
         raise ArtefactError(f"{path}: has {len(file[CRATERS])} crater groups for {count} tiles; make the tiles again")

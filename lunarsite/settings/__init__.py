@@ -43,8 +43,10 @@ from lunarsite.settings.source import ArchiveSettings as ArchiveSettings
 from lunarsite.settings.source import CatalogueColumns as CatalogueColumns
 from lunarsite.settings.source import FetchSettings as FetchSettings
 from lunarsite.settings.source import LocalSettings as LocalSettings
+from lunarsite.settings.source import PsrImagesSettings as PsrImagesSettings
 from lunarsite.settings.source import PublishedSettings as PublishedSettings
 from lunarsite.settings.source import RockImagesSettings as RockImagesSettings
+from lunarsite.settings.source import ShadowCamFramesSettings as ShadowCamFramesSettings
 from lunarsite.settings.source import ShadowCamSettings as ShadowCamSettings
 from lunarsite.settings.source import SourceSettings as SourceSettings
 from lunarsite.settings.source import SyntheticSettings as SyntheticSettings

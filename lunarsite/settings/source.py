@@ -134,6 +134,15 @@ class ShadowCamSettings(Section):
     """Pixel size on the polar map, metres; finer pixels are averaged."""
 
 
+class ShadowCamFramesSettings(Section):
+    """Map-projected ShadowCam frames with their times, which a person chooses on the publisher's page."""
+
+    folder: FilePath | None = None
+    """GeoTIFFs and a table images.csv of them: file, utc, subsolar_lat_deg, subsolar_lon_deg."""
+    pixel_m: Annotated[float, Field(ge=1.0, le=960.0)] = 60.0
+    """Pixel size on the polar map, metres; finer pixels are averaged, coarser ones kept."""
+
+
 class RockImagesSettings(Section):
     """The rock dataset, which its publisher gives out to registered users only."""
 
@@ -141,8 +150,22 @@ class RockImagesSettings(Section):
     """The unpacked dataset, with images/ and real_moon_images/ in it; null: what `sources` has fetched."""
     longest_side_px: Annotated[int, Field(ge=64, le=4_096)] = 720
     """Larger images are reduced to that, masks by their nearest pixel."""
+    masks: Literal["clean", "ground", "either"] = "clean"
+    """Masks of the renders: 'clean' leaves out tiny rocks, 'ground' has every one; 'either' takes the other kind where
+    one is missing, which makes counts of small rocks differ from image to image."""
     most_unknown_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.02
     """A mask of which a larger share is far from every colour of the palette is refused."""
+
+
+class PsrImagesSettings(Section):
+    """Unpaired images of sunlit and of permanently shadowed ground, from which enhancement learns."""
+
+    sunlit: FilePath | None = None
+    """Folder of images of sunlit ground: PNG, JPEG or TIFF, one grey band."""
+    shadowed: FilePath | None = None
+    """Folder of images of shadowed ground."""
+    tile_px: Annotated[int, Field(ge=32, le=1_024)] = 256
+    """Side of the square tiles into which they are cut."""
 
 
 class ArchiveSettings(Section):
@@ -173,7 +196,9 @@ class SourceSettings(Section):
     published: PublishedSettings = PublishedSettings()
     fetch: FetchSettings = FetchSettings()
     shadowcam: ShadowCamSettings = ShadowCamSettings()
+    shadowcam_frames: ShadowCamFramesSettings = ShadowCamFramesSettings()
     rock_images: RockImagesSettings = RockImagesSettings()
+    psr_images: PsrImagesSettings = PsrImagesSettings()
     archive: ArchiveSettings = ArchiveSettings()
 
     @model_validator(mode="after")

@@ -31,6 +31,11 @@ from lunarsite.artefact.contracts.illumination import SKY_VIEW as SKY_VIEW
 from lunarsite.artefact.contracts.illumination import SUN_ANY as SUN_ANY
 from lunarsite.artefact.contracts.illumination import SUN_MEAN as SUN_MEAN
 from lunarsite.artefact.contracts.illumination import SUN_MONTHS as SUN_MONTHS
+from lunarsite.artefact.contracts.images import LANDFORM_CLASSES as LANDFORM_CLASSES
+from lunarsite.artefact.contracts.images import LANDFORM_IMAGES as LANDFORM_IMAGES
+from lunarsite.artefact.contracts.images import PSR_IMAGES as PSR_IMAGES
+from lunarsite.artefact.contracts.images import ROCK_SCENES as ROCK_SCENES
+from lunarsite.artefact.contracts.images import SHADOWCAM_FRAMES as SHADOWCAM_FRAMES
 from lunarsite.artefact.contracts.site import CALIBRATION as CALIBRATION
 from lunarsite.artefact.contracts.site import CELLS as CELLS
 from lunarsite.artefact.contracts.site import CLONES as CLONES

@@ -13,7 +13,8 @@ PUBLISHED_SLOPE = RasterSpec(
     description="Mean and largest published slope of the fine pixels in each pixel",
 )
 SHADOWCAM = RasterSpec(
-    "shadowcam", (Band("brightness", "1", 0.0, 1.0e3),), description="Average brightness of a ShadowCam composite"
+    "shadowcam", (Band("brightness", "1", -1.0, 1.0e3),), description="Average brightness of a ShadowCam composite"
 )
-"""On a grid of its own. The publisher's numbers, averaged; 1 means nothing but 'as published'."""
+"""On a grid of its own. The publisher's numbers, averaged; 1 means nothing but 'as published'; small
+negative ones are noise."""
 SLOPE_RECORD = RecordSpec(name="slope_check")
