@@ -43,8 +43,17 @@ def fine_grid(path: Path, run: Grid, field: str) -> Grid:
             run's map, or far too large.
     """
     with checked(path, field) as dataset:
-        own = is_polar_map(dataset.crs, run.pole) and _square(dataset)
-        grid = _own_pixels(dataset, run) if own else _polar_pixels(dataset, run)
+        return grid_of(dataset, path, run, field)
+
+
+def grid_of(dataset: Any, path: Path, run: Grid, field: str) -> Grid:
+    """Return the grid of an open data set whose header is sound; see `fine_grid`.
+
+    Raises:
+        LocalError: It does not overlap the run's map, is no finer than the run's map, or far too large.
+    """
+    own = is_polar_map(dataset.crs, run.pole) and _square(dataset)
+    grid = _own_pixels(dataset, run) if own else _polar_pixels(dataset, run)
     if grid is None:
         raise no_overlap(path, run, field)
     if grid.pixel_m > run.pixel_m * (1.0 + 1e-6):

@@ -38,10 +38,10 @@ _BLOCK_ROWS = 512
 _BLOCK_PX = _BLOCK_ROWS * 16_384
 # A file's pixels are the grid's if they agree to this share of a pixel over the whole grid.
 _ALIGNED_PX = 1e-3
-# Files in other projections are averaged over this many samples along a pixel's side at most.
-_MOST_SAMPLES = 16
-# Up to this many file pixels per grid pixel there is nothing to average.
-_SAME_RESOLUTION = 1.05
+MOST_SAMPLES = 16
+"""Files in other projections are averaged over this many samples along a pixel's side at most."""
+SAME_RESOLUTION = 1.05
+"""Up to this many file pixels per grid pixel there is nothing to average."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,10 @@ class LocalRaster:
             raise LocalError(
                 f"{self._field}: {self.reading.path}: cannot be read ({error}); it may be truncated: copy it again"
             ) from error
-        values = np.ma.getdata(stored).astype(np.float64) * self.reading.scale + self.reading.offset
-        values[np.ma.getmaskarray(stored) | np.isinf(values)] = np.nan
+        numbers = np.ma.getdata(stored).astype(np.float64)
+        values = numbers * self.reading.scale + self.reading.offset
+        # The declared number is compared here, too: see `declared_nodata`.
+        values[np.ma.getmaskarray(stored) | np.isinf(values) | (numbers == self.reading.nodata)] = np.nan
         return _block_mean(values, self.reading.samples).astype(np.float32)
 
     def _stored(self, block: Block) -> Any:
@@ -195,10 +197,20 @@ def opened(path: Path, grid: Grid, field: str, quantity: Quantity = HEIGHT) -> I
     Raises:
         LocalError: It is missing, unreadable, not one band, without CRS, of another body, or does not meet the grid.
     """
+    with checked(path, field) as dataset, placed(dataset, path, grid, field, quantity) as raster:
+        yield raster
+
+
+@contextmanager
+def placed(dataset: Any, path: Path, grid: Grid, field: str, quantity: Quantity = HEIGHT) -> Iterator[LocalRaster]:
+    """Make an open data set, whose header is sound, ready for reading onto a grid; see `opened`.
+
+    Raises:
+        LocalError: It does not meet the grid.
+    """
     with ExitStack() as stack:
-        dataset = stack.enter_context(checked(path, field))
         reading = _plan(dataset, path, grid, field, quantity)
-        source = dataset if reading.method == "copied" else stack.enter_context(_warped(dataset, grid, reading))
+        source = dataset if reading.method == "copied" else stack.enter_context(_averaging(dataset, grid, reading))
         yield LocalRaster(field, reading, grid, source)
 
 
@@ -267,18 +279,30 @@ def no_overlap(path: Path, grid: Grid, field: str) -> LocalError:
 
 
 def _plan(dataset: Any, path: Path, grid: Grid, field: str, quantity: Quantity) -> Reading:
-    inside, file_pixels = _pixels_per_pixel(dataset, grid)
+    inside, file_pixels = pixels_per_pixel(dataset, grid)
     if not inside:
         raise no_overlap(path, grid, field)
-    method: Method = "averaged" if file_pixels > _SAME_RESOLUTION else "interpolated"
+    method: Method = "averaged" if file_pixels > SAME_RESOLUTION else "interpolated"
     if _same_pixels(dataset, grid):
         method, file_pixels = "copied", 1.0
     samples = 1
     if method == "averaged" and not is_polar_map(dataset.crs, grid.pole):
-        samples = min(math.ceil(file_pixels), _MOST_SAMPLES)
-    nodata = None if dataset.nodata is None else float(dataset.nodata)
+        samples = min(math.ceil(file_pixels), MOST_SAMPLES)
+    nodata = declared_nodata(dataset)
     scale, offset = float(dataset.scales[0]), float(dataset.offsets[0])
     return Reading(path, method, file_pixels, scale, offset, nodata, quantity, samples)
+
+
+def declared_nodata(dataset: Any) -> float | None:
+    """Return the number that stands for missing data, or None if none is declared.
+
+    Files whose number is the lowest of 64 bits often declare it with 15 digits (-1.79769313486232e+308), which is
+    lower still, so that GDAL reads it as minus infinity and finds it nowhere.
+    """
+    if dataset.nodata is None:
+        return None
+    nodata = float(dataset.nodata)
+    return math.copysign(float(np.finfo(np.float64).max), nodata) if math.isinf(nodata) else nodata
 
 
 def _same_pixels(dataset: Any, grid: Grid) -> bool:
@@ -292,8 +316,8 @@ def _same_pixels(dataset: Any, grid: Grid) -> bool:
     return all(abs(shift - round(shift)) < _ALIGNED_PX for shift in shifts)
 
 
-def _pixels_per_pixel(dataset: Any, grid: Grid) -> tuple[bool, float]:
-    """Whether file and grid overlap, and the file's pixels along a grid pixel's side (median over probe points)."""
+def pixels_per_pixel(dataset: Any, grid: Grid) -> tuple[bool, float]:
+    """Return whether file and grid overlap, and the file's pixels along a grid pixel's side (median of probes)."""
     left, bottom, right, top = grid.bounds_m
     x_m, y_m = (axis.ravel() for axis in np.meshgrid(np.linspace(left, right, 41), np.linspace(bottom, top, 41)))
     half = 0.5 * grid.pixel_m
@@ -354,31 +378,45 @@ def _block_mean(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _warped(dataset: Any, grid: Grid, reading: Reading) -> WarpedVRT:
-    n = reading.samples
+def _averaging(dataset: Any, grid: Grid, reading: Reading) -> WarpedVRT:
     # GDAL's average takes a pixel's footprint for a rectangle of the file, which is wrong across a file's 180th
     # meridian and about the pole: but for the polar map itself, interpolated samples are averaged instead.
-    average = reading.method == "averaged" and n == 1
-    is_float = np.dtype(dataset.dtypes[0]).kind == "f"
+    average = reading.method == "averaged" and reading.samples == 1
+    return warped(dataset, grid, reading.samples, Resampling.average if average else Resampling.bilinear)
+
+
+def warped(dataset: Any, grid: Grid, samples: int, resampling: Resampling) -> WarpedVRT:
+    """Return a data set's numbers (float64, NaN where there are none) on a grid's pixels, or on finer ones.
+
+    Args:
+        dataset: A sound data set, whichever way it counts longitude.
+        grid: The grid.
+        samples: Pixels along a grid pixel's side.
+        resampling: How; but for the average, numbers of `samples` times finer pixels are taken as they are.
+    """
     affine, crs = dataset.transform, grid.crs
     if dataset.crs.is_geographic:
         # GDAL finds no longitudes beyond -180..180, such as those of a file that counts from 0 to 360.
         middle_deg = affine.c + 0.5 * affine.a * dataset.width
         affine = Affine(affine.a, affine.b, affine.c - middle_deg, affine.d, affine.e, affine.f)
         crs = turned_crs(middle_deg, grid.pole)
+    is_float = np.dtype(dataset.dtypes[0]).kind == "f"
+    # An undeclared NaN would otherwise spread to its neighbours.
+    nodata = declared_nodata(dataset)
+    if nodata is None and is_float:
+        nodata = np.nan
     return WarpedVRT(
         dataset,
         src_transform=affine,
         crs=crs,
-        transform=Affine(grid.pixel_m / n, 0.0, grid.x_min_m, 0.0, -grid.pixel_m / n, grid.y_max_m),
-        width=grid.cols * n,
-        height=grid.rows * n,
-        resampling=Resampling.average if average else Resampling.bilinear,
-        # An undeclared NaN would otherwise spread to its neighbours.
-        src_nodata=reading.nodata if reading.nodata is not None else (np.nan if is_float else None),
+        transform=Affine(grid.pixel_m / samples, 0.0, grid.x_min_m, 0.0, -grid.pixel_m / samples, grid.y_max_m),
+        width=grid.cols * samples,
+        height=grid.rows * samples,
+        resampling=resampling,
+        src_nodata=nodata,
         nodata=np.nan,
         dtype="float64",
         tolerance=0.01,
         # GDAL guesses the ratio of resolutions from windows that it has padded, and blurs: there is no reduction.
-        **({} if average else {"XSCALE": "1", "YSCALE": "1"}),
+        **({} if resampling == Resampling.average else {"XSCALE": "1", "YSCALE": "1"}),
     )

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from lunarsite.artefact import contracts
-from lunarsite.grid import Grid
 from lunarsite.settings import GridSettings, LocalSettings, PretrainingTilesSettings, SyntheticSettings
-from lunarsite.stage import Input, Job, Output, StageError, stage
+from lunarsite.stage import Input, Job, Output, stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import pandas as pd
-
     from lunarsite.artefact.raster import RasterSpec
     from lunarsite.artefact.record import Metric
+    from lunarsite.grid import Grid
     from lunarsite.source.local import Quantity
 
 
@@ -35,25 +30,26 @@ def synthetic(
     """Make the seeded synthetic Moon and its truth: craters, and the high ground that was built gentle."""
     from lunarsite.source.features import read_features
     from lunarsite.source.synthetic import SyntheticMoon
+    from lunarsite.source.writing import grids, write_blocks, write_craters, write_record
 
     job.seed, job.origin = synthetic.seed, "synthetic"
-    near, far = _grids(grid)
+    near, far = grids(grid)
     moon = SyntheticMoon.build(
         read_features(named_features), seed=synthetic.seed, pole=grid.pole, crater_density=synthetic.crater_density
     )
     smallest_m = synthetic.min_crater_diameter_m
     metrics = [
-        *_write_blocks(job, dem, contracts.DEM, near, moon.blocks(near, smallest_m)),
-        *_write_blocks(job, far_dem, contracts.FAR_DEM, far, moon.blocks(far, smallest_m)),
+        *write_blocks(job, dem, contracts.DEM, near, moon.blocks(near, smallest_m)),
+        *write_blocks(job, far_dem, contracts.FAR_DEM, far, moon.blocks(far, smallest_m)),
     ]
     table = moon.crater_table(near, smallest_m)
-    _write_craters(job, craters, table, near)
+    write_craters(job, craters, table, near)
     if record is None:
         return
     ground = moon.ground_table()
     ground = ground[near.contains(ground["x_m"], ground["y_m"])]
     rows = [{str(key): value for key, value in row.items()} for row in ground.to_dict(orient="records")]
-    _write_record(
+    write_record(
         job,
         record,
         "Synthetic Moon",
@@ -87,9 +83,10 @@ def local(
     """Read a user's elevation models and crater catalogue onto the run's grids."""
     from lunarsite.source import local as files
     from lunarsite.source.catalogue import read_craters
+    from lunarsite.source.writing import grids, pair, write_craters, write_layer, write_record
 
     job.origin = "local"
-    near, far = _grids(grid)
+    near, far = grids(grid)
     notes: list[str] = []
     metrics: list[Metric] = []
     for name, source, target, spec, onto, quantity in (
@@ -97,22 +94,22 @@ def local(
         ("far_dem", far_dem_file, far_dem, contracts.FAR_DEM, far, files.HEIGHT),
         ("elevation_error", elevation_error_file, elevation_error, contracts.ELEVATION_ERROR, near, files.HEIGHT_ERROR),
     ):
-        pair = _pair(job, name, source, target)
-        if pair is None:
+        given = pair(job, f"{name}_file", name, source, target)
+        if given is None:
             continue
-        with files.opened(pair[0], onto, f"source.local.{name}", quantity) as raster:
-            notes.append(f"source.local.{name}: {raster.reading}")
-            job.log.log(logging.INFO if raster.reading.method == "copied" else logging.WARNING, "%s", notes[-1])
-            metrics += _write_blocks(job, pair[1], spec, onto, raster.blocks())
-            metrics.append(_metric(f"{spec.name}_file_pixels", raster.reading.file_pixels))
+        field = f"source.local.{name}"
+        with files.opened(given[0], onto, field, quantity) as raster:
+            note, numbers = write_layer(job, field, given[1], spec, onto, raster)
+        notes.append(note)
+        metrics += numbers
     if far_dem is None:
         notes.append("No far field was given (source.local.far_dem): horizons end where the elevation model ends.")
         job.log.warning("%s", notes[-1])
     n_craters = 0
-    pair = _pair(job, "craters", craters_file, craters)
-    if pair is not None:
+    given = pair(job, "craters_file", "craters", craters_file, craters)
+    if given is not None:
         table = read_craters(
-            pair[0],
+            given[0],
             near,
             "source.local.craters",
             lon=local.craters_lon,
@@ -122,9 +119,9 @@ def local(
         n_craters = len(table)
         notes.append(f"source.local.craters: {n_craters} of {table.attrs['read']} craters lie on the grid.")
         job.log.info("%s", notes[-1])
-        _write_craters(job, pair[1], table, near)
+        write_craters(job, given[1], table, near)
     if record is not None:
-        _write_record(job, record, "The user's own files", metrics, n_craters, notes=tuple(notes))
+        write_record(job, record, "The user's own files", metrics, n_craters, notes=tuple(notes))
 
 
 @stage
@@ -190,9 +187,10 @@ def fine_dem(
     """Read a user's finer elevation model of a part of the map, at its own resolution."""
     from lunarsite.source.fine import fine_grid
     from lunarsite.source.local import HEIGHT
+    from lunarsite.source.writing import grids
 
     field = "source.local.fine_dems"
-    own = fine_grid(fine_dem_file, _grids(grid)[0], field)
+    own = fine_grid(fine_dem_file, grids(grid)[0], field)
     job.log.info("kept on %d x %d pixels of %g m", own.rows, own.cols, own.pixel_m)
     _read_raster(job, field, fine_dem_file, fine_dem, contracts.FINE_DEM, own, HEIGHT)
 
@@ -206,8 +204,9 @@ def temperature(
 ) -> None:
     """Read a user's map of temperature onto the run's grid."""
     from lunarsite.source.local import TEMPERATURE
+    from lunarsite.source.writing import grids
 
-    near, _ = _grids(grid)
+    near, _ = grids(grid)
     field = "source.local.temperature"
     _read_raster(job, field, temperature_file, temperature, contracts.TEMPERATURE, near, TEMPERATURE)
 
@@ -221,8 +220,9 @@ def ice_depth(
 ) -> None:
     """Read a user's map of the depth at which ice is stable onto the run's grid."""
     from lunarsite.source.local import ICE_DEPTH
+    from lunarsite.source.writing import grids
 
-    near, _ = _grids(grid)
+    near, _ = grids(grid)
     field = "source.local.ice_depth"
     _read_raster(job, field, ice_depth_file, ice_depth, contracts.ICE_DEPTH, near, ICE_DEPTH)
 
@@ -239,9 +239,10 @@ def scarps(
 
     from lunarsite.artefact import table as tables
     from lunarsite.source.scarps import read_scarps
+    from lunarsite.source.writing import grids
 
     job.origin = "local"
-    near, _ = _grids(grid)
+    near, _ = grids(grid)
     field = "source.local.scarps"
     found = read_scarps(scarps_file, near, field)
     job.log.info(
@@ -267,87 +268,10 @@ def _read_raster(
 ) -> None:
     """Read a user's raster onto a grid, and say in the log how and what."""
     from lunarsite.source import local as files
+    from lunarsite.source.writing import write_layer
 
     job.origin = "local"
     with files.opened(source, grid, field, quantity) as raster:
-        level = logging.INFO if raster.reading.method == "copied" else logging.WARNING
-        job.log.log(level, "%s: %s", field, raster.reading)
-        metrics = _write_blocks(job, target, spec, grid, raster.blocks())
+        _, metrics = write_layer(job, field, target, spec, grid, raster)
     for metric in metrics:
         job.log.info("%s: %g %s", metric.name, metric.value, metric.unit)
-
-
-def _pair(job: Job, name: str, source: Path | None, target: Path | None) -> tuple[Path, Path] | None:
-    """Return an optional input and its output, or None if neither is given."""
-    if source is not None and target is not None:
-        return source, target
-    if source is not None or target is not None:
-        raise StageError(f"{job.stage}: input '{name}_file' and output '{name}' are given together or not at all")
-    return None
-
-
-def _grids(grid: GridSettings) -> tuple[Grid, Grid]:
-    return (
-        Grid.centred(grid.half_width_m, grid.pixel_m, grid.cell_m, grid.pole),
-        Grid.centred(grid.far_half_width_m, grid.far_pixel_m, grid.far_pixel_m, grid.pole),
-    )
-
-
-def _write_blocks(
-    job: Job, path: Path, spec: RasterSpec, grid: Grid, blocks: Iterable[tuple[Any, Any]]
-) -> list[Metric]:
-    """Write blocks as they come and return what share of the grid holds data, and the range."""
-    import numpy as np
-
-    from lunarsite.artefact import raster
-
-    valid, low, high = 0, np.inf, -np.inf
-    with raster.creating(path, spec, grid, job.stamp(spec)) as writer:
-        for window, values in blocks:
-            writer.write(values, window=window)
-            present = values[np.isfinite(values)]
-            valid += present.size
-            if present.size:
-                low, high = min(low, float(present.min())), max(high, float(present.max()))
-            job.progress(window[0].stop, grid.rows, f"{spec.name}: rows")
-    return [
-        _metric(f"{spec.name}_valid_share", valid / (grid.rows * grid.cols)),
-        _metric(f"{spec.name}_min", low, spec.bands[0].unit),
-        _metric(f"{spec.name}_max", high, spec.bands[0].unit),
-    ]
-
-
-def _metric(name: str, value: float, unit: str = "1") -> Metric:
-    from lunarsite.artefact.record import Metric
-
-    return Metric(name=name, value=value, unit=unit)
-
-
-def _write_craters(job: Job, path: Path, table: pd.DataFrame, grid: Grid) -> None:
-    import geopandas as gpd
-    import numpy as np
-
-    from lunarsite.artefact import table as tables
-
-    columns = [column.name for column in contracts.CRATERS.columns]
-    frame = table.assign(score=np.full(len(table), np.nan), id=table["id"].astype("int64"))[columns]
-    frame = frame.assign(geometry=gpd.points_from_xy(table["x_m"], table["y_m"]))
-    tables.write(path, contracts.CRATERS, frame, job.stamp(contracts.CRATERS), grid.pole)
-
-
-def _write_record(
-    job: Job,
-    path: Path,
-    title: str,
-    metrics: list[Metric],
-    n_craters: int,
-    *,
-    notes: tuple[str, ...],
-    tables: dict[str, list[dict[str, Any]]] | None = None,
-) -> None:
-    from lunarsite.artefact import record
-
-    content = record.Record(
-        title=title, metrics=(*metrics, _metric("craters", n_craters)), tables=tables or {}, notes=notes
-    )
-    record.write(path, contracts.SOURCE_RECORD, content, job.stamp(contracts.SOURCE_RECORD))
