@@ -43,6 +43,8 @@ def rooms_by_environment() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for path in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
         for rule in re.split(r"^\s*rule ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+            if "shell:" not in rule:
+                continue  # it names targets, and calls nothing
             environment, stage = re.search(r"envs/(\w+)\.yaml", rule), re.search(r"-m lunarsite (\w+)-", rule)
             assert environment, f"a rule of {path.name} names no environment"
             assert stage, f"a rule of {path.name} calls no stage"
@@ -53,8 +55,14 @@ def rooms_by_environment() -> dict[str, set[str]]:
 def third_party(room: str) -> set[str]:
     """Top-level names that a room's modules, and whatever of the package they import, import from outside."""
     paths = dict(modules())
-    rooms = (f"lunarsite.{room}.", f"lunarsite.vision.{room}.", f"lunarsite.site.{room}.")
-    queue = [name for name in paths if name.startswith(rooms)] + ["lunarsite.command"]
+    rooms = tuple(f"lunarsite.{above}{room}." for above in ("", "vision.", "site.", "source."))
+    # A folder with stages of its own is a room of its own, wherever it lies.
+    others = tuple(
+        name.removesuffix("stages")
+        for name in paths
+        if name.endswith(".stages") and name.startswith(rooms) and name.split(".")[-2] != room
+    )
+    queue = [name for name in paths if name.startswith(rooms) and not name.startswith(others)] + ["lunarsite.command"]
     seen: set[str] = set()
     found: set[str] = set()
     while queue:

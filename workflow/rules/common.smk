@@ -5,7 +5,23 @@ changed code reruns what depends on it and nothing else. All are functions: only
 the JSON are not taken for wildcards.
 """
 
+import math
+
 import lunarsite.stage
+
+# Millions of pixels of the near and the far field: what memory and time grow with.
+NEAR_MPX = (2.0 * SETTINGS.grid.half_width_m / SETTINGS.grid.pixel_m) ** 2 / 1e6
+FAR_MPX = (2.0 * SETTINGS.grid.far_half_width_m / SETTINGS.grid.far_pixel_m) ** 2 / 1e6
+
+
+def memory(base_mb, near=0.0, far=0.0):
+    """Megabytes of a job that holds so many bytes of each pixel; stages that go by blocks hold the base alone."""
+    return math.ceil(base_mb + near * NEAR_MPX + far * FAR_MPX)
+
+
+def minutes(base, near=0.0, far=0.0, shards=1):
+    """Longest time of a job that takes so many seconds for a million pixels, a few times what was measured."""
+    return math.ceil(base + (near * NEAR_MPX + far * FAR_MPX) / shards / 60.0)
 
 
 def settings_of(stage):

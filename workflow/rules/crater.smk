@@ -201,7 +201,7 @@ if CRATER.enabled:
         threads: 8
         resources:
             mem_mb=3000,
-            runtime=120,
+            runtime=minutes(120, near=2.0),
         params:
             run=RUN,
             settings=settings_of("crater-infer"),
@@ -231,7 +231,7 @@ if CRATER.enabled:
             "../../envs/vision.yaml"
         resources:
             mem_mb=3000,
-            runtime=30,
+            runtime=minutes(30, near=4.0),
         params:
             run=RUN,
             settings=settings_of("crater-extract"),
@@ -260,7 +260,7 @@ if BASE:
         threads: 8
         resources:
             mem_mb=3000,
-            runtime=120,
+            runtime=minutes(120, near=2.0),
         params:
             run=RUN,
             settings=settings_of("crater-infer"),
@@ -289,7 +289,7 @@ if BASE:
             "../../envs/vision.yaml"
         resources:
             mem_mb=3000,
-            runtime=30,
+            runtime=minutes(30, near=4.0),
         params:
             run=RUN,
             settings=settings_of("crater-extract"),
@@ -316,8 +316,8 @@ if CLASSICAL:
         conda:
             "../../envs/vision.yaml"
         resources:
-            mem_mb=3000,
-            runtime=30,
+            mem_mb=memory(2000, near=120),
+            runtime=minutes(30, near=30.0),
         params:
             run=RUN,
             settings=settings_of("crater-classical"),

@@ -6,7 +6,7 @@ NIGHT = f"{RESULTS}/illumination/night.parquet" if SETTINGS.darkness.enabled els
 rule criteria_reach:
     input:
         slope=f"{RESULTS}/terrain/slope.tif",
-        psr=f"{RESULTS}/illumination/psr.tif",
+        psr=PSR_MAP,
     output:
         path=f"{RESULTS}/site/reach_{{mover}}.tif",
     log:
@@ -18,8 +18,8 @@ rule criteria_reach:
     conda:
         "../../envs/site.yaml"
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=memory(1000, near=100),
+        runtime=minutes(30, near=20.0),
     params:
         run=RUN,
         settings=settings_of("criteria-reach"),
@@ -35,7 +35,7 @@ rule criteria_gather:
     input:
         cells=f"{RESULTS}/site/cells.parquet",
         labels=f"{RESULTS}/site/labels.parquet",
-        psr=f"{RESULTS}/illumination/psr.tif",
+        psr=PSR_MAP,
         walk=f"{RESULTS}/site/reach_walk.tif",
         rover=f"{RESULTS}/site/reach_rover.tif",
         night=NIGHT,
@@ -54,8 +54,8 @@ rule criteria_gather:
     conda:
         "../../envs/site.yaml"
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=memory(2000, near=24),
+        runtime=minutes(30, near=2.0),
     params:
         run=RUN,
         settings=settings_of("criteria-gather"),

@@ -3,6 +3,9 @@
 # The first height's rasters carry the plain names, such as sun_mean.tif; the others' name theirs: sun_mean_10m.tif.
 HEIGHTS = ["", *(f"_{height:g}m" for height in SETTINGS.illumination.observer_heights_m[1:])]
 
+# Sums of each height, and those of the months, stand in memory beside the elevation (docs/illumination.md, Cost).
+SWEEP_BYTES = 48 + (25 + 48 * SETTINGS.illumination.months) * (len(HEIGHTS) - 1) + 48 * SETTINGS.illumination.months
+
 
 rule illumination_sweep:
     input:
@@ -18,8 +21,8 @@ rule illumination_sweep:
         "../../envs/illumination.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory(2000, near=SWEEP_BYTES, far=16),
+        runtime=minutes(60, near=60.0, far=12.0, shards=SETTINGS.illumination.shards),
     params:
         run=RUN,
         settings=settings_of("illumination-sweep"),
@@ -53,8 +56,8 @@ rule illumination_gather:
     conda:
         "../../envs/illumination.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=memory(3000, near=2),
+        runtime=minutes(30, near=6.0),
     params:
         run=RUN,
         settings=settings_of("illumination-gather"),
@@ -82,8 +85,8 @@ rule illumination_profiles:
         "../../envs/illumination.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory(2000, near=48, far=16),
+        runtime=minutes(60, near=60.0, far=12.0, shards=SETTINGS.illumination.shards),
     params:
         run=RUN,
         settings=settings_of("illumination-profiles"),
@@ -142,8 +145,8 @@ if SETTINGS.places.table:
             "../../envs/illumination.yaml"
         threads: 8
         resources:
-            mem_mb=4000,
-            runtime=120,
+            mem_mb=memory(2000, near=48, far=16),
+            runtime=minutes(60, near=60.0, far=12.0),
         params:
             run=RUN,
             settings=settings_of("illumination-places"),
@@ -180,8 +183,8 @@ if SITES_TOLD:
             "../../envs/illumination.yaml"
         threads: 8
         resources:
-            mem_mb=4000,
-            runtime=120,
+            mem_mb=memory(2000, near=48, far=16),
+            runtime=minutes(60, near=60.0, far=12.0),
         params:
             run=RUN,
             settings=settings_of("illumination-sites"),

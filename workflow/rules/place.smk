@@ -10,10 +10,10 @@ rule place_sites:
         criteria=f"{RESULTS}/site/criteria.parquet",
         dem=f"{RESULTS}/terrain/dem.tif",
         slope=f"{RESULTS}/terrain/slope.tif",
-        sun_any=f"{RESULTS}/illumination/sun_any.tif",
+        sun_any=SUN_ANY,
         sun_mean=f"{RESULTS}/illumination/sun_mean.tif",
-        earth_any=f"{RESULTS}/illumination/earth_any.tif",
-        psr=f"{RESULTS}/illumination/psr.tif",
+        earth_any=EARTH_ANY,
+        psr=PSR_MAP,
         walk=f"{RESULTS}/site/reach_walk.tif",
         rover=f"{RESULTS}/site/reach_rover.tif",
         regions=f"{RESOURCES}/artemis_regions.csv",
@@ -34,7 +34,7 @@ rule place_sites:
         "../../envs/site.yaml"
     resources:
         mem_mb=3000,
-        runtime=30,
+        runtime=minutes(60, near=2.0),
     params:
         run=RUN,
         settings=settings_of("place-sites"),

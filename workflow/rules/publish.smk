@@ -12,7 +12,7 @@ FIGURES = [
     "artemis",
 ]
 # What only some runs have: a published reference of light, nights, named places, detected craters and a catalogue.
-LIGHT = ["light_differences", "light_scatter"] if SETTINGS.validation.illumination.table else []
+LIGHT = ["light_differences", "light_scatter"] if SETTINGS.validation.illumination.table or LIGHT_MAPS else []
 NIGHTS = ["night", "sun_and_earth"] if SETTINGS.darkness.enabled else []
 PLACES = ["place_profiles", "place_series"] if SETTINGS.places.table else []
 CRATER_MAPS = ["crater_map", "crater_probability"] if DETECTED else []
@@ -26,9 +26,9 @@ rule publish_figures:
         dem=f"{RESULTS}/terrain/dem.tif",
         slope=f"{RESULTS}/terrain/slope.tif",
         sun_mean=f"{RESULTS}/illumination/sun_mean.tif",
-        sun_any=f"{RESULTS}/illumination/sun_any.tif",
-        earth_any=f"{RESULTS}/illumination/earth_any.tif",
-        psr=f"{RESULTS}/illumination/psr.tif",
+        sun_any=SUN_ANY,
+        earth_any=EARTH_ANY,
+        psr=PSR_MAP,
         cells=f"{RESULTS}/site/cells.parquet",
         scores=f"{RESULTS}/site/scores.parquet",
         artemis=f"{RESULTS}/validate/artemis.json",
@@ -250,10 +250,10 @@ rule pages_write:
     input:
         dem=f"{RESULTS}/terrain/dem.tif",
         slope=f"{RESULTS}/terrain/slope.tif",
-        sun_any=f"{RESULTS}/illumination/sun_any.tif",
+        sun_any=SUN_ANY,
         sun_mean=f"{RESULTS}/illumination/sun_mean.tif",
-        earth_any=f"{RESULTS}/illumination/earth_any.tif",
-        psr=f"{RESULTS}/illumination/psr.tif",
+        earth_any=EARTH_ANY,
+        psr=PSR_MAP,
         cells=f"{RESULTS}/site/cells.parquet",
         labels=f"{RESULTS}/site/labels.parquet",
         scores=f"{RESULTS}/site/scores.parquet",
@@ -281,7 +281,7 @@ rule pages_write:
         "../../envs/publish.yaml"
     resources:
         mem_mb=3000,
-        runtime=30,
+        runtime=minutes(60, near=2.0),
     params:
         run=RUN,
         settings=settings_of("pages-write"),
@@ -303,10 +303,10 @@ rule publish_report:
         slope=f"{RESULTS}/terrain/slope.tif",
         roughness=f"{RESULTS}/terrain/roughness.tif",
         sun_mean=f"{RESULTS}/illumination/sun_mean.tif",
-        sun_any=f"{RESULTS}/illumination/sun_any.tif",
+        sun_any=SUN_ANY,
         earth_mean=f"{RESULTS}/illumination/earth_mean.tif",
-        earth_any=f"{RESULTS}/illumination/earth_any.tif",
-        psr=f"{RESULTS}/illumination/psr.tif",
+        earth_any=EARTH_ANY,
+        psr=PSR_MAP,
         cells=f"{RESULTS}/site/cells.parquet",
         scores=f"{RESULTS}/site/scores.parquet",
         scorer_record=f"{RESULTS}/site/scorer.json",
@@ -415,7 +415,7 @@ rule publish_catalogue:
         "../../envs/publish.yaml"
     resources:
         mem_mb=1000,
-        runtime=10,
+        runtime=minutes(10, near=0.5),
     params:
         run=RUN,
         settings=settings_of("publish-catalogue"),

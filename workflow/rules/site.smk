@@ -8,9 +8,9 @@ rule site_cells:
         roughness=f"{RESULTS}/terrain/roughness.tif",
         elevation_error=ELEVATION_ERROR,
         sun_mean=f"{RESULTS}/illumination/sun_mean.tif",
-        sun_any=f"{RESULTS}/illumination/sun_any.tif",
-        earth_any=f"{RESULTS}/illumination/earth_any.tif",
-        psr=f"{RESULTS}/illumination/psr.tif",
+        sun_any=SUN_ANY,
+        earth_any=EARTH_ANY,
+        psr=PSR_MAP,
         craters=CRATERS if SETTINGS.site.craters == "given" else [],
         detected=DETECTED if SETTINGS.site.craters == "detected" else [],
     output:
@@ -24,7 +24,7 @@ rule site_cells:
     threads: 2
     resources:
         mem_mb=3000,
-        runtime=30,
+        runtime=minutes(30, near=4.0),
     params:
         run=RUN,
         settings=settings_of("site-cells"),

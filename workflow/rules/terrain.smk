@@ -14,7 +14,7 @@ rule terrain_slope:
         "../../envs/terrain.yaml"
     resources:
         mem_mb=2000,
-        runtime=20,
+        runtime=minutes(20, near=2.0),
     params:
         run=RUN,
         settings=settings_of("terrain-slope"),
@@ -39,7 +39,7 @@ rule terrain_roughness:
         "../../envs/terrain.yaml"
     resources:
         mem_mb=2000,
-        runtime=20,
+        runtime=minutes(20, near=2.0),
     params:
         run=RUN,
         settings=settings_of("terrain-roughness"),
@@ -51,7 +51,7 @@ rule terrain_roughness:
         " --settings {params.settings:q} --run {params.run} --log {log}"
 
 
-if LOCAL is None or not LOCAL.elevation_error:
+if GIVEN is None or not GIVEN.elevation_error:
 
     rule terrain_elevation_error:
         input:
@@ -66,7 +66,7 @@ if LOCAL is None or not LOCAL.elevation_error:
             "../../envs/terrain.yaml"
         resources:
             mem_mb=2000,
-            runtime=20,
+            runtime=minutes(20, near=1.0),
         params:
             run=RUN,
             settings=settings_of("terrain-elevation-error"),
@@ -93,7 +93,7 @@ if FINE_DEMS:
             "../../envs/terrain.yaml"
         resources:
             mem_mb=3000,
-            runtime=60,
+            runtime=minutes(60, near=4.0),
         params:
             run=RUN,
             settings=settings_of("terrain-relief"),

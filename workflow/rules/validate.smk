@@ -36,8 +36,8 @@ rule validate_site:
         region_sites=f"{RESULTS}/site/region_sites.parquet",
         cells=f"{RESULTS}/site/cells.parquet",
         labels=f"{RESULTS}/site/labels.parquet",
-        truth=f"{RESULTS}/source/record.json" if LOCAL is None else [],
-        experts=str(SETTINGS.validation.site.experts or "") or [],
+        truth=f"{RESULTS}/source/record.json" if KIND == "synthetic" else [],
+        experts=str(SETTINGS.validation.site.experts or "") or EXPERTS,
         rivals=str(SETTINGS.validation.site.rivals or "") or [],
         regions=f"{RESOURCES}/artemis_regions.csv",
     output:
@@ -73,7 +73,11 @@ rule validate_illumination:
         earth_any=f"{RESULTS}/illumination/earth_any.tif",
         psr=f"{RESULTS}/illumination/psr.tif",
         table=str(REFERENCE.table or "") or [],
-        polygons=str(REFERENCE.psr_polygons or "") or [],
+        polygons=str(REFERENCE.psr_polygons or "") or PSR_POLYGONS,
+        # A user's own table stands in for the published maps.
+        sun_reference=[] if REFERENCE.table else SUN_REFERENCE,
+        earth_reference=[] if REFERENCE.table else EARTH_REFERENCE,
+        psr_reference=[] if REFERENCE.table else PSR_REFERENCE,
     output:
         record=f"{RESULTS}/validate/illumination.json",
         cells=f"{RESULTS}/validate/illumination_cells.parquet",
@@ -84,8 +88,8 @@ rule validate_illumination:
     conda:
         "../../envs/site.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(1000, near=60),
+        runtime=minutes(20, near=2.0),
     params:
         run=RUN,
         settings=settings_of("validate-illumination"),
@@ -95,6 +99,37 @@ rule validate_illumination:
     shell:
         "python -m lunarsite validate-illumination --in {params.inputs:q} --out {params.outputs:q}"
         " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+SLOPE_RECORD = f"{RESULTS}/validate/slope.json" if PUBLISHED_SLOPE else []
+
+
+if PUBLISHED_SLOPE:
+
+    rule validate_slope:
+        input:
+            slope=f"{RESULTS}/terrain/slope.tif",
+            published_slope=PUBLISHED_SLOPE,
+        output:
+            record=SLOPE_RECORD,
+        log:
+            f"{RESULTS}/log/validate-slope.log",
+        benchmark:
+            f"{RESULTS}/benchmark/validate-slope.tsv"
+        conda:
+            "../../envs/site.yaml"
+        resources:
+            mem_mb=memory(1000, near=60),
+            runtime=minutes(20, near=2.0),
+        params:
+            run=RUN,
+            settings=settings_of("validate-slope"),
+            code=code_of("validate-slope"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite validate-slope --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"
 
 
 # Detected craters are compared with a given catalogue where the run has one.
@@ -127,8 +162,8 @@ if CRATERS_JUDGED:
         conda:
             "../../envs/site.yaml"
         resources:
-            mem_mb=2000,
-            runtime=20,
+            mem_mb=memory(2000, near=16),
+            runtime=minutes(20, near=2.0),
         params:
             run=RUN,
             settings=settings_of("validate-crater"),
