@@ -156,7 +156,8 @@ def _parameters(ref: StageRef) -> tuple[Parameter, ...]:
         if typing.get_origin(hint) is typing.Annotated:
             hint, *marks = typing.get_args(hint)
             mark = next((m for m in marks if isinstance(m, Input | Output)), None)
-        many, optional = typing.get_origin(hint) is tuple, isinstance(hint, types.UnionType)
+        optional = isinstance(hint, types.UnionType)
+        many = tuple in {typing.get_origin(part) for part in (typing.get_args(hint) if optional else (hint,))}
         if mark is not None:
             kind = "in" if isinstance(mark, Input) else "out"
             found.append(Parameter(name, kind, hint, mark.spec, many, optional))

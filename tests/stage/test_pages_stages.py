@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html.parser
 import json
 import re
@@ -11,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from lunarsite import command
-from lunarsite.artefact import contracts, table
+from lunarsite.artefact import contracts, download, table
+from lunarsite.artefact.contracts.source import DOWNLOAD
+from lunarsite.artefact.download import Downloaded, Receipt
+from lunarsite.artefact.stamp import Stamp
 from lunarsite.site.place.regions import read_regions
 
 from .fake_run import GRID, FakeRun
@@ -54,12 +58,19 @@ def made(folder: Path, count: int = 5, origin: str = "synthetic") -> tuple[FakeR
     return run, FakeSites(folder / "tables", run.stamp, cells, scores, read_regions(run.path("regions")), count)
 
 
-def write(run: FakeRun, sites: FakeSites, *, without: tuple[str, ...] = (), **settings: object) -> int:
+def write(
+    run: FakeRun,
+    sites: FakeSites,
+    *,
+    without: tuple[str, ...] = (),
+    receipts: tuple[Path, ...] = (),
+    **settings: object,
+) -> int:
     """Run the stage as the command line does."""
     paths = {name: run.path(name) for name in (*RASTERS, "cells", "scores", "named_features", "regions")}
     paths |= {name: sites.path(name) for name in NAMES if name not in without}
     arguments = ["pages-write", "--run", "fake", "--settings", json.dumps({**SETTINGS, **settings}), "--in"]
-    arguments += [f"{name}={path}" for name, path in paths.items()]
+    arguments += [f"{name}={path}" for name, path in paths.items()] + [f"receipts={path}" for path in receipts]
     return command.main([*arguments, "--out", f"pages={run.folder / 'pages'}"])
 
 
@@ -190,6 +201,48 @@ def test_sites_without_light_say_what_is_missing(tmp_path: Path) -> None:
     text = (run.folder / "pages" / "site-001.html").read_text(encoding="utf-8")
     assert 'id="figure-sky"' not in text
     assert "Light by calendar month: this run did not compute it" in text
+
+
+def receipt(folder: Path, product: str, stamp: Stamp) -> Path:
+    """A receipt with one file, as fetch-product leaves it."""
+    folder = folder / product / "2023"
+    folder.mkdir(parents=True)
+    (folder / "heights.tif").write_bytes(b"heights")
+    sha256 = hashlib.sha256(b"heights").hexdigest()
+    file = Downloaded(
+        name="heights.tif", bytes=7, sha256=sha256, url="https://data.example/heights.tif", checked="first download"
+    )
+    told = Receipt(
+        product=product, version="2023", title="Heights <b>", licence="CC BY 4.0", citation="One (2023)", files=(file,)
+    )
+    # Downloads belong to no run.
+    stamp = stamp.model_copy(update={"run": "another"})
+    download.write(folder / "receipt.json", DOWNLOAD, told, stamp)
+    return folder / "receipt.json"
+
+
+def test_provenance_tells_of_every_download(tmp_path: Path) -> None:
+    run, sites = made(tmp_path, count=1, origin="published")
+    paths = tuple(
+        receipt(tmp_path / "resources", product, run.stamp("download", "fetch-product"))
+        for product in ("second", "first")
+    )
+    assert write(run, sites, receipts=paths) == 0
+    text = (run.folder / "pages" / "provenance.html").read_text(encoding="utf-8")
+    assert text.index("Heights &lt;b&gt; (first)") < text.index("Heights &lt;b&gt; (second)")
+    for words in ("CC BY 4.0", "One (2023)", "from data.example, first download", "receipt of first"):
+        assert words in text
+    assert hashlib.sha256(b"heights").hexdigest()[:16] in text
+    assert "receipts[" not in text
+    assert "https://" not in text
+
+
+def test_a_download_that_is_gone_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, sites = made(tmp_path, count=1, origin="published")
+    path = receipt(tmp_path / "resources", "first", run.stamp("download", "fetch-product"))
+    path.with_name("heights.tif").unlink()
+    assert write(run, sites, receipts=(path,)) == command.EXIT_ARTEFACT
+    assert "heights.tif: does not exist" in capsys.readouterr().err
 
 
 def test_tables_of_other_cells_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

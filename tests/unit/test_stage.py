@@ -40,6 +40,7 @@ def copy_twice(
     dem: Annotated[Path, Input(DEM)],
     more: Annotated[tuple[Path, ...], Input()],
     extra: Annotated[Path | None, Input()],
+    several: Annotated[tuple[Path, ...] | None, Input()],
     slope: Annotated[Path, Output(SLOPE)],
     shard: int,
 ) -> None:
@@ -113,7 +114,9 @@ def test_signature_is_the_command_line(ref: StageRef, call: list[str], tmp_path:
     values, options = parse_call(ref, call[1:])
     assert values["terrain"] == TerrainSettings(roughness_baseline_m=240.0)
     assert values["more"] == (tmp_path / "a.csv",) * 2
-    assert (values["extra"], values["shard"], options.run) == (None, 3, "default")
+    assert (values["extra"], values["several"], values["shard"], options.run) == (None, (), 3, "default")
+    several = [f"several={tmp_path}/{name}" for name in "ab"]
+    assert parse_call(ref, [*call[1:], "--in", *several])[0]["several"] == (tmp_path / "a", tmp_path / "b")
     assert ref.summary == "Copy a DEM into a slope."
     assert "--shard" in build_parser(ref).format_help()
     settings = json.loads(ref.settings_json(Settings()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from lunarsite.artefact import contracts, raster, record, table
+from lunarsite.artefact import contracts, download, raster, record, table
+from lunarsite.artefact.contracts.source import DOWNLOAD
+from lunarsite.artefact.download import Receipt
 from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import ArtefactError, Origin, Stamp
 from lunarsite.artefact.table import TableSpec
@@ -91,6 +93,7 @@ class SiteRun:
         stamps: Stamps of all stamped inputs by the stage's names.
         digests: SHA-256 of all inputs.
         origin: Where the elevation comes from.
+        downloads: Receipts of the published products that the run read.
     """
 
     run: str
@@ -105,6 +108,7 @@ class SiteRun:
     stamps: Mapping[str, Stamp]
     digests: Mapping[str, str]
     origin: Origin
+    downloads: tuple[Receipt, ...] = ()
 
     @property
     def synthetic(self) -> bool:
@@ -171,6 +175,7 @@ def read(
     stamps: Mapping[str, Stamp],
     digests: Mapping[str, str],
     origin: Origin,
+    downloads: tuple[Receipt, ...] = (),
 ) -> SiteRun:
     """Read a run.
 
@@ -181,6 +186,7 @@ def read(
         stamps: Their stamps.
         digests: Their checksums.
         origin: Where the elevation comes from.
+        downloads: Receipts of the published products that the run read.
 
     Raises:
         ArtefactError: A file breaks its contract, or tables speak of different cells or sites.
@@ -213,6 +219,24 @@ def read(
         stamps=stamps,
         digests=digests,
         origin=origin,
+        downloads=downloads,
+    )
+
+
+def name_receipts(
+    paths: Sequence[Path], stamps: Mapping[str, Stamp], digests: Mapping[str, str]
+) -> tuple[tuple[Receipt, ...], dict[str, Stamp], dict[str, str]]:
+    """Return the receipts, with stamps and digests that name each by its product and not by its number.
+
+    Raises:
+        ArtefactError: A receipt breaks its contract, or one of its files is gone.
+    """
+    found = tuple(download.read(path, DOWNLOAD)[0] for path in paths)
+    names = {f"receipts[{index}]": f"receipt of {receipt.product}" for index, receipt in enumerate(found)}
+    return (
+        found,
+        {names.get(name, name): stamp for name, stamp in stamps.items()},
+        {names.get(name, name): digest for name, digest in digests.items()},
     )
 
 

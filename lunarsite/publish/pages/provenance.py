@@ -5,12 +5,14 @@ Lineage is read from the stamps: an input's checksum names the artefact whose by
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
+from lunarsite.artefact.download import Downloaded, Receipt
 from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import Stamp
 from lunarsite.publish.pages.elements import Link, interval, position
@@ -30,10 +32,12 @@ SOURCES = {
         " checksums, and the settings of the run their paths.",
     ),
     "published": (
-        "Elevation: published products (LOLA polar elevation models, PGDA 90; Barker et al. 2021, Planet. Space Sci."
-        " 203, 105119), whose true resolution is coarser than their pixels where tracks are sparse.",
+        "Elevation: LOLA's published models, whose true resolution is coarser than their pixels where tracks are"
+        " sparse.",
     ),
 }
+MOST_FILES = 6
+"""Files of one product that are listed: an unpacked archive may have thousands."""
 EVERYWHERE = (
     "Sun and Earth: JPL's DE421 ephemeris with its lunar orientation; sub-points are good to 0.0002°.",
     "Candidate regions: USGS data release 10.5066/P1MEQ6UK (2024), simplified four-corner envelopes.",
@@ -91,6 +95,7 @@ def compose(run: SiteRun) -> dict[str, Any]:
         "headlines": headline_table(run),
         "lineage": lineage_table(run.stamps, run.digests),
         "artefacts": provenance(run.stamps, run.digests),
+        "downloads": downloads_table(run.downloads) if run.downloads else None,
         "sources": (*SOURCES[run.origin], *EVERYWHERE),
         "assumptions": ASSUMPTIONS,
         "settings": settings_table(run),
@@ -233,6 +238,32 @@ def _word(given: str, known: str) -> str:
 def _bare(given: str) -> str:
     """Return the name that a stage gave an input, without the number of one of many."""
     return given.split("[", maxsplit=1)[0]
+
+
+def downloads_table(downloads: Sequence[Receipt]) -> Table:
+    """Return which published products the run read: version, licence, whom to cite, and the bytes."""
+    return Table(
+        "Published products that the run read. Whoever passes results on keeps to these licences and citations."
+        " Checksums are cut; the receipt beside each product's files holds them whole.",
+        ("Product", "Version", "Licence", "Citation", "Files: SHA-256, from where, held against"),
+        tuple(
+            (
+                f"{receipt.title} ({receipt.product})",
+                receipt.version,
+                receipt.licence,
+                receipt.citation,
+                "; ".join(_file_words(file) for file in receipt.files[:MOST_FILES])
+                + (f"; and {len(receipt.files) - MOST_FILES} more" if len(receipt.files) > MOST_FILES else ""),
+            )
+            for receipt in sorted(downloads, key=lambda receipt: receipt.product)
+        ),
+        (False,) * 5,
+    )
+
+
+def _file_words(file: Downloaded) -> str:
+    host = urlsplit(file.url).hostname
+    return f"{file.name} {file.sha256[:16]}, {f'from {host}' if host else 'put there by a person'}, {file.checked}"
 
 
 def settings_table(run: SiteRun) -> Table:

@@ -28,6 +28,7 @@ from lunarsite.artefact.contracts import (
     SUN_ANY,
     SUN_MEAN,
 )
+from lunarsite.artefact.contracts.source import DOWNLOAD
 from lunarsite.settings import (
     GridSettings,
     PlacesSettings,
@@ -73,6 +74,7 @@ def write(
     site: Annotated[Path, Input(SITE_RECORD)],
     named_features: Annotated[Path, Input(None)],
     regions: Annotated[Path, Input(None)],
+    receipts: Annotated[tuple[Path, ...] | None, Input(DOWNLOAD)],
     pages: Annotated[Path, Output(None)],
 ) -> None:
     """Write a folder of pages: an overview, the best sites, the candidate regions, and what every number rests on."""
@@ -104,9 +106,10 @@ def write(
     # The command line reads one stamp for each input under a contract, in the order of their digests.
     stamped = [name for name in job.inputs if name not in others]
     stamps = dict(zip(stamped, job.input_stamps, strict=True))
+    downloads, stamps, digests = gather.name_receipts(receipts or (), stamps, job.inputs)
     origin = job.stamp(SITES_RECORD).origin
     paths = {**rasters, **tables, **light, **records, **others}
-    run = gather.read(job.run, chosen, paths, stamps, job.inputs, origin)
+    run = gather.read(job.run, chosen, paths, stamps, digests, origin, downloads)
     job.log.info("%d of %d sites get a page, and %d regions", len(run.paged), len(run.sites), len(run.regions))
     count = render.write(pages, run, lambda done, total: job.progress(done, total, "page"))
     job.log.info("%d pages in %s", count, pages.name)

@@ -127,7 +127,8 @@ def changed(path: Path, key: str, first: Pin, now: Pin) -> str:
     """Return what to say when a file's bytes are not those that came first."""
     return (
         f"{key}: has changed since the first download: {now.bytes} bytes with sha256 {now.sha256[:16]}... instead of"
-        f" {first.bytes} with {first.sha256[:16]}...; if the publisher has released it anew, remove its line from {path}"
+        f" {first.bytes} with {first.sha256[:16]}...; if the publisher has released it anew, remove its line from"
+        f" {path}"
     )
 
 

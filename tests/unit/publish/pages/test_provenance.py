@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from lunarsite.artefact.download import Downloaded, Receipt
 from lunarsite.artefact.stamp import Stamp
-from lunarsite.publish.pages.provenance import ancestors, lineage_table
+from lunarsite.publish.pages.provenance import MOST_FILES, ancestors, downloads_table, lineage_table
 
 
 def stamp(stage: str, **inputs: str) -> Stamp:
@@ -40,3 +41,23 @@ def test_a_wider_elevation_model_is_named_only_where_a_stage_read_one() -> None:
 @pytest.mark.parametrize("name", ["scores"])
 def test_another_stage_may_call_its_inputs_the_same(name: str) -> None:
     assert ancestors(name, STAMPS, DIGESTS) == ["partials"]
+
+
+def told(product: str, count: int, url: str = "https://data.example/a/b") -> Receipt:
+    files = [
+        Downloaded(name=f"{index}.tif", bytes=1, sha256=f"{index:064x}", url=url, checked="md5 of the publisher")
+        for index in range(count)
+    ]
+    return Receipt(product=product, version="1", title="T", licence="L", citation="C", files=files)
+
+
+def test_downloads_are_listed_by_name_and_long_lists_are_cut() -> None:
+    table = downloads_table([told("b", MOST_FILES), told("a", MOST_FILES + 2)])
+    assert [row[0] for row in table.rows] == ["T (a)", "T (b)"]
+    assert table.rows[0][4].endswith("; and 2 more")
+    assert "more" not in table.rows[1][4]
+    assert table.rows[1][4].startswith(f"0.tif {'0' * 16}, from data.example, md5 of the publisher; 1.tif")
+
+
+def test_a_file_that_a_person_put_there_is_told_as_such() -> None:
+    assert "put there by a person" in downloads_table([told("a", 1, url="")]).rows[0][4]

@@ -1,0 +1,63 @@
+"""Which published products a run needs, from its settings and the table of products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+from lunarsite.settings import Settings, SettingsError
+from lunarsite.source.products import Product
+
+_MAPS = ("sun", "earth", "psr")
+
+
+def needed_products(settings: Settings) -> tuple[str, ...]:
+    """Return the products that a run reads, in the order of the settings, each once; none unless it is a published run.
+
+    A user's own table of light, outlines of shadow or experts' sites stand in for the published ones.
+    """
+    if settings.source.kind != "published":
+        return ()
+    return tuple(dict.fromkeys(name for _, name in named_products(settings)))
+
+
+def named_products(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield the setting and the product it names, for each that a published run reads."""
+    published = settings.source.published
+    own = settings.validation
+    # What a user gives to compare with stands in for the published maps, unless the rules read these.
+    unread = {
+        **dict.fromkeys(_MAPS, own.illumination.table is not None and published.rules_read == "computed"),
+        "psr_polygons": own.illumination.psr_polygons is not None,
+        "experts": own.site.experts is not None,
+    }
+    for field in type(published).model_fields:
+        if field == "rules_read" or unread.get(field, False):
+            continue
+        value = getattr(published, field)
+        for name in value if isinstance(value, tuple) else (value,):
+            if name is not None:
+                yield f"source.published.{field}", name
+
+
+def check_products(settings: Settings, products: Mapping[str, Product]) -> None:
+    """Refuse settings that name a product which the table lacks, or which serves another purpose.
+
+    Raises:
+        SettingsError: The message lists every such setting, with products that may be meant.
+    """
+    wrong = [
+        f"  {setting}: {_why(setting, name, products)}"
+        for setting, name in named_products(settings)
+        if name not in products or setting not in products[name].used_by
+    ]
+    if settings.source.kind == "published" and wrong:
+        raise SettingsError("the table of products does not hold what the settings name:\n" + "\n".join(wrong))
+
+
+def _why(setting: str, name: str, products: Mapping[str, Product]) -> str:
+    fitting = [other for other, product in products.items() if setting in product.used_by]
+    if name in products:
+        return f"'{name}' ({products[name].title}) is not for this; for it are: {', '.join(fitting) or 'none'}"
+    near = get_close_matches(name, fitting, n=3, cutoff=0.4) or fitting
+    return f"there is no product '{name}'; do you mean {' or '.join(near) or 'none of the table'}?"
