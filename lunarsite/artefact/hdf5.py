@@ -16,7 +16,7 @@ MOST_ITEMS = 1_000_000
 MOST_BLOCK_BYTES = 1 << 31
 """Read at once."""
 _MOST_CHUNK_BYTES = 1 << 26
-_MOST_TEXT_BYTES = 1_024
+_MOST_TEXT_BYTES = 8_192
 
 
 def hard(path: Path, group: h5py.Group, name: str, kind: type, mend: str) -> Any:

@@ -150,6 +150,8 @@ class ImagesWriter:
 
     def __init__(self, path: Path, spec: ImagesSpec, file: h5py.File, sides: Mapping[str, int]) -> None:
         self.path, self.spec, self.count = path, spec, 0
+        self.notes = ""
+        """What was left out, and why, if that is known only in the end; it takes the place of the credit's notes."""
         self._file = file
         # Few bytes per image; they are written in one piece at the end.
         self._values: dict[str, list[NDArray[Any]]] = {array.name: [] for array in spec.per_image}
@@ -187,7 +189,8 @@ class ImagesWriter:
         for name, parts in self._values.items():
             self._file.create_dataset(name, data=np.concatenate(parts), track_times=False)
         self._file.attrs[_STAMP] = stamp.to_json()
-        self._file.attrs[_CREDIT] = canonical_json(credit.model_dump(mode="json"))
+        known = {**credit.model_dump(mode="json"), **({"notes": self.notes[:10_000]} if self.notes else {})}
+        self._file.attrs[_CREDIT] = canonical_json(known)
         self._file.attrs[_CLASSES] = _classes_json(self.spec)
         _check_layout(self.path, self.spec, self._file)
 

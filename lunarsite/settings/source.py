@@ -181,7 +181,7 @@ class ArchiveSettings(Section):
     """Surveys that cut-outs are asked of."""
     least_field_arcmin: Annotated[float, Field(ge=0.0, le=60.0)] = 0.5
     """Images with a smaller field of view are left out, arcminutes: the surveys are too coarse for them."""
-    longest_side_px: Annotated[int, Field(ge=64, le=5_000)] = 1_024
+    longest_side_px: Annotated[int, Field(ge=64, le=4_096)] = 1_024
     """Longer side of images and cut-outs, pixels."""
 
 

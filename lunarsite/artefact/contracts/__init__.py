@@ -5,6 +5,8 @@ Names follow results/<run>/; each contract's `name` is what the stamp of its fil
 
 from __future__ import annotations
 
+from lunarsite.artefact.contracts.archive import ARCHIVE_INDEX as ARCHIVE_INDEX
+from lunarsite.artefact.contracts.archive import ARCHIVE_PAIRS as ARCHIVE_PAIRS
 from lunarsite.artefact.contracts.crater import CRATER_CANDIDATES as CRATER_CANDIDATES
 from lunarsite.artefact.contracts.crater import CRATER_CURVE as CRATER_CURVE
 from lunarsite.artefact.contracts.crater import CRATER_LEVELS as CRATER_LEVELS

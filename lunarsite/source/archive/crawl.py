@@ -1,0 +1,328 @@
+"""Polite reading of web pages: one connection to a server at a time, no faster than it wants, nothing asked for twice.
+
+A crawler knows the servers that it may ask. It reads a server's robots.txt first, waits between requests, tells who it
+is, tries again when a server is busy (as long as it says, within bounds) and keeps every answer. What is kept is never
+asked for again, so a crawl that was killed goes on where it stopped. Offline it lives on what is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urljoin, urlsplit
+
+from lunarsite import __version__
+from lunarsite.artefact import ArtefactError
+from lunarsite.source.archive.markup import MOST_PAGE_BYTES
+from lunarsite.source.archive.robots import MOST_BYTES as MOST_ROBOTS_BYTES
+from lunarsite.source.archive.robots import Robots, read_robots
+from lunarsite.source.archive.store import Answer, Store
+from lunarsite.source.fetch.errors import BrokenError, RefusedError
+from lunarsite.source.fetch.patience import Patience, retry_after_s
+
+if TYPE_CHECKING:
+    import requests
+    from filelock import BaseFileLock
+
+    from lunarsite.settings import FetchSettings
+
+_LOG = logging.getLogger("lunarsite.archive")
+AGENT = "lunarsite"
+USER_AGENT = f"{AGENT}/{__version__} (landing-site research; reads slowly, keeps what it read)"
+_MOST_REDIRECTS = 5
+_CHUNK_BYTES = 64 * 2**10
+_ROBOTS_AGE_S = 24 * 3_600.0
+"""A robots.txt is read anew after a day, as RFC 9309 asks."""
+_BUSY = {408, 425, 429, 500, 502, 503, 504}
+_GONE = {404, 410}
+
+
+class CrawlError(ArtefactError):
+    """A page that could not be read; the message names the address, what was tried and what to do."""
+
+
+class GoneError(CrawlError):
+    """A page that is not there (404, 410). That is kept too: the server is not asked again."""
+
+
+class OfflineError(CrawlError):
+    """A page that was never read, while the network must not be used."""
+
+
+class ClosedError(CrawlError):
+    """A page that the server's robots.txt closes to crawlers."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time, so that tests need none."""
+
+    now_s: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    wall_s: Callable[[], float] = time.time
+    """Seconds since 1970, for waits that a server names by a date."""
+
+
+class Crawler:
+    """Reads pages of some servers into a store. Use it as a context: it holds a lock for each server."""
+
+    def __init__(
+        self,
+        store: Store,
+        roots: Collection[str],
+        settings: FetchSettings,
+        seconds_between: float,
+        clock: Clock | None = None,
+    ) -> None:
+        """Make a crawler that has asked for nothing yet.
+
+        Args:
+            store: Where answers are kept.
+            roots: Addresses whose servers may be asked, redirects included.
+            settings: Time-outs, attempts, and whether the network may be used at all.
+            seconds_between: Least time between two requests to one server, seconds.
+            clock: Time; the real one by default.
+        """
+        self.store = store
+        self.requests = 0
+        """Requests sent so far."""
+        self._origins = {_origin(root) for root in roots}
+        self._settings, self._between_s, self._clock = settings, seconds_between, clock or Clock()
+        self._session: requests.Session | None = None
+        self._robots: dict[str, Robots] = {}
+        self._ended_s: dict[str, float] = {}
+        self._locks: dict[str, BaseFileLock] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            self._session.close()
+        for lock in self._locks.values():
+            lock.release()
+
+    def read(self, url: str, kinds: Collection[str] = ("text/html",), most_bytes: int = MOST_PAGE_BYTES) -> bytes:
+        """Return what stands at an address, kept or fresh.
+
+        Args:
+            url: The address, on one of the crawler's servers.
+            kinds: Content types that are taken.
+            most_bytes: More is refused.
+
+        Raises:
+            OfflineError: It is not kept and the network must not be used.
+            GoneError: It is not there.
+            ClosedError: robots.txt closes it.
+            CrawlError: All attempts failed, or the answer is of another kind, too long, or leads elsewhere.
+        """
+        answer = self.store.find(url)
+        if answer is None:
+            if self._settings.offline:
+                raise OfflineError(f"{url}: was not read before, and source.fetch.offline forbids the network")
+            answer = self._persist(url, kinds, most_bytes)
+        if answer.note.status in _GONE:
+            raise GoneError(f"{url}: is not there (status {answer.note.status})")
+        return answer.body
+
+    def _persist(self, url: str, kinds: Collection[str], most_bytes: int, obey: bool = True) -> Answer:
+        """Ask until there is an answer that can be kept."""
+        patience = Patience(self._settings.attempts, 0)
+        while True:
+            try:
+                return self._follow(url, kinds, most_bytes, obey)
+            except RefusedError as error:
+                raise CrawlError(f"{url}: {error}; what was read so far is kept") from error
+            except BrokenError as error:
+                patience.note(0, None)
+                if patience.spent:
+                    raise CrawlError(
+                        f"{url}: {patience.tries} attempts failed, the last one: {error}; try again later, what was"
+                        " read so far is kept"
+                    ) from error
+                wait_s = patience.wait_s(error, self._settings.longest_wait_s)
+                _LOG.warning("%s: %s; attempt %d follows in %.0f s", url, error, patience.tries + 1, wait_s)
+                self._clock.sleep(wait_s)
+
+    def _follow(self, url: str, kinds: Collection[str], most_bytes: int, obey: bool) -> Answer:
+        """Ask once, and go where the server sends us as long as that is one of our servers."""
+        seen = [url]
+        while True:
+            here = seen[-1]
+            self._ready(here, obey)
+            status, content_type, location, body = self._ask(here, kinds, most_bytes)
+            if location is None:
+                return self.store.keep(url, here, status, content_type, body)
+            there = urljoin(here, location).split("#")[0]
+            if there in seen or len(seen) > _MOST_REDIRECTS:
+                raise CrawlError(f"{url}: the server sends us in a circle or too far: {' -> '.join([*seen, there])}")
+            if _origin(there) not in self._origins and not self._upgraded(here, there):
+                raise CrawlError(
+                    f"{url}: is redirected to {there}, which is none of the servers of the table of products; look at"
+                    " the address, and at 'roots' in resources/products.yaml"
+                )
+            seen.append(there)
+
+    def _upgraded(self, here: str, there: str) -> bool:
+        """Whether a redirect leads to the same server by https."""
+        old, new = urlsplit(here), urlsplit(there)
+        return (
+            (old.scheme, new.scheme) == ("http", "https") and old.hostname == new.hostname and new.port in (None, 443)
+        )
+
+    def _ready(self, url: str, obey: bool) -> None:
+        """Wait until the server may be asked for this address; refuse what its robots.txt closes."""
+        host = urlsplit(url).netloc
+        if host not in self._locks:
+            self._locks[host] = self._lock(host)
+        if not obey:  # the robots.txt itself
+            self._wait(host, self._between_s)
+            return
+        origin = _origin(url)
+        if origin not in self._robots:
+            self._robots[origin] = self._read_robots(origin)
+        rules = self._robots[origin]
+        if not rules.allows(url):
+            raise ClosedError(f"{url}: the server's robots.txt closes this address to crawlers; it is left alone")
+        if rules.delay_s > self._settings.longest_wait_s:
+            raise CrawlError(
+                f"{url}: the server's robots.txt asks for {rules.delay_s:g} s between requests, longer than"
+                f" source.fetch.longest_wait_s ({self._settings.longest_wait_s:g} s)"
+            )
+        self._wait(host, max(self._between_s, rules.delay_s))
+
+    def _wait(self, host: str, between_s: float) -> None:
+        if host in self._ended_s:
+            pause_s = self._ended_s[host] + between_s - self._clock.now_s()
+            if pause_s > 0.0:
+                self._clock.sleep(pause_s)
+
+    def _lock(self, host: str) -> BaseFileLock:
+        """Hold a server for this process: two crawls would ask twice as fast as one may."""
+        from filelock import FileLock, Timeout
+
+        self.store.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.store.folder / f"{host.replace(':', '_')}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            _LOG.warning("%s: another process reads from this server; waiting for it (%s)", host, lock.lock_file)
+            lock.acquire()
+        return lock
+
+    def _read_robots(self, origin: str) -> Robots:
+        url = f"{origin}/robots.txt"
+        answer = self.store.find(url, _ROBOTS_AGE_S)
+        if answer is None:
+            # A server in trouble keeps its rules to itself, so it is left alone; one without rules has none.
+            answer = self._persist(url, (), MOST_ROBOTS_BYTES, obey=False)
+        return read_robots(answer.body, AGENT) if answer.note.status == 200 else Robots()
+
+    def _ask(self, url: str, kinds: Collection[str], most_bytes: int) -> tuple[int, str, str | None, bytes]:
+        """Send one request; return status, content type, where it is redirected to, and the body."""
+        import requests
+
+        if self._session is None:
+            self._session = requests.Session()
+            # Without this the user's ~/.netrc would be looked up for these servers.
+            self._session.auth = _no_password
+            # No packed answers: a small one could unpack to any size.
+            self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
+        settings, host = self._settings, urlsplit(url).netloc
+        self.requests += 1
+        try:
+            with self._session.get(
+                url,
+                stream=True,
+                allow_redirects=False,
+                timeout=(settings.connect_timeout_s, settings.read_timeout_s),
+            ) as response:
+                self._session.cookies.clear()
+                return self._answer(response, url, kinds, most_bytes)
+        except requests.exceptions.SSLError as error:
+            raise CrawlError(
+                f"{url}: the server's certificate or TLS does not hold ({error}); nothing is read"
+            ) from error
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            raise BrokenError(f"the connection failed ({error})") from error
+        except requests.RequestException as error:
+            raise CrawlError(f"{url}: cannot be asked for ({error})") from error
+        finally:
+            # The pause begins when the answer has ended: a slow server is not pressed.
+            self._ended_s[host] = self._clock.now_s()
+
+    def _answer(
+        self, response: requests.Response, url: str, kinds: Collection[str], most_bytes: int
+    ) -> tuple[int, str, str | None, bytes]:
+        status, robots = response.status_code, not kinds
+        content_type = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
+        location = response.headers.get("Location")
+        if status in (301, 302, 303, 307, 308) and location:
+            return status, content_type, location, b""
+        if status in _BUSY:
+            asked = response.headers.get("Retry-After")
+            wait_s = retry_after_s(asked, self._clock.wall_s(), self._settings.longest_wait_s)
+            raise BrokenError(f"the server is busy or in trouble (status {status})", wait_s)
+        if status in _GONE or (robots and 400 <= status < 500):
+            return status, content_type, None, b""
+        if status != 200:
+            raise CrawlError(f"{url}: the server answers with status {status}: {_excerpt(response)}")
+        if response.headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
+            raise CrawlError(f"{url}: the answer is packed, though we asked for none such")
+        if kinds and content_type not in kinds:
+            raise CrawlError(
+                f"{url}: the answer is '{content_type}', needed is {' or '.join(kinds)}: {_excerpt(response)}"
+            )
+        return status, content_type, None, self._body(response, url, most_bytes, cut=robots)
+
+    def _body(self, response: requests.Response, url: str, most_bytes: int, cut: bool) -> bytes:
+        """Return the body; a robots.txt that is too long is cut, anything else is refused."""
+        length = response.headers.get("Content-Length", "")
+        if length.isdecimal() and int(length[:18]) > most_bytes and not cut:
+            raise CrawlError(f"{url}: has {length} bytes, {most_bytes} are read")
+        settings, start_s, parts, count = self._settings, time.monotonic(), [], 0
+        for part in response.iter_content(_CHUNK_BYTES):
+            parts.append(part)
+            count += len(part)
+            spent_s = time.monotonic() - start_s
+            if count > most_bytes:
+                if cut:
+                    return b"".join(parts)[:most_bytes]
+                raise CrawlError(f"{url}: has more than {most_bytes} bytes, which is all that is read")
+            if spent_s > settings.read_timeout_s and count < spent_s * settings.least_rate_kib_s * 2**10:
+                raise BrokenError(f"only {count} bytes came in {spent_s:.0f} s")
+        if length.isdecimal() and count != int(length[:18]):
+            raise BrokenError(f"{count} bytes came of {length}")
+        return b"".join(parts)
+
+
+def store_of(folder: Path, product: str, version: str, settings: FetchSettings) -> Store:
+    """Return where the answers of a product's servers are kept."""
+    return Store(folder / product / version, settings)
+
+
+def _no_password(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _excerpt(response: requests.Response) -> str:
+    """Return the beginning of an answer on one line: services tell there what was wrong."""
+    import re
+
+    part = next(response.iter_content(2_000), b"")
+    words = re.sub(r"<[^>]*>", " ", part.decode("utf-8", errors="replace"))
+    return repr(" ".join(words.split())[:300])
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        return f"not an address: {url[:200]}"
+    return f"{parts.scheme}://{parts.netloc.lower()}"
