@@ -21,9 +21,12 @@ class Checkout:
     """A working copy at `root`."""
 
     root: Path
+    overlays: tuple[str, ...] = (TINY,)
+    """Overlays of the run that is made in it, relative to `root`."""
+    run: str = "tiny"
 
     @classmethod
-    def copy(cls, root: Path) -> Checkout:
+    def copy(cls, root: Path, overlays: tuple[str, ...] = (TINY,), run: str = "tiny") -> Checkout:
         """Copy what git knows or would add."""
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -37,16 +40,16 @@ class Checkout:
             if source.is_file():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target)
-        return cls(root)
+        return cls(root, overlays, run)
 
     @property
     def results(self) -> Path:
-        """Where the tiny run's results lie."""
-        return self.root / "results" / "tiny"
+        """Where the run's results lie."""
+        return self.root / "results" / self.run
 
     def command(self, *arguments: str, changes: dict[str, object] | None = None) -> list[str]:
-        """Return the command line of snakemake for the tiny run, with changed settings if any are given."""
-        overlays = [TINY]
+        """Return the command line of snakemake for the run, with changed settings if any are given."""
+        overlays = list(self.overlays)
         if changes:
             overlay = self.root / "changes.yaml"
             overlay.write_text(yaml.safe_dump(changes))

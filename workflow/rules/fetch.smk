@@ -6,7 +6,7 @@ from pathlib import Path
 
 import lunarsite.source.products
 
-FETCHED = str(SETTINGS.source.fetch.folder)
+FETCHED = SETTINGS.source.fetch.folder
 PRODUCTS = f"{RESOURCES}/products.yaml"
 
 
