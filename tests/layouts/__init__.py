@@ -1,0 +1,1 @@
+"""Small generated files of the exact layouts in which products are published."""
