@@ -47,7 +47,8 @@ def closure(module: str, function: str, root: Path = _ROOT) -> list[tuple[str, s
     seen: set[Symbol] = set()
     while queue:
         symbol = queue.popleft()
-        if symbol in seen or symbol[0].split(".")[1] in _PLUMBING:
+        # A name of the package itself, such as its version, lies in no room.
+        if symbol in seen or _PLUMBING.intersection(symbol[0].split(".")[1:2]):
             continue
         seen.add(symbol)
         path = _path(symbol[0], root)

@@ -132,6 +132,15 @@ def test_templates_count(package: Path) -> None:
     assert code(package) != before
 
 
+def test_a_name_of_the_package_itself_may_be_used(package: Path) -> None:
+    (package / "__init__.py").write_text('__version__ = "1"\n')
+    text = FILES["room/stages.py"].replace("helper(1)", "helper(__version__)")
+    (package / "room" / "stages.py").write_text(f"from lunarsite import __version__\n{text}")
+    before = code(package)
+    (package / "__init__.py").write_text('__version__ = "2"\n')
+    assert code(package) == before, "a new version alone reruns nothing"
+
+
 def test_a_function_that_is_not_there(package: Path) -> None:
     with pytest.raises(LookupError, match="no function 'gone'"):
         fingerprint("lunarsite.room.stages", "gone", package)
