@@ -1,5 +1,7 @@
 """The command line of the stages: `python -m lunarsite STAGE ...`, as their signatures describe it.
 
+Beside the stages there are words that people call and no workflow does, such as `sources`.
+
 Exit codes: 0 done; 1 an error of the program (with a traceback); 2 the command line or settings do not hold; 3 an
 input or output breaks its contract; 130 interrupted; 143 terminated.
 """
@@ -24,6 +26,13 @@ if TYPE_CHECKING:
 
     from lunarsite.settings import Section
 
+WORDS = {
+    "sources": (
+        "lunarsite.source.listing",
+        "List the published products, what is on disk, what a run would fetch and cost.",
+    ),
+}
+"""What people call beside the stages: the module whose `main` does it, and a line about it."""
 EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_ARTEFACT, EXIT_INTERRUPT, EXIT_TERMINATED = 0, 1, 2, 3, 130, 143
 
 
@@ -34,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_overview(stages))  # noqa: T201 - the command line's own output
         return EXIT_OK if arguments else EXIT_USAGE
+    if arguments[0] in WORDS:
+        return _say(*arguments)
     if arguments[0] not in stages:
         print(f"lunarsite: there is no stage '{arguments[0]}'; see python -m lunarsite --help", file=sys.stderr)  # noqa: T201
         return EXIT_USAGE
@@ -43,8 +54,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _overview(stages: Mapping[str, StageRef]) -> str:
     width = max((len(name) for name in stages), default=0)
     lines = [f"  {name:<{width}}  {ref.summary}" for name, ref in stages.items()]
+    words = [f"  {name:<{width}}  {summary}" for name, (_, summary) in WORDS.items()]
     head = "usage: python -m lunarsite STAGE --in NAME=PATH ... --out NAME=PATH ... [--settings JSON] [--run NAME]"
-    return "\n".join([head, "", "Runs one stage of the pipeline; snakemake calls these. Stages:", *lines])
+    return "\n".join(
+        [head, "", "Runs one stage of the pipeline; snakemake calls these. Stages:", *lines, "", "For people:", *words]
+    )
+
+
+def _say(word: str, *arguments: str) -> int:
+    from lunarsite.artefact.stamp import ArtefactError
+    from lunarsite.settings import SettingsError
+
+    try:
+        code: int = importlib.import_module(WORDS[word][0]).main(arguments)
+    except SettingsError as error:
+        print(f"lunarsite {word}: {error}", file=sys.stderr)  # noqa: T201 - the command line's own output
+        return EXIT_USAGE
+    except ArtefactError as error:
+        print(f"lunarsite {word}: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_ARTEFACT
+    return code
 
 
 def build_parser(ref: StageRef) -> argparse.ArgumentParser:

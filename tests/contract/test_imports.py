@@ -18,8 +18,8 @@ LAW = (
     ("publish",),
     ("web",),
 )
-# The settings and the files made of them are one room; so is what declares stages, calls them and hashes their code.
-ALIASES = {"config": "settings", "fingerprint": "stage", "command": "stage", "__main__": "stage"}
+# The settings, the files made of them and the cost that they foretell are one room; so is what declares stages, calls them and hashes their code.
+ALIASES = {"config": "settings", "plan": "settings", "fingerprint": "stage", "command": "stage", "__main__": "stage"}
 RANK = {room: rank for rank, rooms in enumerate(LAW) for room in rooms}
 
 

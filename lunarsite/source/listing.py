@@ -1,0 +1,343 @@
+"""`python -m lunarsite sources`: the published products, what is on disk of them, and what a run would fetch and cost.
+
+It reads the table of products, the settings of a run and the names and sizes of files. It opens no connection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import lunarsite
+from lunarsite import plan
+from lunarsite.artefact import ArtefactError
+from lunarsite.settings import Settings, SettingsError, parse
+from lunarsite.source.fetch.errors import amount
+from lunarsite.source.needs import check_products, named_products, needed_products
+from lunarsite.source.products import Product, ProductFile, read_products
+from lunarsite.source.stock import Stock, free_bytes, look, unpacked_bytes
+
+ROOT = Path(lunarsite.__file__).resolve().parents[1]
+PRODUCTS = ROOT / "resources" / "products.yaml"
+_WORDS = {
+    "fetched": "fetched",
+    "unverified": "there, not verified",
+    "partial": "partly there",
+    "missing": "missing",
+    "damaged": "damaged",
+    "online": "asked when needed",
+}
+_WIDTH = 118
+_GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The table of products beside one run's settings."""
+
+    settings: Settings
+    products: Mapping[str, Product]
+
+    @cached_property
+    def stocks(self) -> Mapping[str, Stock]:
+        """What is on disk of each product."""
+        folder = self.settings.source.fetch.folder
+        return {name: look(name, product, folder) for name, product in self.products.items()}
+
+    @cached_property
+    def needed(self) -> tuple[str, ...]:
+        """The products that the run reads."""
+        return needed_products(self.settings)
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Products that the run reads and that are not there."""
+        return tuple(name for name in self.needed if not self.stocks[name].usable)
+
+    @property
+    def by_hand(self) -> tuple[str, ...]:
+        """Those of them that no program may fetch."""
+        mirrors = self.settings.source.fetch.mirrors
+        return tuple(name for name in self.lacking if self.products[name].access == "credentials" and not mirrors)
+
+    @property
+    def bytes_to_fetch(self) -> int:
+        """What the run would transfer, bytes, as far as sizes are known."""
+        return sum(self.stocks[name].bytes_to_fetch or 0 for name in self.lacking if name not in self.by_hand)
+
+    @property
+    def bytes_to_unpack(self) -> int:
+        """What unpacking would take besides, bytes."""
+        return sum(unpacked_bytes(self.products[name].files) for name in self.lacking)
+
+    @cached_property
+    def product_bytes(self) -> Mapping[str, int]:
+        """Sizes of the products that the run reads, as the table knows them."""
+        return {name: self.products[name].bytes or 0 for name in self.needed}
+
+    @cached_property
+    def costs(self) -> tuple[plan.Cost, ...]:
+        """What the run's stages take."""
+        return plan.estimate(self.settings, self.product_bytes)
+
+
+def listing_of(settings: Settings, products: Mapping[str, Product]) -> Listing:
+    """Return the listing of a run.
+
+    Raises:
+        SettingsError: The settings name a product that the table lacks, or one for another purpose.
+    """
+    check_products(settings, products)
+    return Listing(settings, products)
+
+
+def product_lines(listing: Listing) -> list[str]:
+    """Return the table of products as lines of text: first those that the run reads, then the others."""
+    uses: dict[str, list[str]] = {}
+    if listing.settings.source.kind == "published":
+        for setting, name in named_products(listing.settings):
+            uses.setdefault(name, []).append(setting.removeprefix("source.published."))
+    others = [name for name in listing.products if name not in listing.needed]
+    lines = []
+    for title, names in ((f"Run '{listing.settings.run}' reads", listing.needed), ("Other products", others)):
+        if names:
+            lines += [f"{title}:", *(line for name in names for line in _product(listing, name, uses.get(name, [])))]
+    if not listing.needed:
+        lines.insert(0, f"Run '{listing.settings.run}' reads no published product.")
+    return lines
+
+
+def fetch_lines(listing: Listing) -> list[str]:
+    """Return what the run would fetch, from where, and whether the disk has room; nothing for a run without products."""
+    if not listing.needed:
+        return []
+    lines = []
+    asked = [name for name in listing.lacking if name not in listing.by_hand]
+    for name in asked:
+        product, stock = listing.products[name], listing.stocks[name]
+        size = "" if stock.bytes_to_fetch is None else f"{_about(stock.missing)}{amount(stock.bytes_to_fetch)}, "
+        lines.append(f"  {name}: {size}{product.licence}; {_WORDS[stock.state]}; from {_origin(product)}")
+        lines += [f"    unsure: {product.notes}"] if product.notes else []
+        lines += [f"    {stock.note}"] if stock.note else []
+    there = len(listing.needed) - len(listing.lacking)
+    head = f"To fetch: {len(asked)} of {len(listing.needed)} products; {there} are there."
+    return [head, *lines, *_by_hand_lines(listing), *room_lines(listing)]
+
+
+def room_lines(listing: Listing) -> list[str]:
+    """Return how much is transferred and written, and whether the disk has room."""
+    fetch = listing.settings.source.fetch
+    free, spare = free_bytes(fetch.folder), fetch.spare_disk_gib * _GIB
+    needs = listing.bytes_to_fetch + listing.bytes_to_unpack
+    lines = [f"  transfer about {amount(listing.bytes_to_fetch)} into {fetch.folder}"]
+    if listing.bytes_to_unpack:
+        lines[0] += f", and about {amount(listing.bytes_to_unpack)} more once archives are unpacked"
+    lines.append(f"  free disk {amount(free)}, of which {amount(spare)} must stay free")
+    if needs + spare > free:
+        lines.append(f"  THE DISK LACKS ABOUT {amount(needs + spare - free)}")
+    return lines
+
+
+def cost_lines(listing: Listing) -> list[str]:
+    """Return what the run's stages are estimated to take."""
+    result = amount(plan.result_bytes(listing.settings, listing.product_bytes))
+    head = f"To compute, estimated (lunarsite/plan.py), for run '{listing.settings.run}':"
+    return [head, *plan.table_lines(listing.costs, os.cpu_count() or 1), f"  results about {result}"]
+
+
+def run_lines(settings: Settings, products: Mapping[str, Product]) -> list[str]:
+    """Return what a run would fetch and compute, as a dry run prints it.
+
+    Raises:
+        SettingsError: The settings name a product that the table lacks, or one for another purpose.
+    """
+    listing = listing_of(settings, products)
+    return [*fetch_lines(listing), *cost_lines(listing)]
+
+
+def missing_text(settings: Settings, products: Mapping[str, Product]) -> str:
+    """Return what an offline run lacks and where to put it; nothing if it lacks nothing.
+
+    Raises:
+        SettingsError: The settings name a product that the table lacks, or one for another purpose.
+    """
+    listing = listing_of(settings, products)
+    if not listing.lacking:
+        return ""
+    head = f"run '{settings.run}' is offline and lacks {len(listing.lacking)} of {len(listing.needed)} products:"
+    return "\n".join([head, *(line for name in listing.lacking for line in _place_lines(listing, name))])
+
+
+def as_json(listing: Listing) -> dict[str, Any]:
+    """Return the listing for programs; sizes in bytes, times in seconds, memory in MiB."""
+    return {
+        "run": listing.settings.run,
+        "products": {name: _json_product(listing, name) for name in listing.products},
+        "needed": list(listing.needed),
+        "lacking": list(listing.lacking),
+        "by_hand": list(listing.by_hand),
+        "bytes_to_fetch": listing.bytes_to_fetch,
+        "bytes_to_unpack": listing.bytes_to_unpack,
+        "bytes_free": free_bytes(listing.settings.source.fetch.folder),
+        "bytes_of_results": round(plan.result_bytes(listing.settings, listing.product_bytes)),
+        "costs": [
+            {
+                "stage": cost.stage,
+                "jobs": cost.jobs,
+                "cpu_s": round(cost.cpu_s, 1),
+                "memory_mib": round(cost.memory_mib),
+                "basis": cost.basis,
+            }
+            for cost in listing.costs
+        ],
+    }
+
+
+def read_settings(overlays: Sequence[Path]) -> Settings:
+    """Return a run's settings: config.yaml beside the package, with overlays laid over it as snakemake does.
+
+    Raises:
+        SettingsError: A file is missing, no mapping in YAML, or the settings do not hold.
+    """
+    default = ROOT / "config.yaml"
+    merged: dict[str, Any] = {}
+    for path in (*([default] if default.is_file() else []), *overlays):
+        merged = _laid_over(merged, _mapping(path))
+    return parse(merged)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the listing; return 0, or 3 where --offline (or the settings) forbid to fetch what a run lacks.
+
+    Raises:
+        SettingsError: The settings do not hold, or name what the table lacks.
+        ArtefactError: The table of products does not hold.
+    """
+    options = _parser().parse_args(arguments)
+    settings = read_settings(options.configfile)
+    listing = listing_of(settings, read_products(options.products))
+    offline = options.offline or settings.source.fetch.offline
+    if options.json:
+        print(json.dumps(as_json(listing), indent=1))  # noqa: T201 - the command line's own output
+    else:
+        print("\n".join(_text(listing)))  # noqa: T201
+    lacks = missing_text(settings, listing.products) if offline else ""
+    if lacks:
+        raise ArtefactError(lacks)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lunarsite sources",
+        description="List the published products, what is on disk of them, and what a run would fetch and cost.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        *("--configfile", "--configfiles"),
+        nargs="+",
+        action="extend",
+        type=Path,
+        default=[],
+        metavar="OVERLAY",
+        help="a run's settings, laid over config.yaml in this order, as snakemake does",
+    )
+    parser.add_argument(
+        "--offline", action="store_true", help="fail (3) if the run lacks a product, and say where to put it"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--products", type=Path, default=PRODUCTS, metavar="PATH", help="another table of products")
+    return parser
+
+
+def _text(listing: Listing) -> list[str]:
+    parts = [product_lines(listing), fetch_lines(listing), cost_lines(listing)]
+    return "\n\n".join("\n".join(part) for part in parts if part).split("\n")
+
+
+def _product(listing: Listing, name: str, uses: Sequence[str]) -> list[str]:
+    product, stock = listing.products[name], listing.stocks[name]
+    size = "unknown" if product.bytes is None else f"{_about(product.files)}{amount(product.bytes)}"
+    head = f"  {name:<24}{product.version:<8}{size:>15}  {_WORDS[stock.state]:<21}{', '.join(uses)}".rstrip()
+    return [head, *_wrapped(f"{product.title}. {product.licence}.", 6)]
+
+
+def _about(files: Sequence[ProductFile]) -> str:
+    return "" if all(file.size_is == "published" for file in files) else "about "
+
+
+def _origin(product: Product) -> str:
+    urls = [url for file in product.files for url in file.urls] or [product.zenodo or product.page]
+    return ", ".join(dict.fromkeys(url.split("/")[2] for url in urls))
+
+
+def _by_hand_lines(listing: Listing) -> list[str]:
+    if not listing.by_hand:
+        return []
+    lines = ["No program may fetch these; a person does:"]
+    return [*lines, *(line for name in listing.by_hand for line in _place_lines(listing, name))]
+
+
+def _place_lines(listing: Listing, name: str) -> list[str]:
+    product, stock = listing.products[name], listing.stocks[name]
+    lines = [f"  {name}: {product.title} ({product.page})"]
+    lines += _wrapped(product.instructions, 4) if product.instructions else []
+    lines += _wrapped(f"damaged: {stock.note}", 4) if stock.note else []
+    lines.append(f"    put into {stock.folder.absolute()}:")
+    for file in stock.missing if product.files else ():
+        size = "" if file.bytes is None else f", {_about((file,))}{amount(file.bytes)}"
+        lines.append(f"      {file.name}{size}" + "".join(f"\n        {url}" for url in file.urls))
+    return lines
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    pad = " " * indent
+    return textwrap.wrap(text, _WIDTH, initial_indent=pad, subsequent_indent=pad, break_long_words=False)
+
+
+def _json_product(listing: Listing, name: str) -> dict[str, Any]:
+    product, stock = listing.products[name], listing.stocks[name]
+    return {
+        "title": product.title,
+        "version": product.version,
+        "publisher": product.publisher,
+        "licence": product.licence,
+        "citation": product.citation,
+        "page": product.page,
+        "access": product.access,
+        "bytes": product.bytes,
+        "size_is": "estimated" if _about(product.files) else "published",
+        "state": stock.state,
+        "folder": str(stock.folder.absolute()),
+        "bytes_to_fetch": 0 if stock.usable else stock.bytes_to_fetch,
+        "missing": [file.name for file in stock.missing],
+        "note": stock.note,
+        "unsure": product.notes,
+    }
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise SettingsError(f"{path}: is no readable YAML ({error})") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path}: needs keys at its top level, as config.yaml has them")
+    return values
+
+
+def _laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in overlay.items():
+        below = merged.get(key)
+        merged[key] = _laid_over(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
+    return merged

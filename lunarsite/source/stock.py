@@ -1,0 +1,98 @@
+"""What is on disk of a published product, from a look at names and sizes; no byte is hashed and nothing is fetched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lunarsite.artefact import ArtefactError, download
+from lunarsite.artefact.contracts.source import DOWNLOAD
+from lunarsite.source.products import Product, ProductFile, product_folder, receipt_path
+
+State = Literal["fetched", "unverified", "partial", "missing", "damaged", "online"]
+"""fetched: with a receipt; unverified: all files are there, fetch-product will check them; partial: some files, or a part
+of one; damaged: a receipt that its files do not fit; online: pages or a service, asked when a run needs them."""
+_PART, _OWN = ".part", (".part", ".part.json", ".lock")
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What there is of a product and what is lacking."""
+
+    state: State
+    folder: Path
+    """Where its files are kept, whether it exists or not."""
+    missing: tuple[ProductFile, ...] = ()
+    """Files that the table lists and that are not there."""
+    part_bytes: int = 0
+    """What has come already of files that are not whole yet."""
+    note: str = ""
+    """What is wrong with a damaged one."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether a run goes on without fetching anything."""
+        return self.state in ("fetched", "unverified")
+
+    @property
+    def bytes_to_fetch(self) -> int | None:
+        """What is still to be transferred, bytes; None if a size is unknown."""
+        sizes = [file.bytes for file in self.missing]
+        if any(size is None for size in sizes):
+            return None
+        return max(0, sum(size for size in sizes if size is not None) - self.part_bytes)
+
+
+def look(name: str, product: Product, folder: Path) -> Stock:
+    """Return what is on disk of a product.
+
+    Args:
+        name: Its name in the table.
+        product: Its entry.
+        folder: Where downloads are kept (source.fetch.folder).
+    """
+    place = product_folder(folder, name, product)
+    if product.access in ("pages", "service"):
+        return Stock("online", place)
+    missing = tuple(file for file in product.files if not (place / file.name).is_file())
+    parts = sum(_size(place / f"{file.name}{_PART}") for file in missing)
+    receipt = receipt_path(folder, name, product)
+    if receipt.exists():
+        try:
+            download.read(receipt, DOWNLOAD)
+        except ArtefactError as error:
+            return Stock("damaged", place, missing, parts, str(error))
+        return Stock("fetched", place)
+    if not product.files:
+        return Stock("unverified" if any(_others(place)) else "missing", place)
+    if not missing:
+        return Stock("unverified", place)
+    return Stock("partial" if parts or len(missing) < len(product.files) else "missing", place, missing, parts)
+
+
+def unpacked_bytes(files: tuple[ProductFile, ...]) -> int:
+    """Return roughly what unpacking takes beside the archives, bytes: as much again."""
+    return sum(file.bytes or 0 for file in files if file.unpack)
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the free space of the disk that a folder lies on, or will lie on once it is made."""
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    return shutil.disk_usage(there).free
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _others(place: Path) -> Iterator[Path]:
+    """Yield files that a person may have put there."""
+    for root, folders, names in os.walk(place):
+        folders[:] = [folder for folder in folders if not folder.startswith(".")]
+        yield from (Path(root, name) for name in names if not name.startswith(".") and not name.endswith(_OWN))
