@@ -5,7 +5,14 @@ LANDFORM_IMAGES = f"{RESULTS}/images/landforms.h5"
 ARCHIVE_INDEX = f"{RESULTS}/archive/index.parquet"
 ARCHIVE_PAIRS = f"{RESULTS}/archive/pairs.h5"
 REGIONS_READ = f"{RESULTS}/source/regions.csv"
+SHADOWCAM_FRAMES = f"{RESULTS}/images/shadowcam_frames.h5"
+PSR_IMAGES = f"{RESULTS}/images/psr.h5"
 DEEPMOON = [f"{RESULTS}/images/deepmoon_{part}.h5" for part in ("train", "dev", "test")]
+
+
+def inputs_if_any(wildcards, input):
+    """The option and the inputs of a stage that may read a user's folder instead, which is a setting."""
+    return ["--in", *inputs(wildcards, input)] if input else []
 
 
 rule datasets:
@@ -15,6 +22,9 @@ rule datasets:
         ARCHIVE_PAIRS,
         DEEPMOON,
         REGIONS_READ,
+        # What only a person can choose is made where a folder of it is named.
+        SHADOWCAM_FRAMES if SETTINGS.source.shadowcam_frames.folder else [],
+        PSR_IMAGES if SETTINGS.source.psr_images.sunlit else [],
 
 
 rule images_rocks:
@@ -35,10 +45,10 @@ rule images_rocks:
         run=RUN,
         settings=settings_of("images-rocks"),
         code=code_of("images-rocks"),
-        inputs=inputs,
+        inputs=inputs_if_any,
         outputs=outputs,
     shell:
-        "python -m lunarsite images-rocks --in {params.inputs:q} --out {params.outputs:q}"
+        "python -m lunarsite images-rocks {params.inputs:q} --out {params.outputs:q}"
         " --settings {params.settings:q} --run {params.run} --log {log}"
 
 
@@ -175,4 +185,51 @@ rule archive_pairs:
         outputs=outputs,
     shell:
         "python -m lunarsite archive-pairs --in {params.inputs:q} --out {params.outputs:q}"
+        " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+rule images_shadowcam_frames:
+    input:
+        frame_files=[] if SETTINGS.source.shadowcam_frames.folder else fetched("shadowcam_frames"),
+    output:
+        frames=SHADOWCAM_FRAMES,
+    log:
+        f"{RESULTS}/log/images-shadowcam-frames.log",
+    benchmark:
+        f"{RESULTS}/benchmark/images-shadowcam-frames.tsv"
+    conda:
+        "../../envs/source.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=120,
+    params:
+        run=RUN,
+        settings=settings_of("images-shadowcam-frames"),
+        code=code_of("images-shadowcam-frames"),
+        inputs=inputs_if_any,
+        outputs=outputs,
+    shell:
+        "python -m lunarsite images-shadowcam-frames {params.inputs:q} --out {params.outputs:q}"
+        " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+rule images_psr:
+    output:
+        images=PSR_IMAGES,
+    log:
+        f"{RESULTS}/log/images-psr.log",
+    benchmark:
+        f"{RESULTS}/benchmark/images-psr.tsv"
+    conda:
+        "../../envs/source.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=120,
+    params:
+        run=RUN,
+        settings=settings_of("images-psr"),
+        code=code_of("images-psr"),
+        outputs=outputs,
+    shell:
+        "python -m lunarsite images-psr --out {params.outputs:q}"
         " --settings {params.settings:q} --run {params.run} --log {log}"

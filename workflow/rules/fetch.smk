@@ -4,6 +4,11 @@ import functools
 import hashlib
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+
+import lunarsite.source.listing
+import lunarsite.source.needs
 import lunarsite.source.products
 
 FETCHED = SETTINGS.source.fetch.folder
@@ -41,6 +46,17 @@ def entry_of(wildcards):
             f"{PRODUCTS}: has version {entry.version} of {wildcards.product}, not {wildcards.version}"
         )
     return hashlib.sha256(entry.model_dump_json().encode()).hexdigest()
+
+
+if SETTINGS.source.kind == "published":
+    lunarsite.source.needs.check_products(SETTINGS, products())
+NEEDED = receipts(*lunarsite.source.needs.needed_products(SETTINGS))
+
+if NEEDED and workflow.is_main_process:
+    # Before anything is done, and so in a dry run too: what is fetched, from where, and what the run will cost.
+    if SETTINGS.source.fetch.offline and (missing := lunarsite.source.listing.missing_text(SETTINGS, products())):
+        raise WorkflowError(missing)
+    logger.info("\n".join(lunarsite.source.listing.run_lines(SETTINGS, products())))
 
 
 rule fetch_product:

@@ -271,6 +271,7 @@ rule pages_write:
         site=f"{RESULTS}/validate/site.json",
         named_features=f"{RESOURCES}/named_features.csv",
         regions=f"{RESOURCES}/artemis_regions.csv",
+        receipts=NEEDED,
     output:
         pages=directory(f"{RESULTS}/publish/pages"),
     log:
