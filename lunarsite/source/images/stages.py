@@ -88,9 +88,9 @@ def landforms(
 def shadowcam(
     job: Job,
     grid: GridSettings,
-    shadowcam: ShadowCamSettings,
+    composite: ShadowCamSettings,
     shadowcam_files: Annotated[Path, Input(contracts.DOWNLOAD)],
-    shadowcam_image: Annotated[Path, Output(contracts.SHADOWCAM)],
+    shadowcam: Annotated[Path, Output(contracts.SHADOWCAM)],
     part: str,
 ) -> None:
     """Average one ShadowCam composite onto a polar grid of its own."""
@@ -101,10 +101,10 @@ def shadowcam(
 
     images, spec = fetched(shadowcam_files), contracts.SHADOWCAM
     path = reader.part_of(images, part)
-    own = reader.snapped_grid(path, _run_cells(grid), shadowcam.pixel_m, images.field)
+    own = reader.snapped_grid(path, _run_cells(grid), composite.pixel_m, images.field)
     with (
         opened(path, own, images.field, reader.BRIGHTNESS) as source,
-        rasters.creating(shadowcam_image, spec, own, job.stamp(spec)) as writer,
+        rasters.creating(shadowcam, spec, own, job.stamp(spec)) as writer,
     ):
         job.log.info("%d x %d pixels of %g m; %s", own.rows, own.cols, own.pixel_m, source.reading)
         for window, values in source.blocks():
