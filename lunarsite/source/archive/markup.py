@@ -20,6 +20,8 @@ _STEPS_TO_VALUE = 3
 """Elements after a label that are looked at: wrappers, icons and line breaks may stand between it and its value."""
 _MOST_INNER = 200
 _ANY_LABEL = re.compile(r"[A-Z][A-Za-z ()/&-]{0,40}:")
+_ENDS = {"h1", "h2", "h3", "h4", "h5", "h6", "tr", "table"}
+"""Elements with which something else begins, so that a value before them is empty."""
 _SILENT = {"script", "style", "noscript", "template"}
 
 
@@ -107,8 +109,8 @@ class Labels:
 
     def _value(self, start: int, prose: bool) -> html.HtmlElement | None:
         for element in self._order[start : start + _STEPS_TO_VALUE]:
-            if self._holds_label(element, prose):
-                return None  # the next label, or a row that holds it: this one has no value
+            if element.tag in _ENDS or self._holds_label(element, prose):
+                return None  # the next label, or what holds it: this one has no value
             if line(element):
                 return element
         return None

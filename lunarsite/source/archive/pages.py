@@ -114,8 +114,9 @@ def read_search(body: bytes, where: str) -> SearchPage:
     if not scripts:
         raise PageError(f"{where}: 'div#content' has no script with the list of images; has the site changed?")
     entries = tuple(_entry(values, where) for values in _objects(scripts[0].text or "", where))
-    numbers = [int(number) for box in root.xpath("//ul[contains(concat(' ', @class, ' '), ' pagination ')]")[:1]
-               for number in re.findall(r"\d{1,7}", text(box))]  # fmt: skip
+    boxes = root.xpath("(//ul[contains(concat(' ', @class, ' '), ' pagination ')])[1]")
+    # Text by text: the numbers of two links may stand side by side without a blank.
+    numbers = [int(number) for box in boxes for part in box.itertext() for number in re.findall(r"\d{1,7}", part)]
     pages = max(numbers, default=1)
     if not 1 <= pages <= _MOST_PAGES:
         raise PageError(f"{where}: 'ul.pagination' tells of {pages} pages, {_MOST_PAGES} are read")
