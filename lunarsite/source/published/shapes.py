@@ -83,16 +83,42 @@ def vector_file(files: Mapping[str, Path], where: str) -> Path:
             f"{where}: needs one vector file ({', '.join(_SUFFIXES)}) among its files, has"
             f" {[path.name for path in found]} of [{names}]; remove the product's folder and fetch it again"
         )
-    path = found[0]
-    if path.suffix.lower() == ".shp":
-        beside = {(other.stem, other.suffix.lower()) for other in path.parent.iterdir()}
-        for suffix, what in _BESIDE.items():
-            if (path.stem, suffix) not in beside:
-                raise LocalError(
-                    f"{where}: {path}: its {what} ({path.stem}{suffix}) is missing; a shapefile is several files: put"
-                    " the missing one beside it, or fetch the product again"
-                )
-    return path
+    if found[0].suffix.lower() == ".shp":
+        _check_shapefile(found[0], f"{where}: {found[0]}")
+    return found[0]
+
+
+def _check_shapefile(path: Path, where: str) -> None:
+    """Refuse a shapefile of which a part is missing or cut off: what lacks its shapes is read as empty without a word.
+
+    Lengths stand in the heads of the parts (ESRI 1998, Shapefile Technical Description): in 16-bit words, big-endian,
+    at byte 24 of .shp and .shx; rows, length of the head and of a row, little-endian, at byte 4 of .dbf.
+    """
+    beside = {other.suffix.lower(): other for other in path.parent.iterdir() if other.stem == path.stem}
+    for suffix, what in _BESIDE.items():
+        if suffix not in beside:
+            raise LocalError(
+                f"{where}: its {what} ({path.stem}{suffix}) is missing; a shapefile is several files: put the missing"
+                " one beside it, or fetch the product again"
+            )
+    heads = {}
+    for suffix in (".shp", ".shx", ".dbf"):
+        with beside[suffix].open("rb") as file:
+            heads[suffix] = file.read(32)
+        if len(heads[suffix]) < 32:
+            raise LocalError(f"{where}: {beside[suffix].name} is cut off; fetch the product again")
+    told = {suffix: 2 * int.from_bytes(heads[suffix][24:28], "big") for suffix in (".shp", ".shx")}
+    rows, head, row = (int.from_bytes(heads[".dbf"][a:b], "little") for a, b in ((4, 8), (8, 10), (10, 12)))
+    told[".dbf"] = head + rows * row
+    for suffix, length in told.items():
+        size = beside[suffix].stat().st_size
+        # A table may end with a sign for its end.
+        if not length <= size <= length + (suffix == ".dbf"):
+            raise LocalError(f"{where}: {beside[suffix].name} has {size} bytes, not {length}; fetch the product again")
+    if told[".shx"] != 100 + 8 * rows:
+        raise LocalError(
+            f"{where}: its table has {rows} rows, its index {(told['.shx'] - 100) // 8} shapes; fetch the product again"
+        )
 
 
 def read_polygons(

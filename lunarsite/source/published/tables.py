@@ -19,7 +19,6 @@ import pandas as pd
 
 from lunarsite.source.kinds import LocalError
 
-_BLOCK_BYTES = 2**20
 _MOST_BYTES = 2 * 2**30
 _MOST_LINE_BYTES = 2**16
 _MOST_COLUMNS = 400
@@ -61,7 +60,8 @@ class Table:
             ) as reader,
         ):
             for chunk in reader:
-                yield chunk.rename(columns=ours)
+                if len(chunk):
+                    yield chunk.rename(columns=ours)
 
 
 def look(path: Path, accepted: Mapping[str, Sequence[str]], optional: Sequence[str], where: str) -> Table:
@@ -77,7 +77,7 @@ def look(path: Path, accepted: Mapping[str, Sequence[str]], optional: Sequence[s
         LocalError: It is missing, too large, no plain text, has overlong lines or quoted line breaks, or lacks a
             column.
     """
-    header = _checked_header(path, where)
+    header = _header(path, where)
     separator = max(_SEPARATORS, key=header.count)
     found = [name.strip().strip('"') for name in header.split(separator)]
     if len(found) > _MOST_COLUMNS:
@@ -99,6 +99,7 @@ def look(path: Path, accepted: Mapping[str, Sequence[str]], optional: Sequence[s
                 f"{where}: no column is known as {ours.replace('_', ' ')}: it has [{told}], read are"
                 f" [{', '.join(names)}]; {_FRESH}"
             )
+    _check_lines(path, separator, len(found), where)
     return Table(path, where, separator, columns)
 
 
@@ -107,26 +108,18 @@ def bare(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _checked_header(path: Path, where: str) -> str:
-    """Return the first line of a file whose lines are all bounded; quotes must close on their own line."""
+def _header(path: Path, where: str) -> str:
+    """Return the first line."""
     if not path.is_file():
         raise LocalError(f"{where}: does not exist as a file; {_FRESH}")
     if path.stat().st_size > _MOST_BYTES:
         raise LocalError(f"{where}: is larger than {_MOST_BYTES // 2**30} GiB, no published table is; {_FRESH}")
-    header: bytes | None = None
-    number, rest = 1, b""
     with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            if b"\x00" in block:
-                raise LocalError(f"{where}: holds zero bytes, so it is no table of text; {_FRESH}")
-            *lines, rest = (rest + block).split(b"\n")
-            header = lines[0] if header is None and lines else header
-            _check_lines([*lines, rest] if len(rest) > _MOST_LINE_BYTES else lines, number, where)
-            number += len(lines)
-    _check_lines([rest], number, where)
-    header = rest if header is None else header
+        line = file.readline(_MOST_LINE_BYTES + 1)
+    if len(line) > _MOST_LINE_BYTES:
+        raise LocalError(f"{where}, line 1: is longer than {_MOST_LINE_BYTES} bytes; {_FRESH}")
     try:
-        text = header.decode("utf-8-sig").strip()
+        text = line.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
         raise LocalError(f"{where}: its first line is no text in UTF-8 ({error}); {_FRESH}") from error
     if not text:
@@ -134,12 +127,29 @@ def _checked_header(path: Path, where: str) -> str:
     return text
 
 
-def _check_lines(lines: Sequence[bytes], first: int, where: str) -> None:
-    for number, line in enumerate(lines, first):
-        if len(line) > _MOST_LINE_BYTES:
-            raise LocalError(f"{where}, line {number}: is longer than {_MOST_LINE_BYTES} bytes; {_FRESH}")
-        if line.count(b'"') % 2:
-            raise LocalError(f"{where}, line {number}: a quote is not closed on its line; {_FRESH}")
+def _check_lines(path: Path, separator: str, values: int, where: str) -> None:
+    """Refuse lines that are overlong, hold other than so many values, or leave a quote open.
+
+    The parser itself would cut values off that no column is named for, and read on to a quote's end over any number of
+    lines.
+    """
+    sign = separator.encode()
+    with path.open("rb") as file:
+        number = 0
+        while line := file.readline(_MOST_LINE_BYTES + 1):
+            number += 1
+            if len(line) > _MOST_LINE_BYTES:
+                raise LocalError(f"{where}, line {number}: is longer than {_MOST_LINE_BYTES} bytes; {_FRESH}")
+            plain = line.rstrip(b"\r\n")
+            if b"\x00" in plain or b"\r" in plain:
+                raise LocalError(f"{where}, line {number}: holds bytes that are no text; {_FRESH}")
+            pieces = plain.split(b'"')
+            if len(pieces) % 2 == 0:
+                raise LocalError(f"{where}, line {number}: a quote is not closed on its line; {_FRESH}")
+            # Every second piece stands between quotes, where a separator is none.
+            found = 1 + sum(piece.count(sign) for piece in pieces[::2])
+            if plain and found != values:
+                raise LocalError(f"{where}, line {number}: has {found} values, the first line names {values}; {_FRESH}")
 
 
 @contextmanager
