@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 WORDS = {
     "sources": (
         "lunarsite.source.listing",
-        "List the published products, what is on disk, what a run would fetch and cost.",
+        "List the published products, and what a run would fetch and cost.",
     ),
 }
 """What people call beside the stages: the module whose `main` does it, and a line about it."""
@@ -56,9 +56,8 @@ def _overview(stages: Mapping[str, StageRef]) -> str:
     lines = [f"  {name:<{width}}  {ref.summary}" for name, ref in stages.items()]
     words = [f"  {name:<{width}}  {summary}" for name, (_, summary) in WORDS.items()]
     head = "usage: python -m lunarsite STAGE --in NAME=PATH ... --out NAME=PATH ... [--settings JSON] [--run NAME]"
-    return "\n".join(
-        [head, "", "Runs one stage of the pipeline; snakemake calls these. Stages:", *lines, "", "For people:", *words]
-    )
+    about = "Runs one stage of the pipeline; snakemake calls these. Stages:"
+    return "\n".join([head, "", about, *lines, "", "For people:", *words])
 
 
 def _say(word: str, *arguments: str) -> int:
@@ -67,12 +66,17 @@ def _say(word: str, *arguments: str) -> int:
 
     try:
         code: int = importlib.import_module(WORDS[word][0]).main(arguments)
+        sys.stdout.flush()
     except SettingsError as error:
         print(f"lunarsite {word}: {error}", file=sys.stderr)  # noqa: T201 - the command line's own output
         return EXIT_USAGE
     except ArtefactError as error:
         print(f"lunarsite {word}: {error}", file=sys.stderr)  # noqa: T201
         return EXIT_ARTEFACT
+    except BrokenPipeError:
+        # Whoever reads has seen enough; Python would complain at its end that the rest has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
     return code
 
 

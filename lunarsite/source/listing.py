@@ -36,7 +36,8 @@ _WORDS = {
     "damaged": "damaged",
     "online": "asked when needed",
 }
-_WIDTH = 118
+_WIDTH, _NAME = 118, 26
+NOTES = "docs/products.md"
 _GIB = 2**30
 
 
@@ -117,20 +118,25 @@ def product_lines(listing: Listing) -> list[str]:
 
 
 def fetch_lines(listing: Listing) -> list[str]:
-    """Return what the run would fetch, from where, and whether the disk has room; nothing for a run without products."""
+    """Return what the run would fetch, from where, and whether the disk has room; nothing if it reads no product."""
     if not listing.needed:
         return []
-    lines = []
     asked = [name for name in listing.lacking if name not in listing.by_hand]
+    there = len(listing.needed) - len(listing.lacking)
+    lines = [f"To fetch: {len(asked)} of the {len(listing.needed)} products that run '{listing.settings.run}' reads"]
+    lines[0] += f"; {there} are there." if there else "."
     for name in asked:
         product, stock = listing.products[name], listing.stocks[name]
-        size = "" if stock.bytes_to_fetch is None else f"{_about(stock.missing)}{amount(stock.bytes_to_fetch)}, "
-        lines.append(f"  {name}: {size}{product.licence}; {_WORDS[stock.state]}; from {_origin(product)}")
-        lines += [f"    unsure: {product.notes}"] if product.notes else []
-        lines += [f"    {stock.note}"] if stock.note else []
-    there = len(listing.needed) - len(listing.lacking)
-    head = f"To fetch: {len(asked)} of {len(listing.needed)} products; {there} are there."
-    return [head, *lines, *_by_hand_lines(listing), *room_lines(listing)]
+        size = "unknown size" if stock.bytes_to_fetch is None else amount(stock.bytes_to_fetch)
+        about = _about(stock.missing) if stock.bytes_to_fetch else ""
+        lines.append(f"  {name:<{_NAME}}{about + size:>15}  {_WORDS[stock.state]}; {_origin(listing, product)}")
+        lines += _wrapped(f"{product.licence}{f'; damaged: {stock.note}' if stock.note else ''}", 6)
+    unsure = sum(bool(listing.products[name].notes) for name in asked)
+    if unsure:
+        lines += _wrapped(
+            f"What is unsure about {unsure} of them, such as addresses that were not tried, is in {NOTES}.", 2
+        )
+    return [*lines, *_by_hand_lines(listing), *room_lines(listing)]
 
 
 def room_lines(listing: Listing) -> list[str]:
@@ -252,7 +258,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a run's settings, laid over config.yaml in this order, as snakemake does",
     )
     parser.add_argument(
-        "--offline", action="store_true", help="fail (3) if the run lacks a product, and say where to put it"
+        "--offline", action="store_true", help="fail (3) if the run lacks a product; say where to put it"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--products", type=Path, default=PRODUCTS, metavar="PATH", help="another table of products")
@@ -267,7 +273,7 @@ def _text(listing: Listing) -> list[str]:
 def _product(listing: Listing, name: str, uses: Sequence[str]) -> list[str]:
     product, stock = listing.products[name], listing.stocks[name]
     size = "unknown" if product.bytes is None else f"{_about(product.files)}{amount(product.bytes)}"
-    head = f"  {name:<24}{product.version:<8}{size:>15}  {_WORDS[stock.state]:<21}{', '.join(uses)}".rstrip()
+    head = f"  {name:<{_NAME}}{product.version:<8}{size:>15}  {_WORDS[stock.state]:<21}{', '.join(uses)}".rstrip()
     return [head, *_wrapped(f"{product.title}. {product.licence}.", 6)]
 
 
@@ -275,9 +281,11 @@ def _about(files: Sequence[ProductFile]) -> str:
     return "" if all(file.size_is == "published" for file in files) else "about "
 
 
-def _origin(product: Product) -> str:
+def _origin(listing: Listing, product: Product) -> str:
+    """Return the servers that are asked, in turn."""
     urls = [url for file in product.files for url in file.urls] or [product.zenodo or product.page]
-    return ", ".join(dict.fromkeys(url.split("/")[2] for url in urls))
+    mirrors = listing.settings.source.fetch.mirrors
+    return ", ".join(dict.fromkeys(url.split("/")[2] for url in (*mirrors, *urls)))
 
 
 def _by_hand_lines(listing: Listing) -> list[str]:
@@ -295,7 +303,8 @@ def _place_lines(listing: Listing, name: str) -> list[str]:
     lines.append(f"    put into {stock.folder.absolute()}:")
     for file in stock.missing if product.files else ():
         size = "" if file.bytes is None else f", {_about((file,))}{amount(file.bytes)}"
-        lines.append(f"      {file.name}{size}" + "".join(f"\n        {url}" for url in file.urls))
+        record = f" (in the record: {file.published_as})" if file.published_as else ""
+        lines.append(f"      {file.name}{record}{size}" + "".join(f"\n        {url}" for url in file.urls))
     return lines
 
 

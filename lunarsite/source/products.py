@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Hashable
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -20,6 +22,9 @@ Access = Literal["files", "credentials", "pages", "service"]
 person puts the files there; without a list of files, whatever lies in the product's folder is it. pages: read one by
 one. service: computed by a server on request."""
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=1_000)]
+_MOST_BYTES = 4 * 2**20
+_OWN_NAMES = ("receipt.json", "zenodo-record.json")
+_OWN_SUFFIXES = (".part", ".part.json", ".lock")
 
 
 class _Entry(BaseModel):
@@ -49,8 +54,13 @@ class ProductFile(_Entry):
     @model_validator(mode="after")
     def _inside(self) -> Self:
         parts = PurePosixPath(self.name).parts
-        if not parts or self.name.startswith("/") or "\\" in self.name or ".." in parts or parts[-1] == "receipt.json":
-            raise ValueError(f"name '{self.name}' leads out of the product's folder, or is the receipt's")
+        plain = self.name.isprintable() and "\\" not in self.name and str(PurePosixPath(self.name)) == self.name
+        if not parts or self.name.startswith("/") or ".." in parts or not plain:
+            raise ValueError(f"name {self.name!r} is no plain path below the product's folder")
+        if parts[-1] in _OWN_NAMES or parts[-1].startswith(".") or parts[-1].endswith(_OWN_SUFFIXES):
+            raise ValueError(f"name '{self.name}' is one that fetching keeps for itself")
+        if self.unpack and self.content not in ("zip", "tar"):
+            raise ValueError(f"'{self.name}' is '{self.content}' and nothing can be unpacked of it")
         return self
 
 
@@ -91,8 +101,8 @@ class Product(_Entry):
         nowhere = [file.name for file in self.files if not file.urls and self.access == "files" and not self.zenodo]
         if nowhere:
             raise ValueError(f"{nowhere[0]} has no address: give urls, or zenodo, or access 'credentials'")
-        if len({file.name for file in self.files}) < len(self.files):
-            raise ValueError("two files have one name")
+        if len({file.name.casefold() for file in self.files}) < len(self.files):
+            raise ValueError("two files have one name, at least where capital letters do not count")
         return self
 
     @property
@@ -109,19 +119,46 @@ def read_products(path: Path) -> dict[str, Product]:
         ArtefactError: The table is missing, no YAML, or an entry breaks the schema; the message names it.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise ArtefactError(f"{path}: is larger than any table of products")
+        values = yaml.load(content.decode("utf-8"), _Loader)  # noqa: S506 - it makes nothing but texts
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ArtefactError(f"{path}: is no readable table of products ({error})") from error
     entries = values.get("products") if isinstance(values, dict) else None
-    if not isinstance(entries, dict):
+    if not isinstance(entries, dict) or set(values) != {"products"}:
         raise ArtefactError(f"{path}: needs one key, 'products', with an entry for each product")
-    found = {}
-    for name, entry in entries.items():
-        try:
-            found[str(name)] = Product.model_validate(entry)
-        except ValidationError as error:
-            raise ArtefactError(f"{path}: product '{name}' does not hold: {error}") from error
-    return found
+    return {name: _product(path, name, entry) for name, entry in entries.items()}
+
+
+def _product(path: Path, name: Any, entry: Any) -> Product:
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_]{0,63}", name):
+        raise ArtefactError(f"{path}: '{name}' is no name of a product; take small letters, digits and _")
+    try:
+        return Product.model_validate(entry)
+    except ValidationError as error:
+        issues = [
+            f"{'.'.join(str(part) for part in issue['loc']) or 'the entry'}: {issue['msg']}"
+            for issue in error.errors(include_url=False)
+        ]
+        raise ArtefactError(f"{path}: product '{name}' does not hold: {'; '.join(issues[:10])}") from error
+
+
+class _Loader(yaml.BaseLoader):
+    """YAML in which every scalar is a text or nothing, so that version 2023 is no number; a key stands once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = sorted({key for key in keys if keys.count(key) > 1}) if len(set(keys)) < len(keys) else []
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"'{twice[0]}' stands there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_NULL = "tag:yaml.org,2002:null"
+_Loader.add_implicit_resolver(_NULL, re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
+_Loader.add_constructor(_NULL, lambda _loader, _node: None)
 
 
 def product_folder(folder: Path, name: str, product: Product) -> Path:

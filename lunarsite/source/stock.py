@@ -14,8 +14,8 @@ from lunarsite.artefact.contracts.source import DOWNLOAD
 from lunarsite.source.products import Product, ProductFile, product_folder, receipt_path
 
 State = Literal["fetched", "unverified", "partial", "missing", "damaged", "online"]
-"""fetched: with a receipt; unverified: all files are there, fetch-product will check them; partial: some files, or a part
-of one; damaged: a receipt that its files do not fit; online: pages or a service, asked when a run needs them."""
+"""fetched: with a receipt; unverified: all files are there, fetch-product will check them; partial: some files, or a
+part of one; damaged: a receipt that its files do not fit; online: pages or a service, asked when a run needs them."""
 _PART, _OWN = ".part", (".part", ".part.json", ".lock")
 
 

@@ -18,7 +18,8 @@ LAW = (
     ("publish",),
     ("web",),
 )
-# The settings, the files made of them and the cost that they foretell are one room; so is what declares stages, calls them and hashes their code.
+# The settings, the files made of them and the cost they foretell are one room; so is what declares stages, calls them
+# and hashes their code.
 ALIASES = {"config": "settings", "plan": "settings", "fingerprint": "stage", "command": "stage", "__main__": "stage"}
 RANK = {room: rank for rank, rooms in enumerate(LAW) for room in rooms}
 
@@ -39,6 +40,7 @@ def imports(source: str, module: str, is_package: bool) -> set[str]:
             base = ".".join(parts[: len(parts) - node.level + is_package]) if node.level else ""
             whole = ".".join(part for part in (base, node.module) if part)
             found |= {whole, *(f"{whole}.{alias.name}" for alias in node.names)}
+    found.discard("lunarsite.__version__")  # of the package, and of no room
     return {name for name in found if name.startswith("lunarsite.")}
 
 

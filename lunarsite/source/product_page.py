@@ -1,0 +1,93 @@
+"""The page of published products, docs/products.md, as the table of products gives it.
+
+`python -m lunarsite.source.product_page` writes it into docs/ of the current folder; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from lunarsite.source.fetch.errors import amount
+from lunarsite.source.products import Product, read_products
+
+_ACCESS = {
+    "files": "is fetched",
+    "credentials": "a person gets it",
+    "pages": "pages are read",
+    "service": "is asked for each image",
+}
+_HEAD = """\
+# Published products
+
+What a real run reads from outside: what it is, who made it and under which licence, and where it lies. Generated from
+`resources/products.yaml` (`python -m lunarsite.source.product_page`); that file is the only one that knows an address.
+`python -m lunarsite sources` says what of it is on disk and what a run would fetch ([fetching](fetching.md)).
+
+Addresses, names of files and sizes that could not be tried when the table was written say so under "Unsure". If one has
+moved: correct it in the table, name a mirror (`source.fetch.mirrors`), or put the files into
+`resources/<product>/<version>/` yourself; they are checked in the same way. Sizes marked "about" are estimated from the
+number of pixels or rows.
+
+Whoever passes on results keeps to the licences and citations below; the page of provenance that each run writes repeats
+those of the products it read. The strictest is that of the rock images, CC BY-NC-SA 4.0: images and models made from
+them must say so.
+
+"""
+
+
+def page_text(products: Mapping[str, Product]) -> str:
+    """Return the page."""
+    return _HEAD + "\n".join([*_overview(products), "", *_details(products)]) + "\n"
+
+
+def _overview(products: Mapping[str, Product]) -> Iterator[str]:
+    yield "| product | what | version | size | licence | how |"
+    yield "|---|---|---|---|---|---|"
+    for name, product in products.items():
+        size = _size(product.bytes, all(file.size_is == "published" for file in product.files))
+        cells = (f"[{name}](#{name})", product.title, product.version, size, product.licence, _ACCESS[product.access])
+        yield f"| {' | '.join(_cell(text) for text in cells)} |"
+
+
+def _details(products: Mapping[str, Product]) -> Iterator[str]:
+    for name, product in products.items():
+        yield f"## {name}"
+        yield ""
+        yield f"{product.title}, version {product.version}. {product.publisher}, <{product.page}>. {product.licence}."
+        yield ""
+        yield f"- Cite: {product.citation}"
+        yield f"- Read by `{product.reader}`{_uses(product)}"
+        yield from (f"- Record: <{url}>" for url in [product.zenodo] if url)
+        yield from (f"- Lies under <{url}>" for url in product.roots)
+        for file in product.files:
+            size = _size(file.bytes, file.size_is == "published")
+            known = f", in the record `{file.published_as}`" if file.published_as else ""
+            parts = f"; unpacked of it: {', '.join(f'`{pattern}`' for pattern in file.unpack)}" if file.unpack else ""
+            yield f"- `{file.name}`{known} ({file.content}, {size}){parts}"
+            yield from (f"    - <{url}>" for url in file.urls)
+        yield from (f"- By hand: {text}" for text in [product.instructions] if text)
+        yield from (f"- Unsure: {text}" for text in [product.notes] if text)
+        yield ""
+
+
+def _uses(product: Product) -> str:
+    return f"; named by {', '.join(f'`{setting}`' for setting in product.used_by)}" if product.used_by else ""
+
+
+def _size(n_bytes: int | None, published: bool) -> str:
+    return "unknown" if n_bytes is None else f"{'' if published else 'about '}{amount(n_bytes)}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main() -> None:
+    """Write docs/products.md below the current folder."""
+    text = page_text(read_products(Path("resources/products.yaml")))
+    Path("docs/products.md").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
