@@ -14,8 +14,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from lunarsite.artefact import ArtefactError
 from lunarsite.source.fetch.content import check_content
+from lunarsite.source.fetch.digests import Digests
 from lunarsite.source.fetch.errors import AddressError, BrokenError, FetchError, RefusedError, StoppedError, shown
-from lunarsite.source.fetch.part import Digests, Part
+from lunarsite.source.fetch.part import Part
 from lunarsite.source.fetch.patience import Patience
 from lunarsite.source.fetch.pins import Pin, Pins, changed
 from lunarsite.source.fetch.room import check_room, telling_when_full
@@ -117,8 +118,8 @@ def verify(
     """
     size = target.stat().st_size
     progress.begin(0, size)
-    digests = Digests(with_md5=file.md5 is not None)
-    digests.update_file(target, size, control)
+    with contextlib.closing(Digests(with_md5=file.md5 is not None)) as digests:
+        digests.update_file(target, size, control)
     try:
         checked = _judge(target, str(target), size, digests, file, trust)
     except RefusedError as error:
@@ -141,12 +142,13 @@ def _from_address(
     """Fetch a file from one address, with retries, and put it in place."""
     patience = Patience(settings.attempts, part.take_up(url, control))
 
-    def spent(state: RetryCallState) -> bool:
-        patience.note(part.done, part.note.length if part.note is not None else None)
-        return patience.spent
-
     def wait_s(state: RetryCallState) -> float:
+        # Tenacity asks for the wait first and then whether there is another try at all.
+        patience.note(part.done_of(url), part.note.length if part.note is not None else None)
         return patience.wait_s(_broken(state), settings.longest_wait_s)
+
+    def spent(state: RetryCallState) -> bool:
+        return patience.spent
 
     def tell(state: RetryCallState) -> None:
         _LOG.warning(
@@ -188,9 +190,6 @@ def _once(
         transfer(url, part, file, settings, control, progress)
     except (BrokenError, StoppedError):
         part.sync()
-        raise
-    except RefusedError:
-        part.remove()
         raise
     try:
         return _judge(part.path, shown(url), part.done, part.digests, file, trust)

@@ -1,26 +1,27 @@
 """The part of a file that has come so far: bytes, checksums and what is needed to go on after a kill.
 
 A part is `<name>.part`, beside it `<name>.part.json` says of which version of the file it is and how many of its bytes
-have reached the disk. Only those count: after a power cut a file may be longer than what was written of it.
+have reached the disk. A process that is killed loses nothing that it wrote. After a power cut only what had reached the
+disk counts: a file may then be longer than what is right of it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lunarsite.artefact.atomic import replacing
+from lunarsite.source.fetch.digests import Digests
 
 if TYPE_CHECKING:
     from lunarsite.source.fetch.control import Control
 
-BLOCK_BYTES = 2**20
 _SYNC_BYTES, _SYNC_S = 64 * 2**20, 5.0
 _MOST_NOTE_BYTES = 2**16
 
@@ -40,45 +41,13 @@ class Note(BaseModel):
     """Size of the whole file, bytes, as the server tells it."""
     done: Annotated[int, Field(ge=0)] = 0
     """Bytes that have reached the disk."""
+    boot: str | None = None
+    """Names the run of the system in which they were written; None if it gives itself no name."""
 
     @property
     def resumable(self) -> bool:
         """Whether what is missing can be asked for and told from another version of the file."""
         return self.validator is not None and self.length is not None
-
-
-class Digests:
-    """SHA-256 and, where the publisher gives one, MD5 of what passes."""
-
-    def __init__(self, with_md5: bool) -> None:
-        self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False) if with_md5 else None
-
-    def update(self, block: bytes | memoryview) -> None:
-        """Take the next bytes."""
-        self._sha256.update(block)
-        if self._md5 is not None:
-            self._md5.update(block)
-
-    def update_file(self, path: Path, n_bytes: int, control: Control) -> None:
-        """Take the first `n_bytes` of a file."""
-        with path.open("rb", buffering=0) as file:
-            block = memoryview(bytearray(BLOCK_BYTES))
-            left = n_bytes
-            while left > 0 and (count := file.readinto(block[: min(left, BLOCK_BYTES)])):
-                control.check()
-                self.update(block[:count])
-                left -= count
-
-    @property
-    def sha256(self) -> str:
-        """Checksum of what has passed, hexadecimal."""
-        return self._sha256.hexdigest()
-
-    @property
-    def md5(self) -> str | None:
-        """The same, None if none is kept."""
-        return None if self._md5 is None else self._md5.hexdigest()
 
 
 class Part:
@@ -97,24 +66,31 @@ class Part:
         self._with_md5 = with_md5
         self.digests = Digests(with_md5)
         self._descriptor: int | None = None
+        self._syncer = ThreadPoolExecutor(1, "sync")
+        self._syncing: Future[None] | None = None
         self._synced, self._synced_at = 0, 0.0
 
     def take_up(self, url: str, control: Control) -> int:
-        """Return how many bytes of `url` are there to go on from; what is of no use is removed."""
-        if self._descriptor is not None and self.note is not None and self.note.url == url and self.note.resumable:
-            return self.done
+        """Return how many bytes of `url` are there to go on from.
+
+        What came from another address stays until a new file is begun: that address may be asked again tomorrow.
+        """
         if self._descriptor is None:
             note = self._read_note()
-            if note is not None and note.url == url and note.resumable and note.done > 0:
-                self._open()
-                os.ftruncate(self._file, note.done)
-                self.note, self.done, self._synced = note, note.done, note.done
-                self.digests = Digests(self._with_md5)
-                self.digests.update_file(self.path, note.done, control)
-                os.lseek(self._file, note.done, os.SEEK_SET)
-                return self.done
-        self.remove()
-        return 0
+            if note is None or note.url != url or not note.resumable or note.done == 0:
+                return 0
+            self._open()
+            os.ftruncate(self._file, note.done)
+            os.lseek(self._file, note.done, os.SEEK_SET)
+            self.note, self.done, self._synced = note, note.done, note.done
+            self._renew_digests()
+            self.digests.update_file(self.path, note.done, control)
+            self.resumed = True
+        return self.done_of(url) if self.note is not None and self.note.resumable else 0
+
+    def done_of(self, url: str) -> int:
+        """Return how many bytes have come from `url`."""
+        return self.done if self.note is not None and self.note.url == url else 0
 
     def start(self, note: Note) -> None:
         """Begin the file anew, as the version that `note` tells of."""
@@ -122,33 +98,33 @@ class Part:
         self._open()
         os.ftruncate(self._file, 0)
         self.note = note
-        self._write_note()
+        _write_note(self.note_path, note)
 
-    def write(self, block: memoryview) -> None:
-        """Append bytes. What has come is made safe every few seconds."""
-        left = block
+    def write(self, block: bytes) -> None:
+        """Append bytes. What has come is made safe every few seconds, while more comes."""
+        left = memoryview(block)
         while left:
-            count = os.write(self._file, left)
-            self.digests.update(left[:count])
-            self.done += count
-            left = left[count:]
+            left = left[os.write(self._file, left) :]
+        self.digests.update(block)
+        self.done += len(block)
         if self.done - self._synced >= _SYNC_BYTES or time.monotonic() - self._synced_at >= _SYNC_S:
-            self.sync()
+            if self._syncing is not None and not self._syncing.done():
+                return
+            self._wait_for_sync()
+            self._syncing = self._syncer.submit(self._make_safe, self._next_note())
 
     def sync(self) -> None:
         """Make what has come survive a power cut."""
-        if self._descriptor is None or self.note is None:
-            return
-        os.fsync(self._descriptor)
-        self.note = self.note.model_copy(update={"done": self.done})
-        self._write_note()
-        self._synced, self._synced_at = self.done, time.monotonic()
+        if self._descriptor is not None and self.note is not None:
+            self._wait_for_sync()
+            self._make_safe(self._next_note())
 
     def place(self, target: Path) -> None:
         """Put the whole file in place, read-only, in one step."""
+        self._wait_for_sync()
         os.fsync(self._file)
         os.fchmod(self._file, 0o444)
-        self.close()
+        self._close_file()
         self.path.replace(target)
         self.note_path.unlink(missing_ok=True)
         folder = os.open(target.parent, os.O_RDONLY)
@@ -159,26 +135,38 @@ class Part:
 
     def remove(self) -> None:
         """Forget what has come."""
-        self.close()
+        self._close_file()
         self.note_path.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
         self.note, self.done, self.resumed = None, 0, False
-        self.digests = Digests(self._with_md5)
         self._synced, self._synced_at = 0, time.monotonic()
+        self._renew_digests()
 
     def close(self) -> None:
-        """Close the file; its bytes stay for the next time."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Close the file and end the threads; what has been made safe stays for the next time."""
+        self._syncer.shutdown(wait=True)
+        self.digests.close()
+        self._close_file()
 
-    def __enter__(self) -> Self:
-        """Return the part itself."""
-        return self
+    def _next_note(self) -> Note:
+        assert self.note is not None
+        self.note = self.note.model_copy(update={"done": self.done})
+        self._synced, self._synced_at = self.done, time.monotonic()
+        return self.note
 
-    def __exit__(self, *_: object) -> None:
-        """Close the file."""
-        self.close()
+    def _make_safe(self, note: Note) -> None:
+        # First the bytes, then the note that tells of them.
+        os.fsync(self._file)
+        _write_note(self.note_path, note)
+
+    def _wait_for_sync(self) -> None:
+        syncing, self._syncing = self._syncing, None
+        if syncing is not None:
+            syncing.result()
+
+    def _renew_digests(self) -> None:
+        self.digests.close()
+        self.digests = Digests(self._with_md5)
 
     @property
     def _file(self) -> int:
@@ -191,17 +179,37 @@ class Part:
         self._descriptor = os.open(self.path, flags, 0o644)
         self._synced_at = time.monotonic()
 
+    def _close_file(self) -> None:
+        if self._descriptor is not None:
+            try:
+                self._wait_for_sync()
+            finally:
+                os.close(self._descriptor)
+                self._descriptor = None
+
     def _read_note(self) -> Note | None:
+        """Return what the part is, with the bytes that can be gone on from; None if it is of no use."""
         try:
             if self.note_path.stat().st_size > _MOST_NOTE_BYTES:
                 return None
             note = Note.model_validate_json(self.note_path.read_bytes())
-            whole = self.path.is_file() and self.path.stat().st_size >= note.done
+            size = self.path.lstat().st_size
         except (FileNotFoundError, ValidationError):
             return None
+        whole = self.path.is_file() and not self.path.is_symlink() and size >= note.done
+        if whole and note.boot is not None and note.boot == boot():
+            note = note.model_copy(update={"done": size})
         return note if whole and (note.length is None or note.done <= note.length) else None
 
-    def _write_note(self) -> None:
-        assert self.note is not None
-        with replacing(self.note_path) as partial:
-            partial.write_text(json.dumps(self.note.model_dump(), indent=1) + "\n", encoding="utf-8")
+
+def boot() -> str | None:
+    """Return what names this run of the operating system: what it holds in memory for the disk is not lost in it."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+
+
+def _write_note(path: Path, note: Note) -> None:
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(note.model_dump(), indent=1) + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Sequence
@@ -13,9 +14,9 @@ from urllib.parse import quote
 from lunarsite.artefact.download import Downloaded, Receipt
 from lunarsite.source.fetch.archives import unpack
 from lunarsite.source.fetch.control import Control
+from lunarsite.source.fetch.digests import Digests
 from lunarsite.source.fetch.errors import DiskError, FetchError, StoppedError, amount
 from lunarsite.source.fetch.file import Fetched, Trust, fetch_file, locked, verify
-from lunarsite.source.fetch.part import Digests
 from lunarsite.source.fetch.pins import Pins
 from lunarsite.source.fetch.progress import Progress
 from lunarsite.source.fetch.room import check_room, telling_when_full
@@ -71,11 +72,19 @@ def fetch_product(
         return _entries(product, folder, fetched, control)
 
 
-def addresses(name: str, product: Product, file: ProductFile, mirrors: Sequence[str]) -> tuple[str, ...]:
-    """Return where a file is asked for, in turn: the user's mirrors, then the table's addresses."""
-    place = f"{name}/{quote(product.version)}/{quote(file.name)}"
-    own = file.urls if product.access == "files" else ()
-    return tuple(dict.fromkeys((*(f"{mirror.rstrip('/')}/{place}" for mirror in mirrors), *own)))
+def addresses(name: str, product: Product, path: str, own: Sequence[str], mirrors: Sequence[str]) -> tuple[str, ...]:
+    """Return where a file is asked for, in turn: the user's mirrors, then its own addresses.
+
+    Args:
+        name: The product's name in the table.
+        product: Its entry there.
+        path: The file's path in the product's folder.
+        own: Addresses of the table; left out where the publisher lets no program fetch.
+        mirrors: The user's mirrors, which are laid out as the folder of downloads is.
+    """
+    place = f"{name}/{quote(product.version)}/{quote(path)}"
+    last = () if product.access == "credentials" else own
+    return tuple(dict.fromkeys((*(f"{mirror.rstrip('/')}/{place}" for mirror in mirrors), *last)))
 
 
 def _side_by_side(
@@ -87,7 +96,7 @@ def _side_by_side(
 
     def one(file: ProductFile) -> Fetched:
         trust = Trust(pins, f"{name}/{product.version}/{file.name}")
-        sources = addresses(name, product, file, settings.mirrors)
+        sources = addresses(name, product, file.name, file.urls, settings.mirrors)
         if settings.offline:
             found = verify(file, folder / file.name, bars[file.name], trust=trust, control=control)
         else:
@@ -129,9 +138,9 @@ def _with_record(name: str, product: Product, folder: Path, settings: FetchSetti
     """Return a product with what its Zenodo record says of its files, if it has one."""
     if product.zenodo is None:
         return product
-    record = ProductFile(name=RECORD_FILE, content="json", bytes=_RECORD_BYTES, urls=(product.zenodo,))
+    record = ProductFile(name="record", content="json", bytes=_RECORD_BYTES)
     bar = Progress(f"{name}, record", _LOG.info).file(RECORD_FILE, None)
-    sources = addresses(name, product.model_copy(update={"access": "files"}), record, settings.mirrors)
+    sources = addresses(name, product, RECORD_FILE, (product.zenodo,), settings.mirrors)
     try:
         found = fetch_file(record, folder / RECORD_FILE, sources, settings, bar, control=control)
     except (DiskError, StoppedError):
@@ -153,7 +162,8 @@ def _entries(product: Product, folder: Path, fetched: dict[str, Fetched], contro
         found.append(Downloaded(name=file.name, bytes=one.bytes, sha256=one.sha256, url=one.url, checked=one.checked))
         if not file.unpack:
             continue
-        for path in unpack(one.path, _archive_kind(file), file.unpack, one.path.parent):
+        kind: Literal["zip", "tar"] = "zip" if file.content == "zip" else "tar"  # the table unpacks nothing else
+        for path in unpack(one.path, kind, file.unpack, one.path.parent):
             member = path.relative_to(folder).as_posix()
             if member in listed or member == RECEIPT_FILE:
                 raise FetchError(f"{one.path}: its member '{member}' has the name of another file of the product")
@@ -162,21 +172,13 @@ def _entries(product: Product, folder: Path, fetched: dict[str, Fetched], contro
     return tuple(found)
 
 
-def _archive_kind(file: ProductFile) -> Literal["zip", "tar"]:
-    if file.content == "zip":
-        return "zip"
-    if file.content == "tar":
-        return "tar"
-    raise FetchError(f"{file.name}: the table of products asks to unpack it, but it is '{file.content}', no archive")
-
-
 def _whatever_lies_there(name: str, product: Product, folder: Path, control: Control) -> tuple[Downloaded, ...]:
     found: list[Downloaded] = []
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(one for one in folders if not one.startswith("."))
         for one in sorted(names):
             path = Path(root, one)
-            own = one == RECEIPT_FILE or one.startswith(".") or one.endswith(_OWN_SUFFIXES)
+            own = one in (RECEIPT_FILE, RECORD_FILE) or one.startswith(".") or one.endswith(_OWN_SUFFIXES)
             if not own and path.is_file():
                 found.append(_hashed(path, path.relative_to(folder).as_posix(), "", BY_USER, control))
         if len(found) > _MOST_FILES:
@@ -188,8 +190,8 @@ def _whatever_lies_there(name: str, product: Product, folder: Path, control: Con
 
 def _hashed(path: Path, name: str, url: str, checked: str, control: Control) -> Downloaded:
     size = path.stat().st_size
-    digests = Digests(with_md5=False)
-    digests.update_file(path, size, control)
+    with contextlib.closing(Digests(with_md5=False)) as digests:
+        digests.update_file(path, size, control)
     return Downloaded(name=name, bytes=size, sha256=digests.sha256, url=url, checked=checked)
 
 

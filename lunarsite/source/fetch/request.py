@@ -25,6 +25,12 @@ _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that may be better the next time."""
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return nothing: even where it follows no redirects requests reads a redirect's body, of whatever size."""
+        return None
+
+
 @contextlib.contextmanager
 def opened(
     url: str, headers: Mapping[str, str], settings: FetchSettings, control: Control
@@ -36,7 +42,7 @@ def opened(
         RefusedError: It answers with an error, a certificate that does not hold, or a redirect that is not followed.
         StoppedError: The transfers were asked to stop.
     """
-    with requests.Session() as session:
+    with _Session() as session:
         session.auth = _no_password
         seen = [url]
         while True:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import requests
 import urllib3
 
+from lunarsite.source.fetch.digests import BLOCK_BYTES
 from lunarsite.source.fetch.errors import BrokenError, RefusedError, amount
-from lunarsite.source.fetch.part import BLOCK_BYTES, Note, Part
+from lunarsite.source.fetch.part import Note, Part, boot
 from lunarsite.source.fetch.request import opened, root
 from lunarsite.source.fetch.room import check_room
 
@@ -38,16 +39,16 @@ def transfer(
         StoppedError: The transfers were asked to stop.
     """
     done = part.take_up(url, control)
-    progress.begin(done, part.note.length if part.note and part.note.length else file.bytes)
-    if part.note is not None and done == part.note.length:
-        part.resumed = True
-        return
+    note = part.note if done > 0 else None
+    progress.begin(done, file.bytes if note is None else note.length)
     headers = {}
-    if part.note is not None and part.note.validator is not None:
-        headers = {"Range": f"bytes={done}-", "If-Range": part.note.validator}
-    folder = part.path.parent
+    if note is not None:
+        if done == note.length:
+            return
+        assert note.validator is not None
+        headers = {"Range": f"bytes={done}-", "If-Range": note.validator}
     if file.bytes is not None:
-        check_room(folder, file.bytes - done, settings)
+        check_room(part.path.parent, file.bytes - done, settings)
     with opened(url, headers, settings, control) as response:
         if headers and response.status_code == 206:
             _check_continues(response, part)
@@ -62,7 +63,7 @@ def transfer(
             raise BrokenError(f"answers {response.status_code} to a request that does not call for it; begins anew")
         progress.begin(part.done, part.note.length if part.note and part.note.length else file.bytes)
         if part.note is not None and part.note.length is not None:
-            check_room(folder, part.note.length - part.done, settings)
+            check_room(part.path.parent, part.note.length - part.done, settings)
         _receive(response, part, file, settings, control, progress)
 
 
@@ -94,7 +95,14 @@ def _describe(url: str, response: requests.Response) -> Note:
         validator = modified
     length = response.headers.get("Content-Length", "").strip()
     known = length.isascii() and length.isdigit() and len(length) < 19 and not response.raw.chunked
-    return Note(url=url, etag=etag, last_modified=modified, validator=validator, length=int(length) if known else None)
+    return Note(
+        url=url,
+        etag=etag,
+        last_modified=modified,
+        validator=validator,
+        length=int(length) if known else None,
+        boot=boot(),
+    )
 
 
 def _check_length(length: int | None, response: requests.Response, file: ProductFile) -> None:
@@ -142,32 +150,40 @@ def _receive(
     pace = _Pace(settings, part.done)
     checked_at = part.done
     while length is None or part.done < length:
-        piece = _read(response, BLOCK_BYTES if length is None else min(BLOCK_BYTES, length - part.done), settings)
+        piece = _read(response, BLOCK_BYTES if length is None else min(BLOCK_BYTES, length - part.done), part, settings)
         control.check()
         if not piece:
             break
         if part.done + len(piece) > most:
+            part.remove()
             raise RefusedError(f"sends more than {amount(most)}, which is more than the file has")
-        part.write(memoryview(piece))
+        part.write(piece)
         progress.advance(len(piece))
         pace.check(part.done)
         if length is None and part.done - checked_at >= 64 * BLOCK_BYTES:
             check_room(part.path.parent, 0, settings)
             checked_at = part.done
     if length is not None and part.done < length:
-        raise BrokenError(f"the connection broke after {amount(part.done)} of {amount(length)}")
+        raise BrokenError(_broke(part))
     if length is None and file.size_is == "published" and file.bytes is not None and part.done < file.bytes:
         raise BrokenError(f"ends after {part.done} bytes; the file has {file.bytes}")
 
 
-def _read(response: requests.Response, most: int, settings: FetchSettings) -> bytes:
+def _read(response: requests.Response, most: int, part: Part, settings: FetchSettings) -> bytes:
     """Return what has arrived, at least one byte, b'' at the end. Never waits until `most` bytes are there."""
     try:
         return response.raw.read1(most, decode_content=False) or b""
     except urllib3.exceptions.ReadTimeoutError as error:
-        raise BrokenError(f"sent nothing for {settings.read_timeout_s:g} s") from error
+        raise BrokenError(f"sent nothing for {settings.read_timeout_s:g} s, after {amount(part.done)}") from error
     except urllib3.exceptions.HTTPError as error:
-        raise BrokenError(f"the connection broke ({root(error)})") from error
+        cause = root(error)
+        why = "" if isinstance(cause, http.client.IncompleteRead) else f" ({cause})"
+        raise BrokenError(_broke(part) + why) from error
+
+
+def _broke(part: Part) -> str:
+    whole = f" of {amount(part.note.length)}" if part.note is not None and part.note.length is not None else ""
+    return f"the connection broke after {amount(part.done)}{whole}"
 
 
 class _Pace:
@@ -188,8 +204,3 @@ class _Pace:
                 " source.fetch.least_rate_kib_s"
             )
         self._since, self._from = now, done
-
-
-def part_of(target: Path, file: ProductFile) -> Part:
-    """Return the part of a file that stands beside its target."""
-    return Part(target, with_md5=file.md5 is not None)
