@@ -17,8 +17,10 @@ from lunarsite.artefact.contracts import (
     ICE_DEPTH,
     PSR,
     PSR_MARGIN,
+    PUBLISHED_SLOPE,
     REACH,
     ROUGHNESS,
+    SHADOWCAM,
     SKY_VIEW,
     SLOPE,
     SUN_ANY,
@@ -49,6 +51,11 @@ _RASTERS: dict[str, RasterSpec] = {
     "rover": REACH,
     "temperature": TEMPERATURE,
     "ice_depth": ICE_DEPTH,
+    "published_sun": SUN_ANY,
+    "published_earth": EARTH_ANY,
+    "published_psr": PSR,
+    "published_slope": PUBLISHED_SLOPE,
+    "shadowcam": SHADOWCAM,
 }
 _PLAIN = {"report": "publish-report", "pages": "pages-write"}
 """Files without a stamp, and the stages that write them."""
@@ -99,6 +106,12 @@ _TITLES: dict[str, tuple[str, str]] = {
     "temperature": ("source", "Temperature"),
     "ice_depth": ("source", "Depth at which ice is stable"),
     "scarps": ("source", "Lobate scarps"),
+    "published_sun": ("source", "Published share of time with any part of the Sun"),
+    "published_earth": ("source", "Published share of time with any part of the Earth"),
+    "published_psr": ("source", "Published permanent shadow"),
+    "published_slope": ("source", "Published slopes of finer pixels"),
+    "shadowcam": ("source", "ShadowCam image of permanently shadowed ground"),
+    "slope_record": ("validate", "Agreement of slopes with published finer ones"),
     "sites": ("site", "Sites"),
     "region_sites": ("site", "Sites of the Artemis regions"),
     "site_ranks": ("site", "Ranks of the sites by draw"),
@@ -118,21 +131,24 @@ def list_entries(job: Job, files: Mapping[str, Path]) -> list[Entry]:
 
     Args:
         job: The running stage, which has read the inputs' stamps and checksums.
-        files: The files by the stage's name for them. The report and the pages carry no stamp: their stage is told.
+        files: The files by the stage's name for them, 'name[0]' and on where it takes several of one kind: these are
+            listed by their files' names. The report and the pages carry no stamp: their stage is told.
     """
     stamped = [name for name in job.inputs if name not in _PLAIN]
     stamps = dict(zip(stamped, job.input_stamps, strict=True))
     entries = []
     run, origin = job.run, job.stamp(ARTEMIS_RECORD).origin
     for name, path in files.items():
-        if name in _PLAIN:
-            told = {"stage": _PLAIN[name]}
-            entries.append(Entry(name, *_TITLES[name], path, job.inputs[name], run, origin, told))
+        kind, _, several = name.partition("[")
+        if kind in _PLAIN:
+            told = {"stage": _PLAIN[kind]}
+            entries.append(Entry(kind, *_TITLES[kind], path, job.inputs[name], run, origin, told))
             continue
         grid = None
-        if name in _RASTERS:
-            with raster.opened(path, _RASTERS[name]) as source:
+        if kind in _RASTERS:
+            with raster.opened(path, _RASTERS[kind]) as source:
                 grid = source.grid
         provenance = {key: value for key, value in stamps[name].model_dump(mode="json").items() if key not in _OWN}
-        entries.append(Entry(name, *_TITLES[name], path, job.inputs[name], run, stamps[name].origin, provenance, grid))
+        listed, digest = path.stem if several else kind, job.inputs[name]
+        entries.append(Entry(listed, *_TITLES[kind], path, digest, run, stamps[name].origin, provenance, grid))
     return entries

@@ -35,6 +35,7 @@ from lunarsite.artefact.contracts import (
     PLACE_SERIES,
     PSR,
     PSR_MARGIN,
+    PUBLISHED_SLOPE,
     REACH,
     REGION_SITES,
     RELIEF,
@@ -44,6 +45,7 @@ from lunarsite.artefact.contracts import (
     SCORER,
     SCORER_RECORD,
     SCORES,
+    SHADOWCAM,
     SITE_MONTHS,
     SITE_RANKS,
     SITE_RECORD,
@@ -51,6 +53,7 @@ from lunarsite.artefact.contracts import (
     SITES_RECORD,
     SKY_VIEW,
     SLOPE,
+    SLOPE_RECORD,
     SUN_ANY,
     SUN_MEAN,
     SUN_MONTHS,
@@ -458,6 +461,12 @@ def catalogue(
     temperature: Annotated[Path | None, Input(TEMPERATURE)],
     ice_depth: Annotated[Path | None, Input(ICE_DEPTH)],
     scarps: Annotated[Path | None, Input(SCARPS)],
+    published_sun: Annotated[Path | None, Input(SUN_ANY)],
+    published_earth: Annotated[Path | None, Input(EARTH_ANY)],
+    published_psr: Annotated[Path | None, Input(PSR)],
+    published_slope: Annotated[Path | None, Input(PUBLISHED_SLOPE)],
+    shadowcam: Annotated[tuple[Path, ...] | None, Input(SHADOWCAM)],
+    slope_record: Annotated[Path | None, Input(SLOPE_RECORD)],
     sites: Annotated[Path, Input(SITES)],
     region_sites: Annotated[Path, Input(REGION_SITES)],
     site_ranks: Annotated[Path, Input(SITE_RANKS)],
@@ -490,6 +499,7 @@ def catalogue(
     from lunarsite.publish.catalogue import write_catalogue
     from lunarsite.publish.entries import list_entries
 
-    listed = list_entries(job, {name: given[name] for name in job.inputs})
+    paths = {f"shadowcam[{index}]": path for index, path in enumerate(shadowcam or ())}
+    listed = list_entries(job, {name: paths.get(name) or given[name] for name in job.inputs})
     write_catalogue(catalogue, entries, publish.title, listed, grid, span)
     job.log.info("catalogued %d artefacts", len(listed))
