@@ -130,7 +130,7 @@ def offline_error(missing: Sequence[str], most: int = 20) -> OfflineError:
     """Return the error that lists what was never read."""
     more = f" and {len(missing) - most} more" if len(missing) > most else ""
     return OfflineError(
-        f"source.fetch.offline: {len(missing)} pages were not read before: {', '.join(missing[:most])}{more}; run this"
+        f"source.fetch.offline: not read before, {len(missing)} in all: {', '.join(missing[:most])}{more}; run this"
         " stage once with source.fetch.offline: false, or bring the folder of a machine that has"
     )
 

@@ -102,10 +102,11 @@ def pairs(
                     alike.append(pair.agreement)
                 job.progress(done, usable, "images")
             reasons = "; ".join(f"{count} times {reason}" for reason, count in sorted(pairing.reasons.items()))
-            writer.notes = f"Left out: {reasons or 'nothing'}."
+            reasons = reasons or "nothing"
+            writer.notes = f"Left out: {reasons}."
             if not alike:
                 raise ArtefactError(f"{index}: none of its {usable} usable images makes a pair; left out: {reasons}")
-            job.log.info("%d pairs of %d images; left out: %s", len(alike), usable, reasons or "nothing")
+            job.log.info("%d pairs of %d images; left out: %s", len(alike), usable, reasons)
     known_alike = [value for value in alike if math.isfinite(value)]
     job.log.info(
         "median correlation of image and cut-out %.2f; near 0 they would not show the same sky",
