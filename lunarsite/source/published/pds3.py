@@ -11,10 +11,13 @@ for one that differs by a pixel, which is why its reader of labels is not used.
 
 from __future__ import annotations
 
+import importlib
 import math
 import struct
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Literal
 
 from affine import Affine
@@ -178,8 +181,7 @@ def parse_label(text: bytes) -> Pds3Label:
 
 
 def _parsed(text: bytes) -> Mapping[str, Any]:
-    import pvl
-
+    pvl = _pvl()
     if len(text) > _MOST_BYTES:
         raise LabelError(f"is longer than any label ({len(text)} bytes, at most {_MOST_BYTES // 1024} KiB are read)")
     if b"PDS_VERSION_ID" not in text[:4096]:
@@ -199,6 +201,13 @@ def _parsed(text: bytes) -> Mapping[str, Any]:
     if not isinstance(label, Mapping):
         raise LabelError("is no readable label: it holds no keywords")
     return label
+
+
+def _pvl() -> ModuleType:
+    with warnings.catch_warnings():
+        # pvl 1.3 warns of a class of its own when it defines it.
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        return importlib.import_module("pvl")
 
 
 def _group(within: Mapping[str, Any], name: str) -> Mapping[str, Any]:

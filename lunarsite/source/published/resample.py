@@ -122,7 +122,7 @@ def largest(rows: Axis, cols: Axis, values: Floats, present: Bools) -> Floats:
     for axis, along in ((0, rows), (1, cols)):
         first, last = along.spans()
         # A slice that ends where it begins is one element to `reduceat`; those pixels lie outside the file.
-        padded = np.concatenate([out, np.full_like(out[:1] if axis == 0 else out[:, :1], -np.inf)], axis=axis)
+        padded = np.pad(out, ((0, axis == 0), (0, axis == 1)), constant_values=-np.inf)
         out = np.maximum.reduceat(padded, np.stack([first, last], axis=1).ravel(), axis=axis)
         out = out[::2] if axis == 0 else out[:, ::2]
         out[(first == last) if axis == 0 else (slice(None), first == last)] = -np.inf
