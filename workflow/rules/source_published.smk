@@ -203,7 +203,7 @@ if PUBLISHED:
             input:
                 shadowcam_files=receipts(PUBLISHED.shadowcam),
             output:
-                shadowcam_image=f"{RESULTS}/source/shadowcam_{{part}}.tif",
+                shadowcam=f"{RESULTS}/source/shadowcam_{{part}}.tif",
             log:
                 f"{RESULTS}/log/images-shadowcam_{{part}}.log",
             benchmark:
