@@ -155,7 +155,8 @@ class LocalRaster:
         values = numbers * self.reading.scale + self.reading.offset
         # The declared number is compared here, too: see `declared_nodata`.
         values[np.ma.getmaskarray(stored) | np.isinf(values) | (numbers == self.reading.nodata)] = np.nan
-        return _block_mean(values, self.reading.samples).astype(np.float32)
+        with np.errstate(over="ignore"):  # what is too large for 32 bits is refused as infinite
+            return _block_mean(values, self.reading.samples).astype(np.float32)
 
     def _stored(self, block: Block) -> Any:
         if self.reading.method != "copied":
@@ -175,7 +176,7 @@ class LocalRaster:
         return out
 
     def _check(self, values: NDArray[np.float32]) -> None:
-        present = values[np.isfinite(values)]
+        present = values[~np.isnan(values)]
         allowed = self.reading.quantity
         if present.size and (float(present.min()) < allowed.least or float(present.max()) > allowed.most):
             raise LocalError(

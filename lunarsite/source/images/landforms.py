@@ -119,7 +119,7 @@ def landforms_of(images: ImageSet) -> list[Landform]:
         )
     variants = {name: number for number, name in _variants()}
     found, label_of = [], dict[str, int]()
-    for name in sorted(labels):
+    for name in sorted(labels, key=lambda name: name.removesuffix(".jpg")):
         match = _NAME.fullmatch(name)
         assert match is not None
         landmark, scene, variant = match[1], match[2], match[3] or "original"

@@ -1,0 +1,142 @@
+"""Images of sunlit and shadowed ground: tiles that cover them, in the numbers of the files."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from lunarsite.artefact.images import Credit
+from lunarsite.grid import lunar_crs
+from lunarsite.source.images import shadowed
+from lunarsite.source.images.members import below
+from lunarsite.source.kinds import LocalError
+
+CREDIT = Credit(title="Images", licence="x", citation="y")
+
+
+def write_tiff(path: Path, values: np.ndarray, scale: float | None = None, **profile: object) -> Path:
+    bands = values[None] if values.ndim == 2 else values
+    options = {"driver": "GTiff", "width": bands.shape[2], "height": bands.shape[1], "count": bands.shape[0]}
+    # A map, so that rasterio does not warn that there is none.
+    options |= {"dtype": bands.dtype.name, "crs": lunar_crs(), "transform": Affine(1.0, 0.0, 5.0, 0.0, -1.0, 5.0)}
+    with rasterio.open(path, "w", **(options | profile)) as dataset:
+        dataset.write(bands)
+        if scale is not None:
+            dataset.scales = (scale,)
+    return path
+
+
+def cut(path: Path, size: int = 32) -> tuple[dict[str, np.ndarray], int]:
+    cuts = list(shadowed.tiles_of(path.name, path, 1, size, "source.psr_images.shadowed"))
+    arrays = {name: np.concatenate([one.arrays[name] for one in cuts]) for name in cuts[0].arrays}
+    return arrays, sum(one.left_out for one in cuts)
+
+
+@given(st.integers(32, 3_000), st.integers(32, 600))
+def test_tiles_cover_a_side(length: int, size: int) -> None:
+    if length < size:
+        return
+    found = shadowed.starts(length, size)
+    assert (found[0], found[-1]) == (0, length - size)
+    assert all(0 < after - before <= size for before, after in pairwise(found))
+    assert len(found) == -(-length // size)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_numbers_are_those_of_the_file(tmp_path, suffix: str, dtype: type) -> None:
+    values = np.random.default_rng(0).integers(1, np.iinfo(dtype).max, (70, 90), dtype=dtype)
+    path = tmp_path / f"p.{suffix}"
+    if suffix == "png":
+        Image.fromarray(values).save(path)
+    else:
+        write_tiff(path, values)
+    arrays, left_out = cut(path)
+    assert left_out == 0
+    assert arrays["images"].dtype == np.float32
+    for tile, row, col in zip(arrays["images"], arrays["row"], arrays["col"], strict=True):
+        assert np.array_equal(tile, values[row : row + 32, col : col + 32])
+    assert set(arrays["full_scale"]) == {float(np.iinfo(dtype).max)}
+    assert len(arrays["row"]) == 3 * 3
+
+
+def test_floats_keep_their_scale_and_no_data(tmp_path) -> None:
+    values = np.random.default_rng(0).uniform(0.0, 1.0, (64, 96)).astype(np.float32)
+    values[:32, :32] = -9999.0
+    values[:10, 32:64] = -9999.0
+    arrays, left_out = cut(write_tiff(tmp_path / "p.tif", values, nodata=-9999.0, scale=0.5))
+    assert left_out == 1  # no data at all
+    assert np.isnan(arrays["full_scale"]).all()
+    assert arrays["valid_share"][0] == pytest.approx(22 / 32)
+    assert np.isnan(arrays["images"][0, :10]).all()
+    assert np.allclose(arrays["images"][0, 10:], 0.5 * values[10:32, 32:64])
+
+
+def test_undeclared_no_data_and_truncation_are_refused(tmp_path) -> None:
+    values = np.full((40, 40), -np.finfo(np.float32).max, np.float32)
+    with pytest.raises(LocalError, match=r"p\.tif: holds numbers beyond 1e\+30"):
+        cut(write_tiff(tmp_path / "p.tif", values))
+    path = write_tiff(tmp_path / "q.tif", np.random.default_rng(0).integers(0, 255, (200, 200), dtype=np.uint8))
+    path.write_bytes(path.read_bytes()[:20_000])
+    with pytest.raises(LocalError, match=r"q\.tif: "):
+        cut(path)
+
+
+def test_what_is_no_grey_image_is_refused(tmp_path) -> None:
+    three = np.random.default_rng(0).integers(0, 255, (3, 40, 40), dtype=np.uint8)
+    with pytest.raises(LocalError, match=r"a\.tif: has 3 bands of uint8"):
+        cut(write_tiff(tmp_path / "a.tif", three))
+    Image.fromarray(np.moveaxis(three, 0, 2)).save(tmp_path / "b.png")
+    with pytest.raises(LocalError, match=r"b\.png: shows colours"):
+        cut(tmp_path / "b.png")
+    with pytest.raises(LocalError, match=r"a\.tif: has 3 bands|tile"):
+        cut(tmp_path / "a.tif", 64)
+    write_tiff(tmp_path / "c.tif", three[0])
+    with pytest.raises(LocalError, match=r"c\.tif: has 40 x 40 pixels, a tile 64 x 64"):
+        cut(tmp_path / "c.tif", 64)
+    (tmp_path / "d.tif").write_text('<VRTDataset rasterXSize="40" rasterYSize="40"></VRTDataset>')
+    with pytest.raises(LocalError, match=r"d\.tif: is no TIFF"):
+        cut(tmp_path / "d.tif")
+
+
+def test_folders_hold_images_alone_and_apart(tmp_path) -> None:
+    for name in ("sunlit", "shadowed"):
+        (tmp_path / name).mkdir()
+    values = np.random.default_rng(0).integers(0, 255, (40, 40), dtype=np.uint8)
+    for name in ("sunlit/a.png", "shadowed/b.png"):
+        Image.fromarray(values).save(tmp_path / name)
+    sets = [
+        shadowed.images_in(below(tmp_path / name, CREDIT, f"source.psr_images.{name}"))
+        for name in ("sunlit", "shadowed")
+    ]
+    with pytest.raises(LocalError, match=r"b\.png and .*a\.png are the same image"):
+        shadowed.check_apart(*sets, "source.psr_images")
+    Image.fromarray(values[::-1]).save(tmp_path / "sunlit/a.png")
+    shadowed.check_apart(*sets, "source.psr_images")
+    (tmp_path / "sunlit/notes.csv").write_text("file\n")
+    (tmp_path / "sunlit/a.img").write_bytes(b"x")
+    with pytest.raises(LocalError, match=r"1 images .* and 1 other files \(a\.img\)"):
+        shadowed.images_in(below(tmp_path / "sunlit", CREDIT, "source.psr_images.sunlit"))
+
+
+@pytest.mark.parametrize(
+    ("name", "scene"),
+    [
+        ("nac/M115143943RE_cal_echo_2_2.png", "M115143943"),
+        ("M115143943_mosaic_train_small.png", "M115143943"),
+        ("ch2_ohr_nrp_20210401T2358361939_d_img_d18_cut.tif", "ch2_ohr_nrp_20210401T2358361939"),
+        ("ohrc_x1000_y94000_1.png", "ohrc"),
+        ("ohrc_x0_y0_1_rotated_90.png", "ohrc"),
+        ("my crater.png", "my crater"),
+    ],
+)
+def test_scenes_by_name(name: str, scene: str) -> None:
+    assert shadowed.scene_of(name) == scene
