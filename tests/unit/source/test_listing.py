@@ -1,0 +1,346 @@
+"""`sources`: what is on disk, what a run would fetch, and what an offline run lacks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lunarsite import command
+from lunarsite.artefact import download
+from lunarsite.artefact.contracts.source import DOWNLOAD
+from lunarsite.artefact.download import Downloaded, Receipt
+from lunarsite.settings import SettingsError, parse
+from lunarsite.source import stock
+from lunarsite.source.listing import missing_text, read_settings, run_lines
+from lunarsite.source.products import Product, read_products
+from lunarsite.source.stock import look
+
+from tests.unit.artefact.conftest import make_stamp
+
+from .test_products import ENTRY, FILE
+
+BYTES = b"heights"
+OPTIONAL = dict.fromkeys(("far_dem", "elevation_error", "craters", "slope", "psr_polygons", "experts", "shadowcam"))
+
+
+def product(**changes: Any) -> Product:
+    return Product.model_validate({**ENTRY, **changes})
+
+
+TWO = product(files=[FILE, {**FILE, "name": "b.tif", "urls": ["https://b.example/b.tif"], "bytes": 100}])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "resources" / "dem" / "2023").mkdir(parents=True)
+    return tmp_path / "resources"
+
+
+def put(folder: Path, name: str = "heights.tif", content: bytes = BYTES) -> Path:
+    path = folder / "dem" / "2023" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def put_receipt(folder: Path) -> Path:
+    file = Downloaded(
+        name="heights.tif", bytes=7, sha256=hashlib.sha256(BYTES).hexdigest(), url="", checked="first download"
+    )
+    told = Receipt(product="dem", version="2023", title="T", licence="L", citation="C", files=(file,))
+    path = folder / "dem" / "2023" / "receipt.json"
+    download.write(path, DOWNLOAD, told, make_stamp("download"))
+    return path
+
+
+def test_nothing_there(folder: Path) -> None:
+    found = look("dem", TWO, folder)
+    assert (found.state, found.bytes_to_fetch, found.usable) == ("missing", 107, False)
+    assert look("dem", TWO, folder / "nowhere").state == "missing"
+
+
+def test_some_files_and_parts_of_others(folder: Path) -> None:
+    put(folder)
+    assert (look("dem", TWO, folder).state, look("dem", TWO, folder).bytes_to_fetch) == ("partial", 100)
+    put(folder, "b.tif.part", b"x" * 30)
+    assert look("dem", TWO, folder).bytes_to_fetch == 70
+    put(folder, "b.tif.part", b"x" * 300)
+    assert look("dem", TWO, folder).bytes_to_fetch == 0
+
+
+def test_files_without_a_receipt_are_not_verified_yet(folder: Path) -> None:
+    put(folder)
+    found = look("dem", product(), folder)
+    assert (found.state, found.usable, found.bytes_to_fetch) == ("unverified", True, 0)
+
+
+def test_files_with_a_receipt(folder: Path) -> None:
+    put(folder)
+    put_receipt(folder)
+    assert look("dem", product(), folder).state == "fetched"
+
+
+def test_another_version_is_another_product(folder: Path) -> None:
+    put(folder)
+    put_receipt(folder)
+    assert look("dem", product(version="2024"), folder).state == "missing"
+
+
+@pytest.mark.parametrize("harm", ["gone", "shorter", "garbled"])
+def test_a_receipt_that_its_files_do_not_fit(folder: Path, harm: str) -> None:
+    path, receipt = put(folder), put_receipt(folder)
+    if harm == "gone":
+        path.unlink()
+    elif harm == "shorter":
+        path.write_bytes(BYTES[:-1])
+    else:
+        receipt.write_text("{")
+    found = look("dem", product(), folder)
+    assert (found.state, found.usable) == ("damaged", False)
+    assert "rerun fetch-product" in found.note
+
+
+def test_a_size_that_nobody_knows(folder: Path) -> None:
+    assert look("dem", product(files=[{**FILE, "bytes": None}]), folder).bytes_to_fetch is None
+
+
+def test_a_product_whose_files_a_person_chooses(folder: Path) -> None:
+    chosen = product(access="credentials", files=[], instructions="Choose some.")
+    for name in (".hidden", "a.tif.part", "a.tif.part.json", "a.tif.lock", ".cache/a.tif"):
+        put(folder, name)
+    assert look("dem", chosen, folder).state == "missing"
+    put(folder, "frames/a.tif")
+    assert look("dem", chosen, folder).state == "unverified"
+
+
+def test_pages_and_services_are_not_on_disk(folder: Path) -> None:
+    put(folder)
+    assert look("dem", product(access="pages", files=[], roots=["https://a.example"]), folder).state == "online"
+
+
+def test_free_space_is_that_of_the_folder_to_be(tmp_path: Path) -> None:
+    assert stock.free_bytes(tmp_path / "a" / "b") == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.1)
+
+
+# The command: a table of four products, of which a run reads three.
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a table, and an overlay that reads the products 'dem' (fetched), 'slopes' and 'sites' (by hand)."""
+    entries = {
+        "dem": {**ENTRY, "notes": "Address not tried."},
+        "slopes": {
+            **ENTRY,
+            "title": "Slopes",
+            "used_by": ["source.published.slope"],
+            "files": [
+                {
+                    "name": "slopes.zip",
+                    "content": "zip",
+                    "bytes": 2**30,
+                    "unpack": ["*.tif"],
+                    "urls": ["https://data.example/slopes.zip", "http://mirror.example/slopes.zip"],
+                }
+            ],
+        },
+        "sites": {
+            **ENTRY,
+            "title": "Sites",
+            "used_by": ["source.published.experts"],
+            "access": "credentials",
+            "instructions": "Ask the authors.",
+            "files": [{"name": "sites.csv", "content": "csv"}],
+        },
+        "unused": {**ENTRY, "title": "Nobody reads this"},
+    }
+    (tmp_path / "products.yaml").write_text(yaml.safe_dump({"products": entries}, sort_keys=False))
+    published = {**OPTIONAL, "dem": "dem", "slope": "slopes", "experts": "sites", "sun": [], "earth": [], "psr": []}
+    overlay = {"run": "real", "source": {"kind": "published", "published": published, "fetch": {"folder": "data"}}}
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(overlay))
+    put(tmp_path / "data")
+    put_receipt(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+CALL = ["sources", "--products", "products.yaml", "--configfile", "run.yaml"]
+
+
+def test_the_text(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(CALL) == 0
+    text = capsys.readouterr().out
+    reads, others = text.split("Other products:")
+    lines = [line.split() for line in reads.splitlines()]
+    assert ["dem", "2023", "about", "7", "bytes", "fetched", "dem"] in lines
+    assert ["slopes", "2023", "about", "1", "GiB", "missing", "slope"] in lines
+    assert ["sites", "2023", "unknown", "missing", "experts"] in lines
+    assert "Nobody reads this. CC BY 4.0." in others
+    assert "To fetch: 1 of the 3 products that run 'real' reads; 1 are there." in text
+    assert "missing; data.example, mirror.example" in text
+    assert "transfer about 1 GiB into data, and about 1 GiB more once archives are unpacked" in text
+    assert "Ask the authors." in text.split("No program may fetch these")[1]
+    assert str(site / "data" / "sites" / "2023") in text
+    assert "illumination-sweep" in text
+    assert "published-elevation" in text
+    assert all(len(line) <= 200 for line in text.splitlines())
+
+
+def test_the_json(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main([*CALL, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["needed"] == ["dem", "slopes", "sites"]
+    assert found["lacking"] == ["slopes", "sites"]
+    assert found["by_hand"] == ["sites"]
+    assert found["bytes_to_fetch"] == found["bytes_to_unpack"] == 2**30
+    assert {name: entry["state"] for name, entry in found["products"].items()} == {
+        "dem": "fetched",
+        "slopes": "missing",
+        "sites": "missing",
+        "unused": "missing",
+    }
+    assert found["products"]["slopes"]["missing"] == ["slopes.zip"]
+    assert {"stage", "jobs", "cpu_s", "memory_mib", "basis"} == set(found["costs"][0])
+
+
+def test_offline_lists_what_is_missing_and_where_to_put_it(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main([*CALL, "--offline"]) == command.EXIT_ARTEFACT
+    said = capsys.readouterr().err
+    assert "run 'real' is offline and lacks 2 of 3 products" in said
+    assert f"put into {site / 'data' / 'slopes' / '2023'}:" in said
+    assert "slopes.zip, about 1 GiB\n        https://data.example/slopes.zip\n        http://mirror.example" in said
+    assert "sites.csv" in said
+    assert "heights.tif" not in said
+
+
+def test_offline_in_the_settings_does_the_same(site: Path) -> None:
+    (site / "offline.yaml").write_text("source: {fetch: {offline: true}}")
+    assert command.main([*CALL, "offline.yaml"]) == command.EXIT_ARTEFACT
+
+
+def test_offline_with_everything_there(site: Path) -> None:
+    for name, file in (("slopes", "slopes.zip"), ("sites", "sites.csv")):
+        place = site / "data" / name / "2023"
+        place.mkdir(parents=True)
+        (place / file).write_bytes(b"x")
+    assert command.main([*CALL, "--offline"]) == 0
+
+
+def test_a_mirror_may_hold_what_no_program_may_fetch_elsewhere(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (site / "mirror.yaml").write_text("source: {fetch: {mirrors: ['http://127.0.0.1:8000/m']}}")
+    assert command.main([*CALL, "mirror.yaml"]) == 0
+    text = capsys.readouterr().out
+    assert "No program may fetch" not in text
+    assert "127.0.0.1:8000, data.example" in text
+
+
+def test_a_disk_without_room_is_told(
+    site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(stock.shutil, "disk_usage", lambda path: usage(10 * 2**30, 0, 2 * 2**30))
+    assert command.main(CALL) == 0
+    assert "THE DISK LACKS ABOUT 1 GiB" in capsys.readouterr().out
+
+
+def test_a_dry_run_prints_what_it_would_fetch_and_compute(site: Path) -> None:
+    settings, products = read_settings([site / "run.yaml"]), read_products(site / "products.yaml")
+    text = "\n".join(run_lines(settings, products))
+    assert "slopes" in text
+    assert "CC BY 4.0" in text
+    assert "sum" in text
+    assert missing_text(settings, products).startswith("run 'real' is offline and lacks 2 of 3 products:")
+    assert not missing_text(parse({}), products)
+    assert not any("fetch" in line for line in run_lines(parse({}), products))
+
+
+def test_a_run_without_products(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["sources", "--products", "products.yaml", "--offline"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("Run 'default' reads no published product.")
+    assert "To fetch" not in text
+    assert "source-synthetic" in text
+
+
+@pytest.mark.parametrize(
+    ("overlay", "code", "message"),
+    [
+        ("source: {kind: mars}", command.EXIT_USAGE, "source.kind"),
+        ("source: [", command.EXIT_USAGE, "bad.yaml: is no readable YAML"),
+        ("- a", command.EXIT_USAGE, "bad.yaml: needs keys"),
+        ("", command.EXIT_USAGE, "bad.yaml: needs keys"),
+        ("source: {published: {dem: nowhere}}", command.EXIT_USAGE, "there is no product 'nowhere'"),
+        ("source: {published: {dem: slopes}}", command.EXIT_USAGE, "is not for this"),
+    ],
+)
+def test_settings_that_do_not_hold(
+    site: Path, capsys: pytest.CaptureFixture[str], overlay: str, code: int, message: str
+) -> None:
+    (site / "bad.yaml").write_text(overlay)
+    assert command.main([*CALL, "bad.yaml"]) == code
+    assert message in capsys.readouterr().err
+
+
+def test_files_that_are_not_there(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["sources", "--configfile", "nowhere.yaml"]) == command.EXIT_USAGE
+    assert command.main(["sources", "--products", "nowhere.yaml"]) == command.EXIT_ARTEFACT
+    with pytest.raises(SystemExit) as caught:
+        command.main(["sources", "--nonsense"])
+    assert caught.value.code == command.EXIT_USAGE
+    assert "nowhere.yaml" in capsys.readouterr().err
+
+
+def test_overlays_are_laid_over_each_other_as_snakemake_does(tmp_path: Path) -> None:
+    from snakemake.utils import update_config
+
+    texts = (
+        "grid: {pixel_m: 80.0}\nsource: {published: {fine_dems: [a, b]}}",
+        "grid: {far_pixel_m: 240.0}\nsource: {published: {fine_dems: [c], slope: null}}",
+    )
+    theirs: dict[str, Any] = {}
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}.yaml").write_text(text)
+        update_config(theirs, yaml.safe_load(text))
+    ours = read_settings([tmp_path / "0.yaml", tmp_path / "1.yaml"])
+    assert ours == parse(theirs)
+    assert (ours.grid.pixel_m, ours.grid.far_pixel_m) == (80.0, 240.0)
+    assert ours.source.published.fine_dems == ("c",)
+
+
+def test_settings_beside_the_package_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lunarsite.source import listing
+
+    monkeypatch.setattr(listing, "ROOT", tmp_path)
+    assert read_settings([]) == parse({})
+    (tmp_path / "config.yaml").write_text("run: mine\ngrid: {pixel_m: 80.0}")
+    (tmp_path / "over.yaml").write_text("run: other")
+    assert (read_settings([]).run, read_settings([tmp_path / "over.yaml"]).run) == ("mine", "other")
+    assert read_settings([tmp_path / "over.yaml"]).grid.pixel_m == 80.0
+    (tmp_path / "config.yaml").write_text("runn: mine")
+    with pytest.raises(SettingsError, match="runn: no such key"):
+        read_settings([])
+
+
+def test_a_reader_who_has_seen_enough_ends_it_quietly() -> None:
+    shell = f"{sys.executable} -m lunarsite sources | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("\n0\n")
+    assert not done.stderr
+
+
+def test_it_starts_soon_and_needs_nothing_heavy() -> None:
+    code = (
+        "import sys; from lunarsite.command import main; main(['sources', '--json']);"
+        "print(sorted({'numpy', 'pandas', 'rasterio', 'requests', 'torch'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
