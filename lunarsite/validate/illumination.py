@@ -7,9 +7,10 @@ displaced copies of our mask for the polygons. How the averages were computed is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -59,6 +60,50 @@ def cell_means(values: NDArray[np.float32], grid: Grid, x_m: Floats, y_m: Floats
     outside = (left < -1e-9) | (top < -1e-9) | (right > grid.cols + 1e-9) | (bottom > grid.rows + 1e-9)
     means = total / (cell_m / grid.pixel_m) ** 2
     return np.where(outside | (missing > 1e-6), np.nan, means)
+
+
+class Windowed(Protocol):
+    """A raster of which windows can be read (`lunarsite.artefact.raster.RasterReader`)."""
+
+    def read(self, band: str | None = None, window: tuple[slice, slice] | None = None) -> NDArray[Any]:
+        """Return a window of (rows, cols) slices."""
+
+
+def windowed_means(
+    raster: Windowed, grid: Grid, x_m: Floats, y_m: Floats, cell_m: float, band_px: int = 1024
+) -> Floats:
+    """Return what `cell_means` does, reading a raster band by band: memory does not grow with its height.
+
+    Args:
+        raster: The raster; NaN = no data.
+        grid: Its grid.
+        x_m: (n,) map x of the cells' centres.
+        y_m: (n,) map y of the cells' centres.
+        cell_m: Side of the cells, map metres.
+        band_px: Rows of a band; one that holds a single row of cells may have more.
+    """
+    means = np.full(x_m.size, np.nan)
+    top = np.floor((grid.y_max_m - y_m - 0.5 * cell_m) / grid.pixel_m).astype(np.int64) - 1
+    bottom = np.ceil((grid.y_max_m - y_m + 0.5 * cell_m) / grid.pixel_m).astype(np.int64) + 1
+    order = np.argsort(top, kind="stable")
+    while order.size:
+        first = top[order[0]]
+        inside = (bottom[order] <= first + band_px) | (top[order] == first)
+        chosen, order = order[inside], order[~inside]
+        rows = slice(max(first, 0), min(int(bottom[chosen].max()), grid.rows))
+        if rows.start >= rows.stop:
+            continue
+        band = Grid(
+            grid.x_min_m,
+            grid.y_max_m - rows.start * grid.pixel_m,
+            grid.pixel_m,
+            rows.stop - rows.start,
+            grid.cols,
+            grid.pole,
+        )
+        values = raster.read(window=(rows, slice(0, grid.cols)))
+        means[chosen] = cell_means(values, band, x_m[chosen], y_m[chosen], cell_m)
+    return means
 
 
 def _integral(values: NDArray[np.floating]) -> Floats:
@@ -157,11 +202,34 @@ def overlap(ours: Mask, reference: Mask) -> float:
     return float(np.count_nonzero(ours & reference) / union) if union else float("nan")
 
 
+def phi(ours: Mask, reference: Mask, known: Mask) -> float:
+    """Correlation of two masks over known pixels (Matthews 1975); NaN where either is the same everywhere."""
+    n = float(np.count_nonzero(known))
+    a, b = (np.count_nonzero(mask & known) for mask in (ours, reference))
+    both = np.count_nonzero(ours & reference & known)
+    spread = (a * (n - a)) * (b * (n - b))
+    return float((n * both - a * b) / np.sqrt(spread)) if spread > 0 else float("nan")
+
+
+def displaced(mask: Mask, shift_px: int, directions: int = 8) -> Iterator[Mask]:
+    """Yield copies of a mask that are moved in several directions; what comes in from outside is False."""
+    for angle in 2.0 * np.pi * np.arange(directions) / directions:
+        yield _moved(mask, round(shift_px * np.sin(angle)), round(shift_px * np.cos(angle)))
+
+
+def _moved(mask: Mask, down: int, right: int) -> Mask:
+    moved = np.zeros_like(mask)
+    (to_row, from_row), (to_col, from_col) = (
+        (slice(max(step, 0), max(size + min(step, 0), 0)), slice(max(-step, 0), max(size - max(step, 0), 0)))
+        for step, size in zip((down, right), mask.shape, strict=True)
+    )
+    moved[to_row, to_col] = mask[from_row, from_col]
+    return moved
+
+
 def displaced_overlap(ours: Mask, reference: Mask, shift_px: int, directions: int = 8) -> list[float]:
     """Return the overlap after shifting our mask in several directions: what as much shadow reaches by chance."""
-    angles = 2.0 * np.pi * np.arange(directions) / directions
-    moves = [(round(shift_px * np.sin(a)), round(shift_px * np.cos(a))) for a in angles]
-    return [overlap(ndimage.shift(ours, move, order=0, cval=0), reference) for move in moves]
+    return [overlap(copy, reference) for copy in displaced(ours, shift_px, directions)]
 
 
 def rasterised(shapes: Sequence[object], grid: Grid) -> Mask:

@@ -26,6 +26,7 @@ from lunarsite.validate.illumination import (
     FEWEST_PAIRS,
     PUBLISHED_PSR_KM2,
     Agreement,
+    Windowed,
     agreement,
     by_bin,
     cap_mask,
@@ -36,7 +37,9 @@ from lunarsite.validate.illumination import (
     overlap,
     rasterised,
     true_area_km2,
+    windowed_means,
 )
+from lunarsite.validate.illumination_maps import DISPLACEMENT_M, judge_shadow
 
 _COLUMNS = {"sun": "avg_illumination_pct", "earth": "earth_visibility_pct"}
 _SUN_CORRELATION, _SUN_BIAS_PCT, _SUN_RMS_PCT, _EARTH_CORRELATION = 0.99, 1.0, 2.2, 0.97
@@ -49,7 +52,6 @@ _PSR_HISTORY = (
     " 720 directions, since with few of them moments of light are missed. A pass so close, after such a change, is weak"
     " evidence."
 )
-_DISPLACEMENT_M = 10_000.0
 _MOST_ROWS = 5_000_000
 
 
@@ -58,8 +60,22 @@ class Averages:
     """What is judged: averages by name (fractions, NaN = unknown) and permanent shadow (0, 1, 255) on one grid."""
 
     grid: Grid
-    fractions: Mapping[str, NDArray[np.float32]]
+    fractions: Mapping[str, NDArray[np.float32] | Windowed]
+    """Arrays, or rasters of which windows are read."""
     psr: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What it is judged by; None where a run has no such reference."""
+
+    table: pd.DataFrame | None = None
+    """Cell means, from a user's table or from maps (`illumination_maps.reference_table`)."""
+    polygons: gpd.GeoSeries | None = None
+    psr: NDArray[np.uint8] | None = None
+    """Permanent shadow (0, 1, 255) on the grid of ours."""
+    from_maps: bool = False
+    """Whether the table was made from maps on the run's grid: it needs no factor and has no partial cells."""
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -105,32 +121,44 @@ def read_polygons(path: Path, grid: Grid) -> gpd.GeoSeries:
 
 def judge_illumination(
     averages: Averages,
-    table: pd.DataFrame | None,
-    polygons: gpd.GeoSeries | None,
+    published: Published,
     reference: IlluminationReferenceSettings,
     latitude_limit_deg: float,
     *,
     synthetic: bool,
 ) -> tuple[Record, pd.DataFrame]:
-    """Return the record, and the cells that were compared (empty without a table).
+    """Return the record, and the cells that were compared (empty without a reference for averages).
 
     A reference that is given but has nothing in common with the run leaves its claims unknown, with the reason.
     """
     metrics: list[Metric] = []
     verdicts: list[Verdict] = []
     tables: dict[str, list[dict[str, JsonValue]]] = {}
-    frame = _compared(averages, table, reference)
-    if table is not None:
+    if published.from_maps:
+        reference = reference.model_copy(update={"table_factor": 1.0, "table_rim_m": 0.0})
+    frame = _compared(averages, published.table, reference)
+    if published.table is not None:
         _judge_averages(frame, averages.grid, metrics, verdicts, tables)
     _judge_area(averages, latitude_limit_deg, metrics, verdicts, synthetic)
-    if polygons is not None:
-        _judge_polygons(averages, polygons, reference, latitude_limit_deg, metrics, verdicts)
+    if published.polygons is not None:
+        _judge_polygons(averages, published.polygons, reference, latitude_limit_deg, metrics, verdicts)
+    if published.psr is not None:
+        found = judge_shadow(
+            averages.psr, published.psr, averages.grid, reference, latitude_limit_deg, bound=_PSR_OVERLAP
+        )
+        metrics += found[0]
+        verdicts += found[1]
     notes = [
         "'mean' is the mean visible fraction of the disc, 'any' the share of time with any part of it in sight.",
         "Product 69 counts any part of the disc (40 m windows agree with it to 0.1 %). Terrain of 240 m is too smooth"
         " and by some 2 % of time too bright, so where the mean disc agrees better there, two errors cancel.",
         _PSR_HISTORY,
     ]
+    if published.from_maps:
+        notes.append(
+            "The reference is the published maps on the run's grid, averaged over those cells of"
+            f" {reference.table_cell_m:g} m that they cover whole."
+        )
     if synthetic:
         notes.append("This is a synthetic Moon: agreement with published areas of the real one means nothing.")
     title = "Light, Earth view and permanent shadow against published references"
@@ -152,7 +180,10 @@ def _compared(averages: Averages, table: pd.DataFrame | None, reference: Illumin
     for body, column in _COLUMNS.items():
         frame[f"{body}_reference_pct"] = np.minimum(table[column].to_numpy() * reference.table_factor, 100.0)
     for name, values in averages.fractions.items():
-        means = cell_means(values, averages.grid, x_m, y_m, reference.table_cell_m)
+        if isinstance(values, np.ndarray):
+            means = cell_means(values, averages.grid, x_m, y_m, reference.table_cell_m)
+        else:
+            means = windowed_means(values, averages.grid, x_m, y_m, reference.table_cell_m)
         frame[f"{name}_pct"] = np.clip(100.0 * means, 0.0, 100.0)
     kept: pd.DataFrame = frame.loc[inside, columns]
     return kept.reset_index(drop=True)
@@ -270,7 +301,7 @@ def _judge_polygons(
     published = rasterised(list(polygons), averages.grid) & cap
     ours = large_regions(cap & (averages.psr == 1), averages.grid, reference.psr_min_area_km2, reference.psr_x_min_m)
     value = overlap(ours, published)
-    chance = float(np.median(displaced_overlap(ours, published, round(_DISPLACEMENT_M / averages.grid.pixel_m))))
+    chance = float(np.median(displaced_overlap(ours, published, round(DISPLACEMENT_M / averages.grid.pixel_m))))
     unknown = not published.any()
     if unknown:
         why = "unknown: no published polygon covers a pixel of the run's known ground"
@@ -282,7 +313,7 @@ def _judge_polygons(
             name="psr_overlap_displaced",
             value=None if unknown else chance,
             unit="1",
-            why=f"median over eight directions after moving our mask by {_DISPLACEMENT_M / 1e3:g} km",
+            why=f"median over eight directions after moving our mask by {DISPLACEMENT_M / 1e3:g} km",
         ),
     ]
     verdicts.append(

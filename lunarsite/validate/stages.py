@@ -22,10 +22,13 @@ from lunarsite.artefact.contracts import (
     ILLUMINATION_RECORD,
     LABELS,
     PSR,
+    PUBLISHED_SLOPE,
     REGION_SITES,
     SCORES,
     SITE_RECORD,
     SITES,
+    SLOPE,
+    SLOPE_RECORD,
     SOURCE_RECORD,
     SUN_ANY,
     SUN_MEAN,
@@ -139,39 +142,92 @@ def illumination(
     psr: Annotated[Path, Input(PSR)],
     table: Annotated[Path | None, Input(None)],
     polygons: Annotated[Path | None, Input(None)],
+    sun_reference: Annotated[Path | None, Input(SUN_ANY)],
+    earth_reference: Annotated[Path | None, Input(EARTH_ANY)],
+    psr_reference: Annotated[Path | None, Input(PSR)],
     record: Annotated[Path, Output(ILLUMINATION_RECORD)],
     cells: Annotated[Path, Output(ILLUMINATION_CELLS)],
 ) -> None:
     """Compare light, Earth view and permanent shadow with published references, beside trivial guesses."""
+    from contextlib import ExitStack
+
     from lunarsite.artefact import raster
     from lunarsite.artefact import record as records
     from lunarsite.artefact import table as tables
-    from lunarsite.validate.illumination_record import Averages, judge_illumination, read_polygons, read_table
-
-    averages = {}
-    for name, path, spec in (
-        ("sun_mean", sun_mean, SUN_MEAN),
-        ("sun_any", sun_any, SUN_ANY),
-        ("earth_mean", earth_mean, EARTH_MEAN),
-        ("earth_any", earth_any, EARTH_ANY),
-    ):
-        with raster.opened(path, spec) as source:
-            averages[name] = source.read()
-    with raster.opened(psr, PSR) as source:
-        shadow, lattice = source.read(), source.grid
-    known = Averages(lattice, averages, shadow)
-    result, frame = judge_illumination(
-        known,
-        None if table is None else read_table(table),
-        None if polygons is None else read_polygons(polygons, lattice),
-        reference,
-        grid.latitude_limit_deg,
-        synthetic=job.synthetic,
+    from lunarsite.validate.illumination_maps import check_one_reference, reference_table
+    from lunarsite.validate.illumination_record import (
+        Averages,
+        Published,
+        judge_illumination,
+        read_polygons,
+        read_table,
     )
+
+    check_one_reference(table=table is not None, sun=sun_reference is not None, earth=earth_reference is not None)
+    with ExitStack() as stack:
+        shadow = stack.enter_context(raster.opened(psr, PSR))
+        lattice = shadow.grid
+        averages = {
+            name: stack.enter_context(raster.opened(path, spec, lattice))
+            for name, path, spec in (
+                ("sun_mean", sun_mean, SUN_MEAN),
+                ("sun_any", sun_any, SUN_ANY),
+                ("earth_mean", earth_mean, EARTH_MEAN),
+                ("earth_any", earth_any, EARTH_ANY),
+            )
+        }
+        known = None if table is None else read_table(table)
+        if sun_reference is not None and earth_reference is not None:
+            sun = stack.enter_context(raster.opened(sun_reference, SUN_ANY, lattice))
+            earth = stack.enter_context(raster.opened(earth_reference, EARTH_ANY, lattice))
+            known = reference_table(sun, earth, lattice, reference.table_cell_m)
+            job.log.info("the published maps cover %d cells of %g m", len(known), reference.table_cell_m)
+        shadowed = None
+        if psr_reference is not None:
+            with raster.opened(psr_reference, PSR, lattice) as source:
+                shadowed = source.read()
+        result, frame = judge_illumination(
+            Averages(lattice, averages, shadow.read()),
+            Published(
+                known,
+                None if polygons is None else read_polygons(polygons, lattice),
+                shadowed,
+                from_maps=sun_reference is not None,
+            ),
+            reference,
+            grid.latitude_limit_deg,
+            synthetic=job.synthetic,
+        )
     for verdict in result.verdicts:
         job.log.info("%s: %s, bound %s: %s", verdict.name, verdict.value, verdict.bound, verdict.holds)
     records.write(record, ILLUMINATION_RECORD, result, job.stamp(ILLUMINATION_RECORD))
     tables.write(cells, ILLUMINATION_CELLS, frame, job.stamp(ILLUMINATION_CELLS))
+
+
+@stage
+def slope(
+    job: Job,
+    grid: GridSettings,
+    rules: RulesSettings,
+    slope: Annotated[Path, Input(SLOPE)],
+    published_slope: Annotated[Path, Input(PUBLISHED_SLOPE)],
+    record: Annotated[Path, Output(SLOPE_RECORD)],
+) -> None:
+    """Compare slopes with finer published ones: how well they agree, and what a limit on ours lets through."""
+    from lunarsite.artefact import raster
+    from lunarsite.artefact import record as records
+    from lunarsite.grid import Cells
+    from lunarsite.validate.slope import compare_slopes
+    from lunarsite.validate.slope_record import judge_slopes
+
+    limits = sorted({rule.max_slope_deg for rule in rules.named().values()})
+    with raster.opened(slope, SLOPE) as ours, raster.opened(published_slope, PUBLISHED_SLOPE, ours.grid) as fine:
+        cells = Cells(ours.grid, grid.cell_m, grid.latitude_limit_deg)
+        found = compare_slopes(ours, fine, cells, limits, job.progress)
+    result = judge_slopes(found, rules, synthetic=job.synthetic)
+    for verdict in result.verdicts:
+        job.log.info("%s: %s, bound %s: %s", verdict.name, verdict.value, verdict.bound, verdict.holds)
+    records.write(record, SLOPE_RECORD, result, job.stamp(SLOPE_RECORD))
 
 
 @stage

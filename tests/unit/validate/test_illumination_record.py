@@ -14,7 +14,13 @@ from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.grid import Grid
 from lunarsite.settings import IlluminationReferenceSettings
-from lunarsite.validate.illumination_record import Averages, judge_illumination, read_polygons, read_table
+from lunarsite.validate.illumination_record import (
+    Averages,
+    Published,
+    judge_illumination,
+    read_polygons,
+    read_table,
+)
 
 GRID = Grid(-48_000, 48_000, 960, 100, 100)
 CELL_M = 4_800.0
@@ -38,7 +44,7 @@ def published(averages: Averages, shift_m: float = 0.0) -> pd.DataFrame:
 
 def judged(averages: Averages, table: pd.DataFrame | None, polygons: gpd.GeoSeries | None = None) -> Record:
     reference = IlluminationReferenceSettings(table_cell_m=CELL_M)
-    return judge_illumination(averages, table, polygons, reference, 80.0, synthetic=False)[0]
+    return judge_illumination(averages, Published(table, polygons), reference, 80.0, synthetic=False)[0]
 
 
 def holds(record: Record) -> dict[str, bool | None]:
