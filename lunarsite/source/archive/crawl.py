@@ -153,6 +153,8 @@ class Crawler:
 
     def _follow(self, url: str, kinds: Collection[str], most_bytes: int, obey: bool) -> Answer:
         """Ask once, and go where the server sends us as long as that is one of our servers."""
+        if _origin(url) not in self._origins:
+            raise CrawlError(f"{url}: is on none of the servers of the table of products (roots in products.yaml)")
         seen = [url]
         while True:
             here = seen[-1]
@@ -160,7 +162,11 @@ class Crawler:
             status, content_type, location, body = self._ask(here, kinds, most_bytes)
             if location is None:
                 return self.store.keep(url, here, status, content_type, body)
-            there = urljoin(here, location).split("#")[0]
+            try:
+                there = urljoin(here, location).split("#")[0]
+                urlsplit(there)
+            except ValueError as error:
+                raise CrawlError(f"{url}: is redirected to {location[:200]!r}, which is no address") from error
             if there in seen or len(seen) > _MOST_REDIRECTS:
                 raise CrawlError(f"{url}: the server sends us in a circle or too far: {' -> '.join([*seen, there])}")
             if _origin(there) not in self._origins and not self._upgraded(here, there):
@@ -229,12 +235,7 @@ class Crawler:
         """Send one request; return status, content type, where it is redirected to, and the body."""
         import requests
 
-        if self._session is None:
-            self._session = requests.Session()
-            # Without this the user's ~/.netrc would be looked up for these servers.
-            self._session.auth = _no_password
-            # No packed answers: a small one could unpack to any size.
-            self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
+        self._session = self._session or _session()
         settings, host = self._settings, urlsplit(url).netloc
         self.requests += 1
         try:
@@ -306,6 +307,23 @@ class Crawler:
 def store_of(folder: Path, product: str, version: str, settings: FetchSettings) -> Store:
     """Return where the answers of a product's servers are kept."""
     return Store(folder / product / version, settings)
+
+
+def _session() -> requests.Session:
+    """Return a session that sends no passwords, takes no packed answers and leaves redirects alone."""
+    import requests
+
+    class Plain(requests.Session):
+        # Even if it is told not to follow a redirect, requests parses where it leads, and reads all of its body.
+        def get_redirect_target(self, resp: requests.Response) -> None:
+            return None
+
+    session = Plain()
+    # Without this the user's ~/.netrc would be looked up for these servers.
+    session.auth = _no_password
+    # A small packed answer could unpack to any size.
+    session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
+    return session
 
 
 def _no_password(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -20,12 +20,13 @@ from tests.layouts import pages
 
 @dataclass
 class Answer:
-    """An answer; `cut` ends the connection after so many bytes of the body."""
+    """An answer; `cut` ends the connection after so many bytes of the body, `parts` follow it."""
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "text/html; charset=utf-8"})
     cut: int | None = None
+    parts: Callable[[], Iterator[bytes]] | None = None
 
 
 Respond = Callable[[str], Answer]
@@ -64,10 +65,13 @@ def serving(respond: Respond) -> Iterator[Server]:
 
         def _answer(self, answer: Answer) -> None:
             self.send_response(answer.status)
-            for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+            length = {} if "Transfer-Encoding" in answer.headers else {"Content-Length": str(len(answer.body))}
+            for name, value in {**length, **answer.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(answer.body if answer.cut is None else answer.body[: answer.cut])
+            for part in answer.parts() if answer.parts else ():
+                self.wfile.write(part)
             self.close_connection = answer.cut is not None
 
         def log_message(self, *_: Any) -> None:
