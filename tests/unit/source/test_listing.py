@@ -23,7 +23,6 @@ from lunarsite.source import stock
 from lunarsite.source.listing import missing_text, read_settings, run_lines
 from lunarsite.source.products import Product, read_products
 from lunarsite.source.stock import look
-
 from tests.unit.artefact.conftest import make_stamp
 
 from .test_products import ENTRY, FILE
