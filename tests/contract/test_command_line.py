@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,16 @@ def test_help_comes_at_once() -> None:
 
 LAYERS = ("source-fine-dem", "terrain-relief", "source-temperature", "source-ice-depth", "source-scarps")
 """Stages of layers that only a user can bring."""
+PUBLISHED = (
+    *("fetch-product", "published-elevation", "published-fine-dem", "published-illumination", "published-slope"),
+    *("outlines-psr", "outlines-experts", "images-shadowcam", "validate-slope"),
+)
+"""Stages of runs of published products."""
+DATASETS = (
+    *("images-rocks", "images-landforms", "images-shadowcam-frames", "images-psr", "outlines-regions"),
+    *("archive-index", "archive-pairs", "source-deepmoon"),
+)
+"""Stages of data sets that are no part of a run."""
 
 
 @pytest.mark.slow
@@ -58,9 +69,9 @@ LAYERS = ("source-fine-dem", "terrain-relief", "source-temperature", "source-ice
 def test_every_command_of_the_workflow_parses(tiny: Checkout) -> None:
     calls = commands(tiny.snakemake("--dry-run", "--forceall").stdout)
     stages = discover()
-    # The next test has those that need a user's files, and the crater network's rivals.
+    # The next tests have those that need a user's files or published ones, and the crater network's rivals.
     others = {"source-local", "illumination-places", "publish-light", "publish-places"}
-    others |= {"source-deepmoon", "crater-pretrain", "crater-classical", *LAYERS}
+    others |= {"crater-pretrain", "crater-classical", *LAYERS, *PUBLISHED, *DATASETS}
     assert {call[0] for call in calls} == set(stages) - others
     for name, *arguments in calls:
         parse_call(stages[name], arguments)
@@ -149,3 +160,48 @@ def test_commands_of_a_local_run_parse(tiny: Checkout, tmp_path: Path, optional:
         assert len(calls["terrain-relief"]["fine_dems"]) == 2
         assert calls["validate-site"]["experts"] == sites["experts"]
         assert calls["source-scarps"]["scarps_file"] == layers["scarps"]
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("tiny")
+@pytest.mark.parametrize("rules_read", ["computed", "published"])
+def test_commands_of_a_published_run_parse(tiny: Checkout, tmp_path: Path, rules_read: str) -> None:
+    folders = {name: tmp_path / f"my {name}" for name in ("sunlit", "shadowed", "frames", "rocks")}
+    own = rules_read == "published"
+    changes: dict[str, object] = {
+        "run": "published",
+        "source": {
+            "kind": "published",
+            "published": {"fine_dems": ["lola_dem_80s_40m", "lola_dem_80s_20m"], "rules_read": rules_read},
+            "psr_images": {name: str(folders[name]) for name in ("sunlit", "shadowed")},
+            "shadowcam_frames": {"folder": str(folders["frames"])},
+            "rock_images": {"folder": str(folders["rocks"]) if own else None},
+        },
+    }
+    calls: dict[str, list[dict[str, Any]]] = {}
+    for call in commands(tiny.snakemake("all", "datasets", "--dry-run", changes=changes).stdout):
+        calls.setdefault(call[0], []).append(parse_call(discover()[call[0]], call[1:])[0])
+    assert {*PUBLISHED, *DATASETS, "terrain-relief", "publish-light", "validate-crater"} <= set(calls)
+    assert not {"source-synthetic", "source-local", "terrain-elevation-error"} & set(calls)
+    fetched = {call["product"] for call in calls["fetch-product"]}
+    assert {"lola_dem_80s_80m", "robbins_2018", "hirise_landmarks_v3", "deepmoon_dev"} <= fetched
+    assert len(fetched) == len(calls["fetch-product"]), "each product once"
+    assert ("rocks" in fetched) is not own
+    assert len(calls["pages-write"][0]["receipts"]) == 16
+    assert len(calls["images-shadowcam"]) == 2
+    assert len(calls["published-fine-dem"]) == 2
+    assert len(calls["source-deepmoon"]) == 3
+    for stage, maps in (
+        ("site-cells", ("sun_any", "earth_any", "psr")),
+        ("place-sites", ("sun_any", "earth_any", "psr")),
+        ("criteria-gather", ("psr",)),
+        ("criteria-reach", ("psr",)),
+        ("pages-write", ("sun_any", "earth_any", "psr")),
+    ):
+        assert {calls[stage][0][name].parent.name for name in maps} == {"source" if own else "illumination"}
+    assert (calls["label-labels"][0]["illumination"] is None) is own
+    compared = calls["validate-illumination"][0]
+    assert compared["sun_any"].parent.name == "illumination"
+    assert {compared[f"{name}_reference"].parent.name for name in ("sun", "earth", "psr")} == {"source"}
+    assert compared["polygons"] == Path("results/published/source/psr_polygons.gpkg")
+    assert calls["validate-site"][0]["experts"] == Path("results/published/source/experts.csv")

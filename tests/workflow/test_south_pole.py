@@ -5,6 +5,7 @@ Everything is as a user has it but for the table of products, which names that s
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -16,9 +17,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lunarsite import plan
 from lunarsite.artefact import download
 from lunarsite.artefact.contracts import DOWNLOAD
-from lunarsite.source.products import receipt_path
+from lunarsite.source.listing import read_settings
+from lunarsite.source.products import read_products, receipt_path
 from tests.layouts import mirror as mirrors
 
 from .checkout import Checkout
@@ -27,6 +30,7 @@ from .test_tiny_run import digests, leftovers
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("south_pole")]
 
 OVERLAY = "workflow/runs/south_pole.yaml"
+CLUSTER = "workflow/runs/south_pole_20m.yaml"
 TABLE = "resources/products.yaml"
 HALF_WIDTH_M = 24_000.0
 SMALL = {
@@ -147,6 +151,22 @@ def test_dry_run_tells_what_it_would_fetch_and_compute(announced: str, mirror: m
     assert "CC BY 4.0" in announced
 
 
+@pytest.mark.parametrize("overlays", [(OVERLAY,), (OVERLAY, CLUSTER)], ids=["80 m", "20 m"])
+def test_rules_ask_for_the_memory_that_is_estimated(empty: Checkout, overlays: tuple[str, ...]) -> None:
+    settings = read_settings([empty.root / overlay for overlay in overlays])
+    planned = dataclasses.replace(empty, overlays=overlays).snakemake("--dry-run", changes={"run": "whole"}).stdout
+    asked = {
+        stage: int(mem_mb)
+        for mem_mb, stage in re.findall(r"mem_mb=(\d+).*\nShell command: python -m lunarsite (\S+)", planned)
+    }
+    costs = plan.estimate(settings, dict.fromkeys(settings.source.published.fine_dems, 4 * 10**9))
+    estimated = {cost.stage.split(" ")[0]: cost.memory_mib * 2**20 / 1e6 for cost in costs}
+    assert len(estimated) > 30
+    assert set(estimated) <= set(asked)
+    assert not {stage: (asked[stage], mb) for stage, mb in estimated.items() if asked[stage] < mb}
+    assert max(asked.values()) < 10 * max(estimated.values()), "and not for far more"
+
+
 def test_offline_says_what_is_missing_and_where_to_put_it(stopped: str) -> None:
     for name in PRODUCTS:
         assert f"resources/{name}/" in stopped
@@ -213,8 +233,6 @@ def test_catalogue_lists_what_was_published_beside_what_was_computed(made: Check
 
 
 def test_receipts_tell_of_the_mirrors_bytes(made: Checkout, mirror: mirrors.Mirror) -> None:
-    from lunarsite.source.products import read_products
-
     table = read_products(made.root / TABLE)
     for name in PRODUCTS:
         receipt, _ = download.read(receipt_path(made.root / "resources", name, table[name]), DOWNLOAD)

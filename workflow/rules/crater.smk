@@ -316,7 +316,7 @@ if CLASSICAL:
         conda:
             "../../envs/vision.yaml"
         resources:
-            mem_mb=memory(2000, near=120),
+            mem_mb=memory(1000, near=190),
             runtime=minutes(30, near=30.0),
         params:
             run=RUN,
