@@ -33,6 +33,7 @@ LANDMARKS = (
     ("ESP_014156_1865_RED-0062", 0),
     ("ESP_014156_1865_RED-0063", 1),
     ("PSP_005714_1875_RED-0090", 2),
+    ("TRA_000828_1805_RED-0127", 1),
     ("ESP_035814_1550_RED-0189", 7),
 )
 CLASSES = ("other", "crater", "dark dune", "slope streak", "bright dune", "impact ejecta", "swiss cheese", "spider")

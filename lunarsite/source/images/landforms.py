@@ -26,7 +26,8 @@ from lunarsite.source.kinds import LocalError
 LABELS, CLASS_MAP = "labels-map-proj-v3.txt", "landmarks_map-proj-v3_classmap.csv"
 _FOLDER = "map-proj-v3"
 _SIDE_PX = 227
-_NAME = re.compile(r"(([EP]SP_\d{6}_\d{4})_RED-\d{1,6})(?:-(r90|r180|r270|fh|fv|brt))?\.jpg")
+# An observation's name begins with the mission's phase: PSP, ESP, TRA (transition), ...
+_NAME = re.compile(r"(([A-Z]{3}_\d{6}_\d{4})_RED-\d{1,6})(?:-(r90|r180|r270|fh|fv|brt))?\.jpg")
 _LABEL_LINE = re.compile(r"(\S{1,200}) (\d{1,3})")
 _MOST_BYTES = 1 << 26
 _BLOCK = 64

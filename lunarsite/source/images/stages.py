@@ -39,7 +39,8 @@ def rocks(
     pairs, foreign = reader.pairs_of(images, rock_images.masks)
     sizes = reader.sizes_of(pairs, rock_images.longest_side_px, images.field)
     if rock_files is None:
-        job.inputs["folder"] = digest_of({str(path): path for pair in pairs for path in (pair.image, pair.mask)})
+        read_files = {path for pair in pairs for path in (pair.image, pair.mask)}
+        job.inputs["folder"] = digest_of({name: path for name, path in images.files.items() if path in read_files})
     sides = {"height": max(height for height, _ in sizes), "width": max(width for _, width in sizes)}
     job.log.info("%d pairs, put on %d x %d pixels", len(pairs), sides["height"], sides["width"])
     read = reader.RockReader(images.field, rock_images.longest_side_px, rock_images.most_unknown_share)

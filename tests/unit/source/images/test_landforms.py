@@ -48,7 +48,7 @@ def test_names_tell_landmark_scene_and_variant(folder) -> None:
     assert (turned.label, turned.variant) == (2, LANDFORM_IMAGES.class_number("variant", "r180"))
     original = found["PSP_005714_1875_RED-0090"]
     assert original.variant == LANDFORM_IMAGES.class_number("variant", "original")
-    assert len({landform.scene for landform in found.values()}) == 3
+    assert len({landform.scene for landform in found.values()}) == 4
 
 
 def test_pictures_belong_to_their_names(folder) -> None:
@@ -56,7 +56,7 @@ def test_pictures_belong_to_their_names(folder) -> None:
     blocks = list(landforms.blocks(found, "set"))
     arrays = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     assert set(arrays) == {array.name for array in LANDFORM_IMAGES.arrays}
-    assert arrays["images"].shape == (28, 227, 227)
+    assert arrays["images"].shape == (35, 227, 227)
     at = {name: k for k, name in enumerate(arrays["name"])}
     name = "ESP_014156_1865_RED-0062"
     original, turned = arrays["images"][at[name]].astype(int), arrays["images"][at[f"{name}-r180"]].astype(int)
@@ -70,7 +70,7 @@ def test_list_and_folder_must_agree(folder) -> None:
     (folder / "map-proj-v3/ESP_014156_1865_RED-0063.jpg").unlink()
     save(folder / "map-proj-v3/ESP_000000_0000_RED-0001.jpg", np.zeros((227, 227), np.uint8))
     message = (
-        r"of 28 listed pictures 2 are not in map-proj-v3 \(ESP_014156_1865_RED-0062-fh\.jpg, ESP_014156_1865_RED-0063"
+        r"of 35 listed pictures 2 are not in map-proj-v3 \(ESP_014156_1865_RED-0062-fh\.jpg, ESP_014156_1865_RED-0063"
         r"\.jpg\), and 1 there are not listed \(ESP_000000_0000_RED-0001\.jpg\)"
     )
     with pytest.raises(LocalError, match=message):
@@ -80,8 +80,8 @@ def test_list_and_folder_must_agree(folder) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda lines: [*lines, lines[0]], "line 29: .* stands there twice"),
-        (lambda lines: [*lines[:-1], lines[-1][:-1] + "8"], "line 28: class 8 of .* is unknown"),
+        (lambda lines: [*lines, lines[0]], "line 36: .* stands there twice"),
+        (lambda lines: [*lines[:-1], lines[-1][:-1] + "8"], "line 35: class 8 of .* is unknown"),
         (lambda lines: [*lines[:-1], lines[-1][:-1] + "6"], "is of class 6, other copies of .* are of class 7"),
         (lambda lines: [lines[0].replace(" ", ","), *lines[1:]], "line 1 .* is not 'name class'"),
         (lambda lines: ["../../etc/passwd 1", *lines], "line 1: '../../etc/passwd' is no name of a landmark"),
