@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lunarsite.source.fetch.errors import StoppedError
 
 if TYPE_CHECKING:
-    from requests import Response
+    from lunarsite.source.fetch.line import Line
 
 
 class Control:
@@ -27,16 +27,14 @@ class Control:
         self._sleep = sleep
         self._stopping = threading.Event()
         self._guard = threading.Lock()
-        self._open: set[Response] = set()
+        self._open: set[Line] = set()
 
     def stop(self) -> None:
-        """Ask every transfer to stop: those that wait for bytes are woken by closing their connection."""
+        """Ask every transfer to stop: those that wait for bytes are woken by cutting their lines."""
         self._stopping.set()
         with self._guard:
-            for response in self._open:
-                # A connection that has just been given back is no longer there to be shut.
-                with contextlib.suppress(ValueError, RuntimeError, OSError):
-                    response.raw.shutdown()
+            for line in self._open:
+                line.cut()
 
     def check(self) -> None:
         """Raise StoppedError if the transfers were asked to stop."""
@@ -52,13 +50,13 @@ class Control:
         self.check()
 
     @contextlib.contextmanager
-    def watching(self, response: Response) -> Iterator[None]:
-        """Have a response's connection closed if the transfers are asked to stop meanwhile."""
+    def watching(self, line: Line) -> Iterator[None]:
+        """Have a line cut if the transfers are asked to stop meanwhile."""
         with self._guard:
-            self._open.add(response)
+            self._open.add(line)
         try:
             self.check()
             yield
         finally:
             with self._guard:
-                self._open.discard(response)
+                self._open.discard(line)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
+import urllib3
 
 from lunarsite import __version__
-from lunarsite.source.fetch.errors import BrokenError, RefusedError, shown
+from lunarsite.source.fetch.errors import AddressError, BrokenError, RefusedError, shown
+from lunarsite.source.fetch.line import Line
 from lunarsite.source.fetch.patience import retry_after_s
 
 if TYPE_CHECKING:
@@ -25,12 +27,6 @@ _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that may be better the next time."""
 
 
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return nothing: even where it follows no redirects requests reads a redirect's body, of whatever size."""
-        return None
-
-
 @contextlib.contextmanager
 def opened(
     url: str, headers: Mapping[str, str], settings: FetchSettings, control: Control
@@ -42,12 +38,11 @@ def opened(
         RefusedError: It answers with an error, a certificate that does not hold, or a redirect that is not followed.
         StoppedError: The transfers were asked to stop.
     """
-    with _Session() as session:
-        session.auth = _no_password
+    line = Line()
+    with line.session() as session, control.watching(line):
         seen = [url]
         while True:
-            control.check()
-            with _ask(session, seen[-1], headers, settings) as response, control.watching(response):
+            with _ask(session, line, seen[-1], headers, settings, control) as response:
                 if response.status_code not in _REDIRECTS:
                     _check_status(response, settings, control)
                     yield response
@@ -55,37 +50,55 @@ def opened(
                 seen.append(_next(seen, response.headers.get("Location")))
 
 
-def _no_password(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    # Without this the user's ~/.netrc would be looked up for every host that a redirect leads to.
-    return request
-
-
-def _ask(session: requests.Session, url: str, headers: Mapping[str, str], settings: FetchSettings) -> requests.Response:
+def _ask(
+    session: requests.Session,
+    line: Line,
+    url: str,
+    headers: Mapping[str, str],
+    settings: FetchSettings,
+    control: Control,
+) -> requests.Response:
     own = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
+    longest_s = settings.connect_timeout_s + settings.read_timeout_s
+    control.check()
     try:
-        return session.get(
-            url,
-            headers={**own, **headers},
-            stream=True,
-            allow_redirects=False,
-            timeout=(settings.connect_timeout_s, settings.read_timeout_s),
-        )
-    except requests.exceptions.SSLError as error:
-        cause = root(error)
+        with line.within(longest_s):
+            response = session.get(
+                url,
+                headers={**own, **headers},
+                stream=True,
+                allow_redirects=False,
+                timeout=(settings.connect_timeout_s, settings.read_timeout_s),
+            )
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+        control.check()
+        if not line.late:
+            raise _sorted(error, settings) from error
+        response = None
+    if response is None or line.late:
+        # The standard library takes a head that breaks off for a whole one.
+        raise BrokenError(f"no whole answer within {longest_s:g} s")
+    return response
+
+
+def _sorted(error: Exception, settings: FetchSettings) -> AddressError:
+    """Return what the failure of a request means for its address."""
+    cause = root(error)
+    kinds = requests.exceptions
+    if isinstance(error, kinds.SSLError):
         if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            raise BrokenError(f"the connection ended while it was set up ({cause})") from error
-        raise RefusedError(
+            return BrokenError(f"the connection ended while it was set up ({cause})")
+        return RefusedError(
             f"TLS: {cause}; a server that cannot prove who it is is never trusted (behind a proxy with a certificate of"
             " its own: name its file in the environment variable REQUESTS_CA_BUNDLE)"
-        ) from error
-    except requests.exceptions.ConnectTimeout as error:
-        raise BrokenError(f"no connection within {settings.connect_timeout_s:g} s") from error
-    except requests.exceptions.ReadTimeout as error:
-        raise BrokenError(f"no answer within {settings.read_timeout_s:g} s") from error
-    except requests.exceptions.ConnectionError as error:
-        raise BrokenError(f"no connection ({root(error)})") from error
-    except requests.exceptions.RequestException as error:
-        raise RefusedError(f"no request can be made ({root(error)})") from error
+        )
+    if isinstance(error, kinds.ConnectTimeout):
+        return BrokenError(f"no connection within {settings.connect_timeout_s:g} s")
+    if isinstance(error, kinds.ReadTimeout):
+        return BrokenError(f"no answer within {settings.read_timeout_s:g} s")
+    if isinstance(error, kinds.ConnectionError):
+        return BrokenError(f"no connection ({cause})")
+    return RefusedError(f"no request can be made ({cause})")
 
 
 def _check_status(response: requests.Response, settings: FetchSettings, control: Control) -> None:

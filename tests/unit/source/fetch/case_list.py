@@ -148,7 +148,7 @@ CASES = (
     Case(
         "what answers is no HTTP server",
         "given up after `attempts` tries",
-        test="test_no_http",
+        test="test_a_silent_server",
         error="no connection",
     ),
     Case(
@@ -302,6 +302,12 @@ CASES = (
         "broken off after `read_timeout_s`, given up after `attempts` tries",
         test="test_a_silent_server",
         error="no answer within",
+    ),
+    Case(
+        "the head of the answer comes byte by byte",
+        f"broken off after `connect_timeout_s` and `read_timeout_s`, {GIVEN_UP}",
+        test="test_a_silent_server",
+        error="no whole answer within",
     ),
     Case(
         "a certificate that nobody vouches for (TLS)",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lunarsite.source.fetch.errors import FetchError
+from lunarsite.source.fetch.control import Control
+from lunarsite.source.fetch.errors import FetchError, StoppedError
 from lunarsite.source.fetch.file import FIRST_DOWNLOAD, Trust
 from lunarsite.source.fetch.part import boot
 from lunarsite.source.fetch.pins import Pins
@@ -186,7 +189,7 @@ def test_a_dead_server(server: BadServer, tmp_path: Path) -> None:
 
 
 def answering(answer: bytes, count: list[int]) -> tuple[socket.socket, threading.Thread]:
-    """A listener that gives every connection the same bytes and keeps it open."""
+    """A listener that gives every connection the same bytes and keeps it open, or drips for ever after '...'."""
     listener = socket.create_server(("127.0.0.1", 0))
     kept = []
 
@@ -198,8 +201,11 @@ def answering(answer: bytes, count: list[int]) -> tuple[socket.socket, threading
                 break
             count[0] += 1
             kept.append(connection)
-            if answer:
-                connection.sendall(answer)
+            connection.sendall(answer.removesuffix(b"..."))
+            with contextlib.suppress(OSError):
+                while answer.endswith(b"..."):
+                    connection.sendall(b"a")
+                    time.sleep(0.01)
         for connection in kept:
             connection.close()
 
@@ -214,15 +220,17 @@ def answering(answer: bytes, count: list[int]) -> tuple[socket.socket, threading
         (b"", "no answer within 0.1 s"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "no connection"),
         (b"HTTP/1.1 abc\r\n\r\n", "no connection"),
+        (b"HTTP/1.1 200 OK\r\nX-Name: ...", "no whole answer within 0.2 s"),
     ],
-    ids=["silent", "ssh", "garbled"],
+    ids=["silent", "ssh", "garbled", "dripping head"],
 )
 def test_a_silent_server(answer: bytes, error: str, tmp_path: Path) -> None:
     count = [0]
     listener, thread = answering(answer, count)
     try:
         with pytest.raises(FetchError, match=error):
-            fetch(tmp_path, [f"http://127.0.0.1:{listener.getsockname()[1]}/x"], read_timeout_s=0.1)
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
+            fetch(tmp_path, [url], connect_timeout_s=0.1, read_timeout_s=0.1)
         assert count == [ATTEMPTS]
     finally:
         listener.shutdown(socket.SHUT_RDWR)
@@ -230,7 +238,22 @@ def test_a_silent_server(answer: bytes, error: str, tmp_path: Path) -> None:
         thread.join()
 
 
-test_no_http = test_a_silent_server
+def test_stopping_wakes_a_wait_for_an_answer(tmp_path: Path) -> None:
+    count, control = [0], Control()
+    listener, thread = answering(b"", count)
+    timer = threading.Timer(0.2, control.stop)
+    timer.start()
+    start = time.monotonic()
+    try:
+        with pytest.raises(StoppedError):
+            fetch(tmp_path, [f"http://127.0.0.1:{listener.getsockname()[1]}/x"], control, read_timeout_s=60.0)
+        assert time.monotonic() - start < 5.0
+        assert count == [1]
+    finally:
+        timer.join()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
 
 
 def test_changed_since_the_first_download(server: BadServer, tmp_path: Path) -> None:
