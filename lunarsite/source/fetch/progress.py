@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from lunarsite.source.fetch.errors import amount
 
-_REPORT_S, _RATE_WINDOW_S = 5.0, 60.0
+_REPORT_S, _RATE_WINDOW_S, _RATE_STEP_S = 5.0, 60.0, 0.25
 
 
 class Progress:
@@ -47,7 +47,12 @@ class Progress:
         now = self._now()
         with self._guard:
             self._done[name] += count
-            self._received.append((now, count))
+            if self._received and now - self._received[-1][0] < _RATE_STEP_S:
+                # Bytes come in thousands of pieces a second.
+                now_then, before = self._received.pop()
+                self._received.append((now_then, before + count))
+            else:
+                self._received.append((now, count))
             while self._received[0][0] < now - _RATE_WINDOW_S:
                 self._received.popleft()
             due = now - self._told_at >= _REPORT_S

@@ -87,3 +87,14 @@ def test_durations(seconds: float, text: str) -> None:
 
 def test_addresses_are_shown_without_secrets() -> None:
     assert shown("https://me:word@host:8080/a/b?sign=x#y") == "https://host:8080/a/b"
+
+
+def test_memory_does_not_grow_with_the_number_of_pieces() -> None:
+    clock = Time()
+    progress = Progress("moon", lambda line: None, clock)
+    bar = progress.file("one", None)
+    for _ in range(50_000):
+        bar.advance(1_000)
+        clock.now_s += 0.002
+    assert len(progress._received) <= 60 / 0.25 + 2
+    assert progress.line().endswith(", 488 KiB/s")
