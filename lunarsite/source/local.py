@@ -29,13 +29,14 @@ from rasterio.windows import Window
 
 from lunarsite.grid import Grid, is_lunar, is_polar_map, turned_crs
 from lunarsite.source.kinds import OFFLINE, LocalError, raster_driver
+from lunarsite.source.resample import Axis, block_mean, resampled
 
 Method = Literal["copied", "averaged", "interpolated"]
 Block = tuple[slice, slice]
 
-# A block is so many rows of the grid, fewer where rows are long.
+# A block is so many rows of the grid, fewer where rows are long, or need so many pixels of the file.
 _BLOCK_ROWS = 512
-_BLOCK_PX = _BLOCK_ROWS * 16_384
+_BLOCK_PX = _BLOCK_ROWS * 8_192
 # A file's pixels are the grid's if they agree to this share of a pixel over the whole grid.
 _ALIGNED_PX = 1e-3
 MOST_SAMPLES = 16
@@ -88,7 +89,8 @@ class Reading:
         offset: Summand after it.
         nodata: The file's declared no-data value, or None.
         quantity: What the file holds.
-        samples: Interpolated samples along a pixel's side that are averaged; 1 where GDAL averages or none are.
+        samples: Interpolated samples along a pixel's side that are averaged; 1 where none are.
+        by_area: Whether the file's own pixels are averaged by their area, as those on the polar map are.
     """
 
     path: Path
@@ -99,6 +101,7 @@ class Reading:
     nodata: float | None
     quantity: Quantity = HEIGHT
     samples: int = 1
+    by_area: bool = False
 
     def __str__(self) -> str:
         how = {
@@ -123,7 +126,8 @@ class LocalRaster:
             LocalError: The file cannot be read to its end, holds values that make no sense, or none at all.
         """
         found = False
-        height = max(1, min(_BLOCK_ROWS, _BLOCK_PX // self._grid.cols) // self.reading.samples**2)
+        finer = max(self.reading.samples, self.reading.file_pixels if self.reading.method == "averaged" else 1.0)
+        height = int(max(1, min(_BLOCK_ROWS, _BLOCK_PX // (self._grid.cols * finer**2))))
         for first in range(0, self._grid.rows, height):
             block = slice(first, min(first + height, self._grid.rows)), slice(0, self._grid.cols)
             values = self._read(block)
@@ -145,8 +149,31 @@ class LocalRaster:
         return out
 
     def _read(self, block: Block) -> NDArray[np.float32]:
+        if self.reading.by_area:
+            values = self._mean(block)
+        else:
+            n = self.reading.samples
+            window = Window(0, block[0].start * n, self._grid.cols * n, (block[0].stop - block[0].start) * n)
+            values = block_mean(self._numbers(window), n)
+        with np.errstate(over="ignore"):  # what is too large for 32 bits is refused as infinite
+            return values.astype(np.float32)
+
+    def _mean(self, block: Block) -> NDArray[np.float64]:
+        """Mean of the file's own pixels, by their area in each of the grid's."""
+        affine, grid = self._dataset.transform, self._grid
+        rows = Axis.of((grid.y_max_m - affine.f) / affine.e, -grid.pixel_m / affine.e, block[0], self._dataset.height)
+        cols = Axis.of((grid.x_min_m - affine.c) / affine.a, grid.pixel_m / affine.a, block[1], self._dataset.width)
+        window = rows.window(), cols.window()
+        if any(side.stop <= side.start for side in window):
+            return np.full((block[0].stop - block[0].start, grid.cols), np.nan)
+        values = self._numbers(Window.from_slices(*window))
+        return resampled(rows, cols, values, np.isfinite(values), "mean")[0]
+
+    def _numbers(self, window: Window) -> NDArray[np.float64]:
+        """Values of a window of the data set, or of the grid where pixels are copied; NaN where there are none."""
         try:
-            stored = self._stored(block)
+            cut = self.reading.method == "copied"
+            stored = self._cut(window) if cut else self._dataset.read(1, window=window, masked=True)
         except RasterioError as error:
             raise LocalError(
                 f"{self._field}: {self.reading.path}: cannot be read ({error}); it may be truncated: copy it again"
@@ -155,18 +182,13 @@ class LocalRaster:
         values = numbers * self.reading.scale + self.reading.offset
         # The declared number is compared here, too: see `declared_nodata`.
         values[np.ma.getmaskarray(stored) | np.isinf(values) | (numbers == self.reading.nodata)] = np.nan
-        with np.errstate(over="ignore"):  # what is too large for 32 bits is refused as infinite
-            return _block_mean(values, self.reading.samples).astype(np.float32)
+        return values
 
-    def _stored(self, block: Block) -> Any:
-        if self.reading.method != "copied":
-            n = self.reading.samples
-            window = Window(0, block[0].start * n, self._grid.cols * n, (block[0].stop - block[0].start) * n)
-            return self._dataset.read(1, window=window, masked=True)
+    def _cut(self, window: Window) -> Any:
         affine = self._dataset.transform
-        row0 = round((affine.f - self._grid.y_max_m) / self._grid.pixel_m) + block[0].start
+        row0 = round((affine.f - self._grid.y_max_m) / self._grid.pixel_m) + window.row_off
         col0 = round((self._grid.x_min_m - affine.c) / self._grid.pixel_m)
-        rows, cols = block[0].stop - block[0].start, self._grid.cols
+        rows, cols = window.height, window.width
         out = np.ma.array(np.zeros((rows, cols), dtype=self._dataset.dtypes[0]), mask=True)
         top, bottom = max(row0, 0), min(row0 + rows, self._dataset.height)
         left, right = max(col0, 0), min(col0 + cols, self._dataset.width)
@@ -211,7 +233,9 @@ def placed(dataset: Any, path: Path, grid: Grid, field: str, quantity: Quantity 
     """
     with ExitStack() as stack:
         reading = _plan(dataset, path, grid, field, quantity)
-        source = dataset if reading.method == "copied" else stack.enter_context(_averaging(dataset, grid, reading))
+        source = dataset
+        if reading.method != "copied" and not reading.by_area:
+            source = stack.enter_context(warped(dataset, grid, reading.samples, Resampling.bilinear))
         yield LocalRaster(field, reading, grid, source)
 
 
@@ -286,12 +310,14 @@ def _plan(dataset: Any, path: Path, grid: Grid, field: str, quantity: Quantity) 
     method: Method = "averaged" if file_pixels > SAME_RESOLUTION else "interpolated"
     if _same_pixels(dataset, grid):
         method, file_pixels = "copied", 1.0
-    samples = 1
-    if method == "averaged" and not is_polar_map(dataset.crs, grid.pole):
+    samples, affine = 1, dataset.transform
+    upright = not affine.b and not affine.d and affine.a > 0.0 and affine.e < 0.0
+    by_area = method == "averaged" and upright and is_polar_map(dataset.crs, grid.pole)
+    if method == "averaged" and not by_area:
         samples = min(math.ceil(file_pixels), MOST_SAMPLES)
     nodata = declared_nodata(dataset)
     scale, offset = float(dataset.scales[0]), float(dataset.offsets[0])
-    return Reading(path, method, file_pixels, scale, offset, nodata, quantity, samples)
+    return Reading(path, method, file_pixels, scale, offset, nodata, quantity, samples, by_area)
 
 
 def declared_nodata(dataset: Any) -> float | None:
@@ -368,24 +394,6 @@ def _centre_on_grid(dataset: Any, grid: Grid) -> bool:
     return bool(grid.contains(np.where(finite, x_m, 1e12), np.where(finite, y_m, 1e12)).any())
 
 
-def _block_mean(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """Mean of the finite values of each n x n block; NaN where there are none."""
-    if n == 1:
-        return values
-    blocks = values.reshape(values.shape[0] // n, n, values.shape[1] // n, n)
-    present = np.isfinite(blocks)
-    count = present.sum(axis=(1, 3))
-    total = np.where(present, blocks, 0.0).sum(axis=(1, 3))
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def _averaging(dataset: Any, grid: Grid, reading: Reading) -> WarpedVRT:
-    # GDAL's average takes a pixel's footprint for a rectangle of the file, which is wrong across a file's 180th
-    # meridian and about the pole: but for the polar map itself, interpolated samples are averaged instead.
-    average = reading.method == "averaged" and reading.samples == 1
-    return warped(dataset, grid, reading.samples, Resampling.average if average else Resampling.bilinear)
-
-
 def warped(dataset: Any, grid: Grid, samples: int, resampling: Resampling) -> WarpedVRT:
     """Return a data set's numbers (float64, NaN where there are none) on a grid's pixels, or on finer ones.
 
@@ -393,7 +401,8 @@ def warped(dataset: Any, grid: Grid, samples: int, resampling: Resampling) -> Wa
         dataset: A sound data set, whichever way it counts longitude.
         grid: The grid.
         samples: Pixels along a grid pixel's side.
-        resampling: How; but for the average, numbers of `samples` times finer pixels are taken as they are.
+        resampling: Bilinear or nearest. GDAL's average is not for this: it takes a pixel's footprint for a rectangle of
+            the file, which is wrong across a file's 180th meridian and about the pole.
     """
     affine, crs = dataset.transform, grid.crs
     if dataset.crs.is_geographic:
@@ -419,5 +428,6 @@ def warped(dataset: Any, grid: Grid, samples: int, resampling: Resampling) -> Wa
         dtype="float64",
         tolerance=0.01,
         # GDAL guesses the ratio of resolutions from windows that it has padded, and blurs: there is no reduction.
-        **({} if resampling == Resampling.average else {"XSCALE": "1", "YSCALE": "1"}),
+        XSCALE="1",
+        YSCALE="1",
     )

@@ -7,6 +7,7 @@ one cut to a square about the pole, on the published pixels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -72,9 +73,13 @@ def psr(grid: Grid) -> np.ndarray:
 
 
 def _prominence(grid: Grid) -> np.ndarray:
-    """Height above the surroundings in units of 200 m."""
-    ground = heights(grid).astype(np.float64)
-    return (ground - gaussian_filter(ground, _SURROUNDINGS_M / grid.pixel_m)) / 200.0
+    """Height above the surroundings in units of 200 m; the same for any cut of a product."""
+    margin = math.ceil(3.0 * _SURROUNDINGS_M / grid.pixel_m)
+    corner = grid.x_min_m - margin * grid.pixel_m, grid.y_max_m + margin * grid.pixel_m
+    wider = Grid(*corner, grid.pixel_m, grid.rows + 2 * margin, grid.cols + 2 * margin)
+    ground = heights(wider).astype(np.float64)
+    above = ground - gaussian_filter(ground, _SURROUNDINGS_M / grid.pixel_m, truncate=3.0)
+    return above[margin:-margin, margin:-margin] / 200.0
 
 
 def _as_shares(maker: Maker) -> Maker:

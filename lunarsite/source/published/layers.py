@@ -23,7 +23,7 @@ from lunarsite.grid import Grid, Tile, is_polar_map
 from lunarsite.source.kinds import LocalError
 from lunarsite.source.local import MOST_SAMPLES, SAME_RESOLUTION, Quantity, no_overlap, pixels_per_pixel, warped
 from lunarsite.source.published.rasters import Source, is_integer
-from lunarsite.source.published.resample import WHOLE, Axis, Bools, Floats, Method, largest, resampled
+from lunarsite.source.resample import WHOLE, Axis, Bools, Floats, Method, largest, resampled
 
 SHARE = Quantity("share of time", "1", 0.0, 1.0, "a share lies within 0..1; is it a percentage?")
 SLOPE = Quantity("slope", "deg", 0.0, 90.0, "is a no-data value not declared?")

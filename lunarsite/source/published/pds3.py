@@ -194,9 +194,11 @@ def _parsed(text: bytes) -> Mapping[str, Any]:
         deepest = max(deepest, depth)
     if deepest > _MOST_NESTED or text.upper().count(b"OBJECT") > 2 * _MOST_NESTED * _MOST_NESTED:
         raise LabelError(f"nests more than {_MOST_NESTED} lists or objects")
+    # pvl's own choice, the parser that forgives empty values, runs in circles where an object ends too early.
+    parser = pvl.parser.PVLParser(grammar=pvl.grammar.OmniGrammar(), decoder=pvl.decoder.OmniDecoder())
     try:
-        label = pvl.loads(text.decode("latin-1"))
-    except _PARSER_ERRORS as error:
+        label = parser.parse(text.decode("latin-1"))
+    except (*_PARSER_ERRORS, ParseError, QuantityError) as error:
         raise LabelError(f"is no readable label ({type(error).__name__}: {str(error)[:200]})") from error
     if not isinstance(label, Mapping):
         raise LabelError("is no readable label: it holds no keywords")

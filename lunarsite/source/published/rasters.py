@@ -106,7 +106,7 @@ def opened(receipt_path: Path, role: str, quantity: Quantity = HEIGHT) -> Iterat
         raise
     except LocalError as error:
         raise PublishedError(
-            f"{error}. The file is what was fetched as version {receipt.version}: remove {receipt_path.parent} and"
+            f"{error}; this is what was fetched as version {receipt.version}: remove {receipt_path.parent} and"
             " fetch it again, or bring a file of your own (source.kind: local)"
         ) from error
 

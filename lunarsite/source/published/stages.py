@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -168,7 +169,7 @@ def slope(
         published.layer(source, near, published.SLOPE) as fine,
     ):
         job.log.log(
-            20 if fine.finer else 30,
+            logging.INFO if fine.finer else logging.WARNING,
             "%s: %.2f file pixels along a pixel's side%s",
             source.field,
             fine.file_pixels,
@@ -188,11 +189,13 @@ def _write_tiles(
     """Write tiles as they come, one array for each band."""
     from lunarsite.artefact import raster
 
+    done = 0
     with raster.creating(target, spec, grid, job.stamp(spec)) as writer:
         for tile, bands in tiles:
             for band, values in zip(spec.bands, bands, strict=True):
                 writer.write(values, band.name, tile.core)
-            job.progress(tile.row * grid.cols + tile.col + tile.cols, grid.rows * grid.cols, f"{spec.name}: pixels")
+            done += tile.rows * tile.cols
+            job.progress(done, grid.rows * grid.cols, f"{spec.name}: pixels")
 
 
 def _log_shares(job: Job, maps: list[Layer], counts: NDArray[np.int64]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lunarsite.source.published.resample import WHOLE, Axis, largest, resampled
+from lunarsite.source.resample import WHOLE, Axis, largest, resampled
 
 
 def axes(first: float, step: float, n: int, size: int) -> tuple[Axis, Axis]:

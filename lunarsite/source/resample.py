@@ -129,5 +129,16 @@ def largest(rows: Axis, cols: Axis, values: Floats, present: Bools) -> Floats:
     return np.where(np.isneginf(out), np.nan, out)
 
 
+def block_mean(values: Floats, n: int) -> Floats:
+    """Return the mean of the finite values of each n x n block; NaN where there are none."""
+    if n == 1:
+        return values
+    blocks = values.reshape(values.shape[0] // n, n, values.shape[1] // n, n)
+    present = np.isfinite(blocks)
+    count = present.sum(axis=(1, 3))
+    total = np.where(present, blocks, 0.0).sum(axis=(1, 3))
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
 def _both(rows: csr_array, values: Floats, cols: csr_array) -> Floats:
     return np.asarray((cols @ (rows @ values).T).T)
