@@ -21,6 +21,7 @@ from lunarsite.artefact.contracts import (
     SITE_RECORD,
     SITES,
     SITES_RECORD,
+    SLOPE_RECORD,
 )
 from lunarsite.artefact.record import Record
 from lunarsite.publish import crater_story, score_story, site_story, story
@@ -65,6 +66,7 @@ class Files:
     site_record: Path
     artemis: Path
     illumination: Path | None
+    slopes: Path | None
     craters: CraterFiles
     named_features: Path
 
@@ -149,5 +151,6 @@ def _records(files: Files) -> dict[str, Record]:
         ("others", files.site_record, SITE_RECORD),
         ("artemis", files.artemis, ARTEMIS_RECORD),
         ("light", files.illumination, ILLUMINATION_RECORD),
+        ("slopes", files.slopes, SLOPE_RECORD),
     )
     return {name: record.read(path, spec)[0] for name, path, spec in listed if path is not None}

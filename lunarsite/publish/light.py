@@ -95,8 +95,8 @@ class Comparison:
         judged, judged_stamp = record.read(found, ILLUMINATION_RECORD)
         if frame.empty:
             raise ArtefactError(
-                f"{cells}: no cell was compared; name a reference in validation.illumination.table and rerun"
-                " validate-illumination"
+                f"{cells}: no cell was compared; name a table in validation.illumination.table, or published maps that"
+                " cover whole cells of the run, and rerun validate-illumination"
             )
         if stamp.inputs != judged_stamp.inputs or stamp.settings_hash != judged_stamp.settings_hash:
             raise ArtefactError(f"{cells}: comes from another comparison than {found}; rerun validate-illumination")
@@ -132,7 +132,9 @@ class Comparison:
 
     def source(self) -> str:
         """Return the words that say what is compared with what."""
-        name = "a table" if self.reference.table is None else self.reference.table.name
+        if self.reference.table is None:
+            return f"Reference: published maps, cells of {self.reference.table_cell_m:g} m."
+        name = self.reference.table.name
         factor = "" if self.reference.table_factor == 1.0 else f", its values × {self.reference.table_factor:.6g}"
         return f"Reference: {name}, cells of {self.reference.table_cell_m:g} m{factor}."
 

@@ -160,6 +160,26 @@ TABLE_CAPTIONS: Final = {
     "other_measures": "Other measures on the test ground, for comparison only.",
 }
 SECTION_WORDS: Final[dict[str, dict[str, str]]] = {
+    "slopes": {
+        "pieces": "Ground",
+        "rules": "Rules with this limit",
+        "max_slope_deg": "Our slope at most (°)",
+        "from": "Our slope from (°)",
+        "to": "to (°)",
+        "known": "Known",
+        "passing": "Pass",
+        "mean_above_share": "Of those, steeper in the mean of fine slopes",
+        "mean_above_base_share": "The same of all known",
+        "steepest_above_share": "Of those, with a steeper fine pixel",
+        "steepest_above_base_share": "The same of all known ground",
+        "missed_share": "Fail, but pass in the mean of fine slopes, of all known",
+        "pixels": "Pixels",
+        "fine_mean_deg": "Mean fine slope (°)",
+        "fine_steepest_deg": "Steepest fine slope, on average (°)",
+        "bias": "Ours less fine (°)",
+        "rms": "RMS (°)",
+        "correlation": "Correlation",
+    },
     "others": {"of": "Compared with"},
     "sites": {"sites": "Sites of this region's list (HLS)", "good_cells": "Good cells (HLS)"},
     "artemis": {
@@ -169,7 +189,10 @@ SECTION_WORDS: Final[dict[str, dict[str, str]]] = {
     },
 }
 """Columns that have another name in one record than elsewhere."""
-FIRST: Final[dict[str, tuple[str, ...]]] = {"others": ("of",)}
+FIRST: Final[dict[str, tuple[str, ...]]] = {
+    "others": ("of",),
+    "slopes": ("pieces", "rules", "max_slope_deg", "known", "passing", "from", "to"),
+}
 """Columns that come first in one record's tables."""
 HIDDEN: Final = frozenset({"column"})
 """Columns of names for programs alone."""
@@ -178,6 +201,8 @@ SHARES: Final = frozenset(
         *("known_share", "passing_share", "too_steep_share", "too_dark_share", "no_earth_share"),
         *("share_inside", "share_by_score", "share_by_rule", "gain", "base_rate", "share_missed", "share_of_misses"),
         "share_of_weighted_spread",
+        *("mean_above_share", "mean_above_base_share", "steepest_above_share", "steepest_above_base_share"),
+        "missed_share",
     }
 )
 """Columns of shares, which are printed as percentages."""
@@ -199,6 +224,7 @@ VALUE_WORDS: Final[dict[str, dict[str, str]]] = {
     },
     "slope": {"slope_mean": "mean slope", "buffered_slope_deg": "slope with buffer"},
     "rule": {"cassa": "CASSA", "hls": "HLS"},
+    "rules": {"cassa": "CASSA", "hls": "HLS", "cassa, hls": "CASSA, HLS"},
     "unit": {"km2": "km²", "degrees": "°", "1": ""},
 }
 """Values of text columns in plain words."""
@@ -221,10 +247,28 @@ METRIC_WORDS: Final = {
     "top_20_chance": "The same in random order (share)",
     "top_20_below_share": "Draws that leave one of the best no good ground (share)",
     "probability_gap": "Largest gap of the shifted limits' probability",
+    "slope_pixels": "Pixels with both slopes",
+    "slope_bias": "Our slope less the mean fine slope",
+    "slope_rms": "RMS of our slope less the mean fine slope",
+    "slope_baseline_rms": "RMS that latitude alone leaves",
+    "slope_correlation": "Correlation with the mean fine slope",
+    "slope_baseline_correlation": "Correlation of latitude alone",
+    "psr_map_ground": "Ground known to our map of shadow and to the published one",
+    "psr_map_area": "Permanent shadow on it, ours",
+    "psr_map_area_published": "Permanent shadow on it, published",
+    "psr_map_overlap": "Overlap of shadowed pixels (IoU)",
+    "psr_map_overlap_displaced": "The same of displaced copies",
+    "psr_map_phi": "Correlation of shadowed pixels",
+    "psr_map_phi_displaced": "The same of displaced copies, correlation",
 }
 """Metrics in plain words."""
 SECTION_CAPTIONS: Final[dict[str, dict[str, str]]] = {
     "labels": {"rules": "The rules: limits, labels, and how many cells meet each if the errors are as stated."},
+    "slopes": {
+        "what_limits_hide": "Slopes at 20 m: what a limit on our slope lets through. Mean and steepest of the published"
+        " fine slopes inside pixels and cells that pass, beside all known ground.",
+        "slope_by_class": "Our slope against the mean of the published fine slopes, by our slope.",
+    },
     "sites": {
         "criteria": "Criteria of the order and their weights. One that no site knows drops out.",
         "regions": "Sites in the Artemis regions by the HLS rule, and what stands against the cells there.",

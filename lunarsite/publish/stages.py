@@ -361,6 +361,7 @@ def report(
     site_record: Annotated[Path, Input(SITE_RECORD)],
     artemis: Annotated[Path, Input(ARTEMIS_RECORD)],
     illumination: Annotated[Path | None, Input(ILLUMINATION_RECORD)],
+    slope_record: Annotated[Path | None, Input(SLOPE_RECORD)],
     craters: Annotated[Path | None, Input(CRATERS)],
     detected: Annotated[Path | None, Input(DETECTED)],
     crater_model: Annotated[Path | None, Input(CRATER_MODEL)],
@@ -416,6 +417,7 @@ def report(
         site_record=site_record,
         artemis=artemis,
         illumination=illumination,
+        slopes=slope_record,
         craters=rooms,
         named_features=named_features,
     )

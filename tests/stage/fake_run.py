@@ -61,7 +61,7 @@ class FakeRun:
             return RESOURCES / "named_features.csv"
         if name.endswith(("_png", "_pdf")):
             return self.folder / "figures" / f"{name[:-4]}.{name[-3:]}"
-        if name in ("scorer_record", "artemis", "illumination", "crater_record", *fake_score.RECORDS):
+        if name in ("scorer_record", "artemis", "illumination", "slope_record", "crater_record", *fake_score.RECORDS):
             return self.folder / f"{name}.json"
         return self.folder / f"{name}.{suffix.get(name, 'tif')}"
 
@@ -243,8 +243,33 @@ class FakeRun:
         found = Record(title="Light against published maps", metrics=tuple(metrics), verdicts=(verdict,))
         stamp = self.stamp("illumination", "validate-illumination")
         record.write(self.path("illumination"), contracts.ILLUMINATION_RECORD, found, stamp)
+        self._slopes()
         stamp = self.stamp("illumination_cells", "validate-illumination")
         table.write(self.path("illumination_cells"), contracts.ILLUMINATION_CELLS, frame, stamp)
+
+    def _slopes(self) -> None:
+        row: dict[str, JsonValue] = {
+            "pieces": "cells of 960 m",
+            "max_slope_deg": 5.0,
+            "rules": "cassa",
+            "known": 1200,
+            "passing": 400,
+            "mean_above_share": 0.125,
+            "mean_above_base_share": 0.75,
+            "steepest_above_share": 0.9375,
+            "steepest_above_base_share": 1.0,
+            "missed_share": 0.0625,
+            "why_unknown": "",
+        }
+        found = Record(
+            title="Slopes against finer published ones",
+            metrics=(Metric(name="slope_rms", value=2.5, unit="deg"),),
+            verdicts=(Verdict(name="slope RMS", value=0.5, unit="1", bound="< 1", holds=True, why="made up"),),
+            tables={"what_limits_hide": [row]},
+            notes=("Finer slopes are steeper.",),
+        )
+        stamp = self.stamp("slope_check", "validate-slope")
+        record.write(self.path("slope_record"), contracts.SLOPE_RECORD, found, stamp)
 
     def _craters(self, grid: Grid) -> None:
         generator = np.random.default_rng(3)

@@ -37,7 +37,7 @@ SITE_INPUTS = (
     "site_record",
 )
 BARE_INPUTS = (*RASTERS, "cells", "scores", "scorer_record", *SITE_INPUTS, "artemis", "named_features")
-REPORT_INPUTS = (*BARE_INPUTS, "illumination", *CRATER_INPUTS)
+REPORT_INPUTS = (*BARE_INPUTS, "illumination", "slope_record", *CRATER_INPUTS)
 CATALOGUE_INPUTS = (
     *(*RASTERS, "cells", "scores", "scorer", "scorer_record", "artemis", "illumination"),
     *(*TABLES, "crater_model", "crater_probability", "detected_craters", "crater_record", "crater_matches"),
@@ -226,6 +226,20 @@ def test_the_report_shows_light_beside_its_verdicts(text: str) -> None:
     assert re.findall(r'<figure id="figure-(\w+)"', section) == list(LIGHT)
     assert "sun_mean RMS" in section
     assert "&lt;= 2.2 %" in section
+
+
+def test_the_report_tells_what_limits_on_slope_hide(text: str) -> None:
+    section = section_of(text, "trust")
+    assert "Slopes at 20 m: what a limit on our slope lets through" in section
+    heads = ("Rules with this limit", "Of those, steeper in the mean of fine slopes (%)", "The same of all known (%)")
+    assert all(f">{head}</th>" in section for head in heads)
+    cells = [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<t[dh][^>]*>[^<]*</t[dh]>", section)]
+    start = cells.index("cells of 960 m")
+    assert cells[start : start + 10] == [
+        *("cells of 960 m", "CASSA", "5", "1\u202f200", "400", "12.5", "75", "93.8", "100", "6.25")
+    ]
+    assert "Finer slopes are steeper." in section
+    assert "slope RMS" in section_of(text, "brief")
 
 
 def test_a_run_without_references_and_nights_has_no_such_section(run: FakeRun, tmp_path: Path) -> None:
