@@ -31,7 +31,9 @@ FIRST, SECOND = BODY, OTHER
 
 
 @pytest.fixture
-def server() -> Iterator[BadServer]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[BadServer]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     with BadServer().running() as running:
         yield running
 
