@@ -22,7 +22,21 @@ _HEAD = """\
 
 What a real run reads from outside: what it is, who made it and under which licence, and where it lies. Generated from
 `resources/products.yaml` (`python -m lunarsite.source.product_page`); that file is the only one that knows an address.
-`python -m lunarsite sources` says what of it is on disk and what a run would fetch ([fetching](fetching.md)).
+
+    python -m lunarsite sources                      all products, and what is on disk of them
+      --configfile workflow/runs/south_pole.yaml     and what that run would fetch and cost
+      --offline                                      fails if that run lacks a product
+      --json                                         the same for programs
+
+The command opens no connection and hashes nothing; it looks at names and sizes. A product is *fetched* when a receipt
+stands beside its files; *there, not verified* when only the files do (the run checks them before it reads them);
+*partly there* when files or the rest of one are lacking; and *damaged* when its files do not fit its receipt.
+`--offline`, or `source.fetch.offline: true`, ends with status 3 and lists each missing file with its size, its addresses
+and the folder to put it in. What fetching does with servers that fail is on its own page ([fetching](fetching.md)).
+
+What a run costs is estimated from its settings alone (`lunarsite/plan.py`): processor time and memory of each stage, by
+laws through measured runs and the figures of the rooms' pages. At 240 m it is within a factor of two of each stage of
+the default run, which a test holds; "guessed" marks stages of which no large run has been measured.
 
 Addresses, names of files and sizes that could not be tried when the table was written say so under "Unsure". If one has
 moved: correct it in the table, name a mirror (`source.fetch.mirrors`), or put the files into

@@ -330,10 +330,13 @@ def test_settings_beside_the_package_come_first(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_reader_who_has_seen_enough_ends_it_quietly() -> None:
-    shell = f"{sys.executable} -m lunarsite sources | head -n 1; echo ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("\n0\n")
-    assert not done.stderr
+    call = [sys.executable, "-m", "lunarsite", "sources"]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
 
 
 def test_it_starts_soon_and_needs_nothing_heavy() -> None:
