@@ -31,8 +31,9 @@ What a real run reads from outside: what it is, who made it and under which lice
 The command opens no connection and hashes nothing; it looks at names and sizes. A product is *fetched* when a receipt
 stands beside its files; *there, not verified* when only the files do (the run checks them before it reads them);
 *partly there* when files or the rest of one are lacking; and *damaged* when its files do not fit its receipt.
-`--offline`, or `source.fetch.offline: true`, ends with status 3 and lists each missing file with its size, its addresses
-and the folder to put it in. What fetching does with servers that fail is on its own page ([fetching](fetching.md)).
+`--offline`, or `source.fetch.offline: true`, ends with status 3 and lists each missing file with its size, its
+addresses and the folder to put it in. What fetching does with servers that fail is on its own page
+([fetching](fetching.md)).
 
 What a run costs is estimated from its settings alone (`lunarsite/plan.py`): processor time and memory of each stage, by
 laws through measured runs and the figures of the rooms' pages. At 240 m it is within a factor of two of each stage of
