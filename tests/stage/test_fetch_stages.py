@@ -325,6 +325,16 @@ def test_without_its_record_the_first_download_is_trusted_aloud(
     assert "the record that gives checksums cannot be had" in capsys.readouterr().err
 
 
+def test_a_record_that_alone_knows_the_address_is_needed(
+    server: BadServer, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = product({"name": "one.img", "content": "pds3-image"}, zenodo=f"{server.url}/api/records/12")
+    assert main(arguments(folder, entry)) == EXIT_ARTEFACT
+    err = capsys.readouterr().err
+    assert "its record tells where one.img lies, and cannot be had" in err
+    assert "/api/records/12: answers 404" in err
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_terminated_and_resumed(sent: signal.Signals, server: BadServer, folder: Path) -> None:
     entry = product(file(server, "one.img"), file(server, "two.img"), file(server, "three.img"))

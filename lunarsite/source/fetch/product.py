@@ -146,6 +146,9 @@ def _with_record(name: str, product: Product, folder: Path, settings: FetchSetti
     except (DiskError, StoppedError):
         raise
     except FetchError as error:
+        nowhere = [file.name for file in product.files if not file.urls]
+        if nowhere and not settings.mirrors:
+            raise FetchError(f"{name}: its record tells where {nowhere[0]} lies, and cannot be had: {error}") from error
         # A mirror may hold the files and not the record; the receipt says what the files were checked against.
         _LOG.warning(
             "%s: the record that gives checksums cannot be had, so the first download is trusted: %s", name, error
@@ -204,9 +207,9 @@ def _check_access(name: str, product: Product) -> None:
 
 def _by_hand(name: str, product: Product, missing: Sequence[ProductFile], folder: Path, *, offline: bool) -> str:
     """Return what a person does to get files that are not fetched."""
-    lines = [f"{name}: {product.title} is not there"]
+    lines = [f"{name} ({product.title}) is not there"]
     if product.access == "credentials":
-        lines[0] += f", and no program may fetch it. {product.instructions.strip()} ({product.page})"
+        lines[0] += f" and cannot be fetched by a program. {product.instructions.strip()} ({product.page})"
     elif offline:
         lines[0] += ", and source.fetch.offline forbids to fetch it. Get these files elsewhere"
     lines.append(f"Put {'these files' if missing else 'the files'} into {folder.absolute()}:")
