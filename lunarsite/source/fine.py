@@ -18,7 +18,8 @@ from pyproj import Transformer
 
 from lunarsite.grid import Grid, is_polar_map
 from lunarsite.source.kinds import LocalError
-from lunarsite.source.local import checked, file_pixels_at, no_overlap
+from lunarsite.source.local import checked, no_overlap
+from lunarsite.source.placement import file_pixels_at
 
 Floats = NDArray[np.float64]
 

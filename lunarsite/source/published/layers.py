@@ -21,7 +21,8 @@ from rasterio.windows import Window
 
 from lunarsite.grid import Grid, Tile, is_polar_map
 from lunarsite.source.kinds import LocalError
-from lunarsite.source.local import MOST_SAMPLES, SAME_RESOLUTION, Quantity, no_overlap, pixels_per_pixel, warped
+from lunarsite.source.local import MOST_SAMPLES, SAME_RESOLUTION, Quantity, declared_nodata, no_overlap
+from lunarsite.source.placement import is_upright, pixels_per_pixel, warped
 from lunarsite.source.published.rasters import Source, is_integer
 from lunarsite.source.resample import WHOLE, Axis, Bools, Floats, Method, largest, resampled
 
@@ -114,13 +115,12 @@ def layer(source: Source, grid: Grid, quantity: Quantity) -> Iterator[Layer]:
     inside, file_pixels = pixels_per_pixel(dataset, grid)
     if not inside:
         raise no_overlap(source.path, grid, source.field)
-    affine = dataset.transform
     with ExitStack() as stack:
-        if not is_polar_map(dataset.crs, grid.pole) or affine.b or affine.d or affine.a < 0.0 or affine.e > 0.0:
+        if not is_upright(dataset) or not is_polar_map(dataset.crs, grid.pole):
             # Sampled at the nearest pixel, a class stays one, and a mean over fine samples is one by area.
             samples = min(math.ceil(file_pixels * 4.0), MOST_SAMPLES) if quantity is CLASSES or file_pixels > 1.0 else 1
             how = Resampling.nearest if quantity is CLASSES or samples > 1 else Resampling.bilinear
-            dataset = stack.enter_context(warped(dataset, grid, max(samples, 1), how))
+            dataset = stack.enter_context(warped(dataset, grid, max(samples, 1), how, declared_nodata(dataset)))
         yield Layer(source, grid, quantity, dataset, file_pixels)
 
 
@@ -245,10 +245,10 @@ def _numbers(source: Source, dataset: Any, window: Window, scale: tuple[float, f
         stored = dataset.read(1, window=window, masked=True)
     except RasterioError as error:
         raise LocalError(f"{source.field}: {source.path}: cannot be read ({error}); it may be truncated") from error
-    values = np.ma.getdata(stored).astype(np.float64)
-    if scale != (1.0, 0.0):
-        values = values * scale[0] + scale[1]
-    return values, ~np.ma.getmaskarray(stored) & np.isfinite(values)
+    numbers = np.ma.getdata(stored).astype(np.float64)
+    present = ~np.ma.getmaskarray(stored) & (numbers != declared_nodata(source.dataset))
+    values = numbers if scale == (1.0, 0.0) else numbers * scale[0] + scale[1]
+    return values, present & np.isfinite(values)
 
 
 def _check(each: Layer, present: Floats) -> None:
