@@ -198,7 +198,7 @@ def _parsed(text: bytes) -> Mapping[str, Any]:
     parser = pvl.parser.PVLParser(grammar=pvl.grammar.OmniGrammar(), decoder=pvl.decoder.OmniDecoder())
     try:
         label = parser.parse(text.decode("latin-1"))
-    except (*_PARSER_ERRORS, ParseError, QuantityError) as error:
+    except (*_PARSER_ERRORS, pvl.exceptions.ParseError, pvl.exceptions.QuantityError) as error:
         raise LabelError(f"is no readable label ({type(error).__name__}: {str(error)[:200]})") from error
     if not isinstance(label, Mapping):
         raise LabelError("is no readable label: it holds no keywords")
