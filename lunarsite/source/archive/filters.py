@@ -15,11 +15,15 @@ MOST_BLACK_SHARE = {"sdss9": 0.02}
 """By survey: what is pure black lies outside its footprint. DSS2 covers the whole sky."""
 LEAST_SEEN_SHARE = 0.5
 """Of an image: a mosaic with more black than picture is left out."""
-_BLACK_LEVEL = 3
-"""A JPEG's black is not always 0."""
+_BLACK_LEVEL, _SKY_LEVEL = 3, 8
+"""Of 255: a JPEG's black is not always 0, and the sky beside a frame is brighter than that."""
+_FADED_SHARE = 0.6
+"""Beside a frame the sky has at least this share of its brightness some pixels farther out."""
 _SOLID_PX = 9
-"""Frames of mosaics are solid; a dark sky has stars and noise in every square of so many pixels."""
 _LEAST_FRAME_SHARE = 0.005
+_MOST_CORNERS = 16
+_STRAIGHT_PX, _STRAIGHT_SHARE = 3.0, 0.005
+"""So far a straight edge may stray: pixels at least, and as a share of the longer side."""
 
 Rgb = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -36,25 +40,55 @@ def black_share(rgb: Rgb, where: Mask) -> float:
 
 
 def seen_of_image(rgb: Rgb) -> Mask:
-    """Return where an image shows the sky: the black frame of a mosaic, solid and touching a corner, is none.
+    """Return where an image shows the sky: the black frame of a mosaic shows none.
 
-    Stars and noise keep a dark sky from being taken for a frame: the frame must fill squares of 9 pixels with a level
-    of at most 3 of 255 in every channel. It is then grown by 2 pixels, over which JPEG and resizing smear its border.
+    Many images end in a sky that is as black as a frame. A frame touches a corner of the image, is solid (it fills
+    squares of 9 pixels), has few corners with straight edges between them, and ends at once: the sky beside it is
+    bright, and no brighter farther out. It is grown by 2 pixels, over which JPEG and resizing smear its edge.
     """
     from scipy import ndimage
 
     height, width = rgb.shape[:2]
+    level = rgb.max(axis=-1)
     # Beyond the border the frame goes on, else it could never be solid there.
-    dark = np.pad(rgb.max(axis=-1) <= _BLACK_LEVEL, _SOLID_PX, mode="edge")
+    dark = np.pad(level <= _BLACK_LEVEL, _SOLID_PX, mode="edge")
     solid = ndimage.binary_opening(dark, np.ones((_SOLID_PX, _SOLID_PX), dtype=bool))
     solid = solid[_SOLID_PX:-_SOLID_PX, _SOLID_PX:-_SOLID_PX]
     parts, _ = ndimage.label(solid)
-    corners = {int(parts[row, col]) for row in (0, height - 1) for col in (0, width - 1)} - {0}
-    frame = np.isin(parts, sorted(corners))
-    if frame.mean() < _LEAST_FRAME_SHARE:
-        return np.ones((height, width), dtype=bool)
-    grown: Mask = ndimage.binary_dilation(frame, np.ones((3, 3), dtype=bool), iterations=2)
-    return ~grown
+    seen = np.ones((height, width), dtype=bool)
+    for corner in sorted({int(parts[row, col]) for row in (0, height - 1) for col in (0, width - 1)} - {0}):
+        part = parts == corner
+        grown = ndimage.binary_dilation(part, np.ones((3, 3), dtype=bool), iterations=2)
+        if part.mean() >= _LEAST_FRAME_SHARE and _has_straight_edges(part) and _ends_at_once(grown, level):
+            seen &= ~grown
+    return seen
+
+
+def _ends_at_once(grown: Mask, level: NDArray[np.uint8]) -> bool:
+    """Whether the sky beside an area is as bright as that a few pixels farther out: it does not fade into the area."""
+    from scipy import ndimage
+
+    square = np.ones((3, 3), dtype=bool)
+    near = ndimage.binary_dilation(grown, square, iterations=2)
+    middle = ndimage.binary_dilation(near, square, iterations=4)
+    far = ndimage.binary_dilation(middle, square, iterations=3) & ~middle
+    near &= ~grown
+    if not near.any() or not far.any():
+        return False
+    beside = float(np.median(level[near]))
+    return beside > _SKY_LEVEL and beside >= _FADED_SHARE * float(np.median(level[far]))
+
+
+def _has_straight_edges(part: Mask) -> bool:
+    """Whether the outline of a connected area is a polygon of few corners."""
+    from rasterio import features
+    from shapely.geometry import shape
+
+    outlines = [shape(found) for found, _ in features.shapes(part.astype(np.uint8), mask=part)]
+    tolerance_px = max(_STRAIGHT_PX, _STRAIGHT_SHARE * max(part.shape))
+    simple = [outline.simplify(tolerance_px) for outline in outlines]
+    rings = [ring for outline in simple for ring in (outline.exterior, *outline.interiors)]
+    return sum(len(ring.coords) - 1 for ring in rings) <= _MOST_CORNERS
 
 
 def image_refused(rgb: Rgb, seen: Mask) -> str | None:

@@ -81,6 +81,34 @@ def test_dark_sky_and_dark_middle_are_seen() -> None:
     assert seen_of_image(speck).all(), "too small for a frame"
 
 
+def test_a_sky_that_fades_to_black_is_no_frame() -> None:
+    y, x = np.mgrid[:120, :160]
+    nebula = 220.0 * np.exp(-(((x - 80) / 25.0) ** 2 + ((y - 60) / 20.0) ** 2))
+    rgb = np.repeat(nebula[..., None], 3, axis=-1).astype(np.uint8)
+    assert (rgb == 0).all(axis=-1).mean() > 0.5
+    assert seen_of_image(rgb).all()
+
+
+def test_ragged_black_is_no_frame() -> None:
+    rng = np.random.default_rng(4)
+    rgb = np.full((120, 160, 3), 60, dtype=np.uint8)
+    for col in range(0, 160, 10):
+        rgb[: rng.integers(15, 60), col : col + 10] = 0
+    assert seen_of_image(rgb).all()
+
+
+@pytest.mark.parametrize("degrees", [10.0, 45.0])
+def test_frames_of_turned_mosaics_are_not_seen(degrees: float) -> None:
+    y, x = np.mgrid[:240, :320]
+    angle = math.radians(degrees)
+    across = (x - 160) * math.cos(angle) + (y - 120) * math.sin(angle)
+    frame = across < -100
+    rgb = np.where(frame[..., None], 0, 40).astype(np.uint8)
+    seen = seen_of_image(rgb)
+    assert (~seen & frame).sum() > 0.98 * frame.sum()
+    assert (~seen & (across > -96)).sum() == 0
+
+
 def test_mostly_black_frame_is_left_out() -> None:
     rgb = noisy(0.3, 0.1)
     rgb[:25] = 0
