@@ -301,8 +301,14 @@ def test_the_record_gives_checksums_and_addresses(server: BadServer, folder: Pat
     (found,) = receipt(folder).files
     assert found.checked == "md5 of the publisher"
     assert found.url.endswith("/files/one.img/content")
-    before = len(server.requests)
+    place = folder / "moon" / "1.0" / "receipt.json"
+    text, before = place.read_bytes(), len(server.requests)
+    place.unlink()
+    assert main(arguments(folder, entry, offline=True)) == EXIT_OK
+    assert receipt(folder).files[0].checked == "md5 of the publisher"
+    place.unlink()
     assert main(call) == EXIT_OK
+    assert place.read_bytes() == text
     assert len(server.requests) == before
 
 

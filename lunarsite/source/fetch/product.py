@@ -62,10 +62,11 @@ def fetch_product(
     missing = [file for file in product.files if not (folder / file.name).is_file()]
     if missing and (settings.offline or (product.access == "credentials" and not settings.mirrors)):
         raise FetchError(_by_hand(name, product, missing, folder, offline=settings.offline))
-    if missing:
+    if missing or (folder / RECORD_FILE).is_file():
         product = _with_record(name, product, folder, settings, control)
-        missing = [file for file in product.files if not (folder / file.name).is_file()]
-        check_room(folder, sum((file.bytes or 0) - _part_bytes(folder / file.name) for file in missing), settings)
+    if missing:
+        to_come = [file for file in product.files if not (folder / file.name).is_file()]
+        check_room(folder, sum((file.bytes or 0) - _part_bytes(folder / file.name) for file in to_come), settings)
     fetched = _side_by_side(name, product, folder, settings, control)
     # Two processes must not unpack one archive over each other.
     with telling_when_full(folder / RECEIPT_FILE), locked(folder / RECEIPT_FILE, control):
@@ -109,24 +110,24 @@ def _side_by_side(
     pool = ThreadPoolExecutor(settings.parallel, thread_name_prefix="fetch")
     futures: dict[Future[Fetched], str] = {}
     fetched: dict[str, Fetched] = {}
-    failed: dict[str, Exception] = {}
+    failed: dict[str, FetchError] = {}
     try:
         futures = {pool.submit(one, file): file.name for file in product.files}
         for future in as_completed(futures):
-            error = future.exception()
-            if error is None:
+            try:
                 fetched[futures[future]] = future.result()
-                _LOG.info("%s: %s is there; %s", name, futures[future], progress.line())
-            elif isinstance(error, FetchError) and not isinstance(error, DiskError):
+            except DiskError:
+                raise
+            except FetchError as error:
                 # The others go on: what they bring is there the next time.
                 failed[futures[future]] = error
             else:
-                raise error
+                _LOG.info("%s: %s is there; %s", name, futures[future], progress.line())
+    except BaseException:
+        # Also an interrupt of the main thread: threads that wait for a server must not keep it waiting.
+        control.stop()
+        raise
     finally:
-        # An interrupt of the main thread arrives here: threads that wait for bytes must not keep it waiting.
-        control_needed = not all(future.done() for future in futures)
-        if control_needed:
-            control.stop()
         pool.shutdown(wait=True, cancel_futures=True)
     if failed:
         told = [str(failed[file.name]) for file in product.files if file.name in failed]
