@@ -325,6 +325,7 @@ rule publish_report:
         crater_model=CRATER_MODEL if DETECTED else [],
         crater_record=CRATER_RECORD,
         crater_candidates=CRATER_CANDIDATES,
+        slope_record=SLOPE_RECORD,
         named_features=f"{RESOURCES}/named_features.csv",
     output:
         report=f"{RESULTS}/publish/report.html",

@@ -88,7 +88,7 @@ rule validate_illumination:
     conda:
         "../../envs/site.yaml"
     resources:
-        mem_mb=memory(1000, near=60),
+        mem_mb=memory(1000, near=64),
         runtime=minutes(20, near=2.0),
     params:
         run=RUN,
@@ -119,7 +119,7 @@ if PUBLISHED_SLOPE:
         conda:
             "../../envs/site.yaml"
         resources:
-            mem_mb=memory(1000, near=60),
+            mem_mb=memory(1000, near=64),
             runtime=minutes(20, near=2.0),
         params:
             run=RUN,
