@@ -193,6 +193,14 @@ def test_what_is_no_label_is_refused(text: bytes) -> None:
         parse_label(text)
 
 
+@pytest.mark.parametrize("last", range(40, 3_300, 163))
+def test_a_label_that_ends_anywhere_is_refused(last: int) -> None:
+    with pytest.raises(LabelError):
+        parse_label(label()[:last])
+    with pytest.raises(LabelError):
+        parse_label(label()[:last] + b"\r\nEND\r\n")
+
+
 @given(st.data())
 def test_broken_labels_raise_nothing_else(data: st.DataObject) -> None:
     text = bytearray(label())
