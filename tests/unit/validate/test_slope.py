@@ -169,3 +169,11 @@ def test_sums_in_parts_are_the_sums_of_all(pairs: list[tuple[float, float]]) -> 
     assert parts.rms == pytest.approx(float(np.sqrt(np.mean((one - other) ** 2))), abs=1e-4)
     if whole.correlation is not None:
         assert -1.0 - 1e-6 <= whole.correlation <= 1.0 + 1e-6
+
+
+def test_ground_at_the_limit_passes_it() -> None:
+    at = np.full(GRID.shape, 5.0)
+    found = compared(at, at, at)
+    for passing in (found.pixels[0], found.cells[0]):
+        assert passing.passing == passing.known > 0, "rules say 'at most'"
+        assert (passing.mean_above, passing.steepest_above) == (0, 0)

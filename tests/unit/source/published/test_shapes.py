@@ -81,6 +81,17 @@ def test_a_cap_in_longitude_and_latitude_holds_the_pole_and_has_its_area(tmp_pat
     assert map_area_km2(found.shapes)[0] == pytest.approx(np.pi * float(map_radius_m(3.0) / 1e3) ** 2, rel=1e-5)
 
 
+def test_a_cap_without_a_line_to_the_pole_is_a_ring_around_it(tmp_path: Path) -> None:
+    rim = shapely.Polygon(np.asarray(disc(3.0).exterior.coords)[:721])
+    found = read(written(tmp_path / "a.gpkg", [rim], geographic_crs().to_wkt()))
+    assert found.repaired == 0
+    ring = shapely.get_parts(found.shapes[0])[0].exterior
+    assert ring.is_simple
+    steps = np.hypot(*np.diff(np.asarray(ring.coords), axis=0).T)
+    assert steps[steps < 1.0].max(initial=0.0) == 0.0, "it closes exactly"
+    assert shapely.contains_xy(found.shapes[0], 0.0, 0.0)
+
+
 def test_an_outline_across_the_seam_of_longitudes_goes_the_short_way(tmp_path: Path) -> None:
     corners = [(178.0, -85.0), (-178.0, -85.0), (-178.0, -86.0), (178.0, -86.0)]
     found = read(written(tmp_path / "a.gpkg", [shapely.Polygon(corners)], geographic_crs().to_wkt()))
