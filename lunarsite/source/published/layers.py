@@ -1,7 +1,7 @@
 """Layers of light, shadow and slope from published rasters: tile by tile onto the run's grid.
 
 A grid's pixel is known where a product has data all over it; of several products the first that knows a pixel fills
-it. Reading is windowed: a tile takes at most some 4 million file pixels, whatever the file's size. This module must not
+it. Reading is windowed: a tile takes some million file pixels at most, whatever the file's size. This module must not
 know how the results are stored.
 """
 
@@ -30,7 +30,7 @@ SHARE = Quantity("share of time", "1", 0.0, 1.0, "a share lies within 0..1; is i
 SLOPE = Quantity("slope", "deg", 0.0, 90.0, "is a no-data value not declared?")
 CLASSES = Quantity("class", "class", -math.inf, math.inf, "")
 
-_TILE_FILE_PX = 2_048
+_TILE_FILE_PX = 1_024
 _LEAST_TILE_PX, _MOST_TILE_PX = 32, 1_024
 _SCAN_PX = 2_048
 _UNKNOWN = 255

@@ -236,14 +236,14 @@ def test_slopes_beyond_the_vertical_are_refused(tmp_path: Path) -> None:
         slopes(product(tmp_path, "a", RUN, np.full(RUN.shape, -9_999.0, np.float32)))
 
 
-@pytest.mark.parametrize(("pixel_m", "side"), [(80.0, 512), (240.0, 128), (20.0, 1_024)])
+@pytest.mark.parametrize(("pixel_m", "side"), [(80.0, 256), (240.0, 64), (20.0, 1_024)])
 def test_tiles_need_a_bounded_part_of_the_file(tmp_path: Path, pixel_m: float, side: int) -> None:
     fine = Grid(-1_000.0, 1_000.0, 20.0, 100, 100)
     receipt = product(tmp_path, "a", fine, np.zeros(fine.shape, np.float32))
     run = Grid(-960.0, 960.0, pixel_m, 8, 8)
     with seen([receipt], SLOPE, run) as (each,):
         assert each.tile_px == side
-        assert each.tile_px * max(pixel_m / 20.0, 1.0) <= 2_048
+        assert each.tile_px * max(pixel_m / 20.0, 1.0) <= 1_024
 
 
 def test_tiles_leave_no_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
