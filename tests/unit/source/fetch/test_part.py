@@ -124,3 +124,16 @@ def test_hashing_a_file_can_be_stopped(tmp_path: Path) -> None:
     with pytest.raises(StoppedError):
         digests.update_file(tmp_path / "file", 1, control)
     digests.close()
+
+
+def test_a_link_in_its_place_is_never_followed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"keep me")
+    part = Part(tmp_path / "file", with_md5=False)
+    part.path.symlink_to(precious)
+    part.note_path.write_text(note(done=3).model_dump_json())
+    assert part.take_up(URL, Control()) == 0
+    with pytest.raises(OSError, match="symbolic links"):
+        part._open()
+    part.close()
+    assert precious.read_bytes() == b"keep me"
