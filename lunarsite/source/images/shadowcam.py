@@ -30,6 +30,8 @@ from lunarsite.source.local import Quantity, opened
 
 BRIGHTNESS = Quantity("brightness", "1", -1.0, 1.0e3, "is its no-data value declared, and is it a calibrated image?")
 FRAME_TABLE = "images.csv"
+CACHE_BYTES = 128 * 2**20
+"""What GDAL may keep of an image that is read; of itself it takes a twentieth of the machine's memory."""
 _COLUMNS = ("file", "utc", "subsolar_lat_deg", "subsolar_lon_deg")
 _MOST_SUBSOLAR_LAT_DEG = 2.0
 _MOST_TABLE_BYTES = 1 << 24

@@ -95,6 +95,8 @@ def shadowcam(
     part: str,
 ) -> None:
     """Average one ShadowCam composite onto a polar grid of its own."""
+    import rasterio
+
     from lunarsite.artefact import raster as rasters
     from lunarsite.source.images import shadowcam as reader
     from lunarsite.source.images.members import fetched
@@ -104,6 +106,7 @@ def shadowcam(
     path = reader.part_of(images, part)
     own = reader.snapped_grid(path, _run_cells(grid), composite.pixel_m, images.field)
     with (
+        rasterio.Env(GDAL_CACHEMAX=reader.CACHE_BYTES),
         opened(path, own, images.field, reader.BRIGHTNESS) as source,
         rasters.creating(shadowcam, spec, own, job.stamp(spec)) as writer,
     ):
@@ -122,6 +125,8 @@ def shadowcam_frames(
     frames: Annotated[Path, Output(contracts.SHADOWCAM_FRAMES)],
 ) -> None:
     """Read mapped ShadowCam frames with their times and the points below the Sun."""
+    import rasterio
+
     from lunarsite.artefact import images as image_files
     from lunarsite.artefact.images import Credit
     from lunarsite.source.images import shadowcam as reader
@@ -139,7 +144,10 @@ def shadowcam_frames(
     grids = reader.frame_grids(found, _run_cells(grid), shadowcam_frames.pixel_m, images.field)
     sides = {"height": max(own.rows for own in grids), "width": max(own.cols for own in grids)}
     spec = contracts.SHADOWCAM_FRAMES
-    with image_files.creating(frames, spec, job.stamp(spec), images.credit, sides) as writer:
+    with (
+        rasterio.Env(GDAL_CACHEMAX=reader.CACHE_BYTES),
+        image_files.creating(frames, spec, job.stamp(spec), images.credit, sides) as writer,
+    ):
         for arrays in reader.frame_arrays(found, grids, images.field):
             writer.append(arrays)
             job.progress(writer.count, len(found), "frames")
