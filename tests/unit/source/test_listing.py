@@ -23,6 +23,7 @@ from lunarsite.source import stock
 from lunarsite.source.listing import missing_text, read_settings, run_lines
 from lunarsite.source.products import Product, read_products
 from lunarsite.source.stock import look
+from lunarsite.stage import discover
 from tests.unit.artefact.conftest import make_stamp
 
 from .test_products import ENTRY, FILE
@@ -287,6 +288,12 @@ def test_settings_that_do_not_hold(
     (site / "bad.yaml").write_text(overlay)
     assert command.main([*CALL, "bad.yaml"]) == code
     assert message in capsys.readouterr().err
+
+
+def test_words_are_no_stages_and_stand_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert not set(command.WORDS) & set(discover())
+    assert command.main(["--help"]) == 0
+    assert "  sources " in capsys.readouterr().out.split("For people:")[1]
 
 
 def test_files_that_are_not_there(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
