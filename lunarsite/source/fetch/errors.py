@@ -48,6 +48,6 @@ def amount(n_bytes: float) -> str:
     if size < 2**10:
         return f"{size:.0f} bytes"
     units = ["KiB", "MiB", "GiB", "TiB"]
-    while (size := size / 2**10) >= 1_000.0 and len(units) > 1:
+    while (size := size / 2**10) >= 999.5 and len(units) > 1:
         units.pop(0)
     return f"{size:.3g} {units[0]}"

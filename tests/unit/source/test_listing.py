@@ -20,6 +20,7 @@ from lunarsite.artefact.contracts.source import DOWNLOAD
 from lunarsite.artefact.download import Downloaded, Receipt
 from lunarsite.settings import SettingsError, parse
 from lunarsite.source import stock
+from lunarsite.source.fetch.errors import amount
 from lunarsite.source.listing import missing_text, read_settings, run_lines
 from lunarsite.source.products import Product, read_products
 from lunarsite.source.stock import look
@@ -288,6 +289,14 @@ def test_settings_that_do_not_hold(
     (site / "bad.yaml").write_text(overlay)
     assert command.main([*CALL, "bad.yaml"]) == code
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 bytes"), (1_023, "1023 bytes"), (1_024, "1 KiB"), (1_023_500, "1 MiB"), (1.5 * 2**30, "1.5 GiB")],
+)
+def test_sizes_for_readers(size: float, text: str) -> None:
+    assert amount(size) == text
 
 
 def test_words_are_no_stages_and_stand_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
