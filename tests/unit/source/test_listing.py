@@ -293,7 +293,14 @@ def test_settings_that_do_not_hold(
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0, "0 bytes"), (1_023, "1023 bytes"), (1_024, "1 KiB"), (1_023_500, "1 MiB"), (1.5 * 2**30, "1.5 GiB")],
+    [
+        (0, "0 bytes"),
+        (1_023, "1023 bytes"),
+        (1_024, "1 KiB"),
+        (1_023_000, "999 KiB"),
+        (1_023_500, "0.976 MiB"),
+        (1.5 * 2**30, "1.5 GiB"),
+    ],
 )
 def test_sizes_for_readers(size: float, text: str) -> None:
     assert amount(size) == text
