@@ -295,15 +295,15 @@ def test_changed_entry_of_a_product_looks_at_that_one_again(made: Checkout) -> N
 
 def test_half_a_download_is_refused_by_name(made: Checkout) -> None:
     path = made.root / "resources" / "wueller_2026" / "2026"
-    listed = next(file for file in path.iterdir() if file.suffix == ".csv")
+    experts, listed = "results/south_pole/source/experts.csv", path / "sites.csv"
     content, mode = listed.read_bytes(), listed.stat().st_mode
     listed.chmod(0o644)
     listed.write_bytes(content[: len(content) // 2])
     try:
-        done = made.snakemake("--forcerun", "outlines_experts", check=False)
+        done = made.snakemake(experts, "--force", check=False)
         assert done.returncode != 0
         assert f"the {len(content)} that were fetched" in done.stdout
     finally:
         listed.write_bytes(content)
         listed.chmod(mode)
-        made.snakemake("--notemp")
+        made.snakemake(experts)

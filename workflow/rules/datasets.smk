@@ -79,7 +79,7 @@ rule images_landforms:
 
 rule deepmoon_tiles:
     input:
-        receipt=lambda wildcards: receipts(f"deepmoon_{wildcards.part}"),
+        receipt=lambda wildcards: receipts(f"deepmoon_{wildcards.part}")[0],
     output:
         tiles=f"{RESULTS}/images/deepmoon_{{part}}.h5",
     log:
