@@ -39,6 +39,11 @@ def inputs(wildcards, input):
     return _named(input)
 
 
+def inputs_if_any(wildcards, input):
+    """The option and the inputs of a stage that may read a user's folder instead, which is a setting."""
+    return ["--in", *inputs(wildcards, input)] if input else []
+
+
 def outputs(wildcards, output):
     """'name=path' of the job's outputs; one that this run has not is an empty list and is left out."""
     return _named(output)

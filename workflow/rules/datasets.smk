@@ -10,11 +10,6 @@ PSR_IMAGES = f"{RESULTS}/images/psr.h5"
 DEEPMOON = [f"{RESULTS}/images/deepmoon_{part}.h5" for part in ("train", "dev", "test")]
 
 
-def inputs_if_any(wildcards, input):
-    """The option and the inputs of a stage that may read a user's folder instead, which is a setting."""
-    return ["--in", *inputs(wildcards, input)] if input else []
-
-
 rule datasets:
     input:
         ROCK_SCENES,

@@ -15,6 +15,7 @@ ICE_DEPTH = f"{RESULTS}/source/ice_depth.tif" if LOCAL and LOCAL.ice_depth else 
 SCARPS = f"{RESULTS}/source/scarps.parquet" if LOCAL and LOCAL.scarps else []
 
 
+include: "products.smk"
 include: "fetch.smk"
 
 
