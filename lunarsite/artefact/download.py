@@ -115,7 +115,7 @@ def _load(path: Path, name: str | None) -> tuple[dict[str, object], Stamp]:
         raise ArtefactError(f"{path}: is larger than any receipt; remove it and rerun fetch-product")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{path}: is no readable JSON ({error}); rerun fetch-product") from error
     stamp = values.get("stamp") if isinstance(values, dict) else None
     return values, parse_stamp(json.dumps(stamp) if stamp else None, path, name)

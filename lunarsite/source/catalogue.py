@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lunarsite.grid import Grid, lonlat_to_xy
 from lunarsite.settings import CatalogueColumns
-from lunarsite.source.kinds import LocalError
+from lunarsite.source.kinds import LocalError, check_lines
 
 _LONGITUDES = {"-180..180": (-180.0, 180.0), "0..360": (0.0, 360.0)}
 _UNITS = {"m": 1.0, "km": 1000.0}
@@ -175,6 +175,7 @@ def gathered(parts: Sequence[pd.DataFrame], grid: Grid, declared: Declared, read
 def _read_table(path: Path, field: str, names: CatalogueColumns) -> pd.DataFrame:
     if not path.exists():
         raise LocalError(f"{field}: {path}: does not exist; paths are relative to the folder snakemake is started in")
+    check_lines(path, f"{field}: {path}")
     try:
         with warnings.catch_warnings():
             # Rows longer than the header: pandas would cut them off.

@@ -6,10 +6,11 @@ allocated. This module must not know what the numbers mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar, cast
 
 import h5py
 import numpy as np
@@ -20,6 +21,31 @@ from lunarsite.source.kinds import LocalError
 _MOST_BYTES = 1 << 30
 """Read at once."""
 _MOST_CHUNK_BYTES = 1 << 28
+_FILTERS = {1, 2, 3, 32_000}
+"""gzip, shuffle, Fletcher's checksum, LZF. HDF5 would look for others among the machine's libraries."""
+
+
+# What h5py raises where a file's structure is damaged.
+_DAMAGE = RuntimeError, LookupError, OSError, ValueError, TypeError, OverflowError
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _told(method: Callable[Concatenate[Hdf5File, str, _P], _R]) -> Callable[Concatenate[Hdf5File, str, _P], _R]:
+    """Make what a damaged file raises an error that names the file and the key."""
+
+    @wraps(method)
+    def guarded(self: Hdf5File, key: str, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return method(self, key, *args, **kwargs)
+        except LocalError:
+            raise
+        except _DAMAGE as error:
+            raise LocalError(
+                f"{self.field}: {self.path}: '{key}' cannot be read ({error}); it may be truncated: copy it again"
+            ) from error
+
+    return cast("Callable[Concatenate[Hdf5File, str, _P], _R]", guarded)
 
 
 class Hdf5File:
@@ -33,30 +59,36 @@ class Hdf5File:
         """Raise the error for one key."""
         raise LocalError(f"{self.field}: {self.path}: '{key}' {wrong}; {mend}")
 
+    @_told
     def has(self, key: str) -> bool:
         """Whether there is a member of that name, a link included."""
         parent, _, name = key.rpartition("/")
         group = self._member(parent, h5py.Group) if parent else self._file
         return group.get(name, getlink=True, default=None) is not None
 
+    @_told
     def is_group(self, key: str) -> bool:
         """Whether a member is a group."""
         parent, _, name = key.rpartition("/")
         group = self._member(parent, h5py.Group) if parent else self._file
         return group.get(name, getclass=True, default=None) is h5py.Group
 
-    def size(self, key: str = "") -> int:
-        """Return the number of members of a group."""
+    @_told
+    def size(self, key: str) -> int:
+        """Return the number of members of a group; '' is the file itself."""
         return len(self._member(key, h5py.Group) if key else self._file)
 
+    @_told
     def shape(self, key: str, kinds: str = "uif") -> tuple[int, ...]:
         """Return the shape of an array of numbers (`kinds`: numpy's letters for the types that are taken)."""
         return tuple(self._array(key, kinds).shape)
 
+    @_told
     def has_attribute(self, key: str, name: str) -> bool:
         """Whether an array carries an attribute; its value is not looked at."""
         return name in self._member(key, h5py.Dataset).attrs
 
+    @_told
     def read(self, key: str, block: slice | None = None, *, kinds: str = "uif") -> NDArray[Any]:
         """Return an array or a block of its first axis."""
         dataset = self._array(key, kinds)
@@ -66,12 +98,7 @@ class Hdf5File:
         wanted = float(np.prod(shape, dtype=np.float64)) * dataset.dtype.itemsize
         if wanted > _MOST_BYTES:
             self.refuse(key, f"claims {wanted:.3g} bytes, {_MOST_BYTES} are read at once")
-        try:
-            return np.asarray(dataset[() if block is None else block])
-        except OSError as error:
-            raise LocalError(
-                f"{self.field}: {self.path}: '{key}' cannot be read ({error}); it may be truncated: copy it again"
-            ) from error
+        return np.asarray(dataset[() if block is None else block])
 
     def _array(self, key: str, kinds: str) -> Any:
         dataset = self._member(key, h5py.Dataset)
@@ -82,6 +109,12 @@ class Hdf5File:
             self.refuse(key, "keeps its data in other files", "copy the data into one file (h5repack)")
         if dataset.shape is None:
             self.refuse(key, "is empty")
+        filters = dataset.id.get_create_plist()
+        numbers = {filters.get_filter(number)[0] for number in range(filters.get_nfilters())}
+        if numbers - _FILTERS:
+            self.refuse(
+                key, f"is packed by filters {sorted(numbers - _FILTERS)}, which are not read", "repack it (h5repack)"
+            )
         chunk_bytes = float(np.prod(dataset.chunks or (0,), dtype=np.float64)) * dataset.dtype.itemsize
         if chunk_bytes > _MOST_CHUNK_BYTES:
             self.refuse(key, f"has chunks of {chunk_bytes:.3g} bytes", "chunk it by tile (h5repack -l)")

@@ -2,8 +2,8 @@
 
 GDAL opens by content, whatever a file is called: XML of a few lines sends it to any server or any other file. So a
 file's kind is decided here, by a list; what is none of these, is packed, or names files of GDAL's virtual file systems
-is refused unopened. As a second wall GDAL has no network while such a file is open (`OFFLINE`). This module must not
-know what the files are used for.
+is refused unopened; so is what GDAL would read along with it, and overviews are never read (`ITSELF`). As a second wall
+GDAL has no network while such a file is open (`OFFLINE`). This module must not know what the files are used for.
 """
 
 from __future__ import annotations
@@ -30,8 +30,12 @@ OFFLINE = {
     "GDAL_VRT_ENABLE_PYTHON": "NO",
 }
 """Options that keep GDAL from the network, and from running code of a file."""
+# A raster's metadata may name any other file as its overviews (OVERVIEW_FILE), and reduced reads would show that one.
+ITSELF = {"OVERVIEW_LEVEL": "NONE"}
+"""Options of opening a raster: its own pixels alone, no overviews."""
 _HEAD_BYTES = 2**20
 """So much of a file is looked at. GDAL itself tells the kind by a few kilobytes."""
+_MOST_TABLE_BYTES, _MOST_LINE_BYTES = 2**30, 2**16
 _MOST_XML_BYTES = 16 * 2**20
 _VIRTUAL = re.compile(
     rb"/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs|zip|gzip|tar|7z|rar|mem|stdin|sparse|subfile|cached|crypt)",
@@ -93,6 +97,7 @@ def raster_driver(path: Path, where: str) -> str:
         LocalError: It is of no listed kind, packed, or a mosaic (VRT) that does more than join local files.
     """
     head = _head(path, where)
+    _check_beside(path, where)
     driver = _plain_raster(head)
     if driver in _LABELLED:
         _check_virtual(head, where)
@@ -105,6 +110,17 @@ def raster_driver(path: Path, where: str) -> str:
         f"{where}: is no readable raster, for it is neither GeoTIFF, JPEG 2000, PDS, PDS4, ISIS cube nor VRT;"
         f" {_MEND_RASTER}"
     )
+
+
+def _check_beside(path: Path, where: str) -> None:
+    """Refuse files of the same name that GDAL reads along with a raster, if they could send it elsewhere."""
+    beside = {f"{path.name}{suffix}".lower(): suffix for suffix in (".msk", ".aux.xml")}
+    for side in sorted(path.parent.iterdir()):
+        suffix = beside.get(side.name.lower())
+        if suffix == ".msk" and not _head(side, f"{where}: {side.name}").startswith(_TIFFS):
+            raise LocalError(f"{where}: {side.name}, its mask, is no GeoTIFF; remove it or make it again")
+        if suffix == ".aux.xml" and _xml(side, f"{where}: {side.name}") is None:
+            raise LocalError(f"{where}: {side.name}, its metadata, is no plain XML; remove it or make it again")
 
 
 def _plain_raster(head: bytes) -> str | None:
@@ -167,6 +183,27 @@ def _xml(path: Path, where: str) -> ET.Element | None:
         return ET.fromstring(content)  # noqa: S314 - entities are refused above
     except ET.ParseError:
         return None
+
+
+def check_lines(path: Path, where: str) -> None:
+    """Refuse a table of text whose parser would need any memory: too large, or with a line that is too long.
+
+    Args:
+        path: An existing file.
+        where: Setting and file, for messages.
+
+    Raises:
+        LocalError: It has more than 1 GiB, a line of more than 64 KiB, or zero bytes, which no text holds.
+    """
+    if path.stat().st_size > _MOST_TABLE_BYTES:
+        raise LocalError(f"{where}: is larger than {_MOST_TABLE_BYTES // 2**30} GiB; cut out what lies on the map")
+    with path.open("rb") as file:
+        number = 0
+        while line := file.readline(_MOST_LINE_BYTES + 1):
+            number += 1
+            if len(line) > _MOST_LINE_BYTES or b"\x00" in line:
+                wrong = "holds zero bytes" if b"\x00" in line else f"is longer than {_MOST_LINE_BYTES} bytes"
+                raise LocalError(f"{where}, line {number}: {wrong}; is it a table of text (CSV)?")
 
 
 def vector_drivers(path: Path, where: str) -> tuple[str, ...]:

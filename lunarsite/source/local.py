@@ -26,7 +26,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from lunarsite.grid import Grid, is_lunar, is_polar_map
-from lunarsite.source.kinds import OFFLINE, LocalError, raster_driver
+from lunarsite.source.kinds import ITSELF, OFFLINE, LocalError, raster_driver
 from lunarsite.source.placement import is_upright, pixels_per_pixel, same_pixels, warped
 from lunarsite.source.resample import Axis, block_mean, resampled
 
@@ -35,6 +35,7 @@ Block = tuple[slice, slice]
 
 # A block is so many rows of the grid, fewer where rows are long, or need so many pixels of the file.
 _BLOCK_ROWS = 512
+_MOST_BLOCK_BYTES = 2**30
 _BLOCK_PX = _BLOCK_ROWS * 8_192
 MOST_SAMPLES = 16
 """Files in other projections are averaged over this many samples along a pixel's side at most."""
@@ -259,8 +260,8 @@ def checked(path: Path, field: str) -> Iterator[Any]:
             with warnings.catch_warnings():
                 # A file without a geotransform is refused below, with a mend.
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                dataset = stack.enter_context(rasterio.open(place, driver=driver))
-        except RasterioError as error:
+                dataset = stack.enter_context(rasterio.open(place, driver=driver, **ITSELF))
+        except (RasterioError, UnicodeDecodeError) as error:  # names of a damaged CRS are no text
             raise LocalError(f"{field}: {path}: is no readable raster ({error}); give a GeoTIFF") from error
         _check_header(dataset, path, field)
         yield dataset
@@ -273,6 +274,12 @@ def _check_header(dataset: Any, path: Path, field: str) -> None:
         )
     if np.dtype(dataset.dtypes[0]).kind not in "iuf":
         raise LocalError(f"{field}: {path}: holds {dataset.dtypes[0]}, needs integers or floats; convert it")
+    block_bytes = math.prod(dataset.block_shapes[0]) * np.dtype(dataset.dtypes[0]).itemsize
+    if block_bytes > _MOST_BLOCK_BYTES:
+        raise LocalError(
+            f"{field}: {path}: has blocks of {block_bytes} bytes, each of which would have to be in memory whole; write"
+            " it in tiles (gdal_translate -co TILED=YES in.tif out.tif)"
+        )
     if dataset.crs is None:
         raise LocalError(
             f"{field}: {path}: has no CRS; assign the right lunar one (gdal_edit.py -a_srs IAU_2015:30135 {path.name}"
@@ -283,7 +290,7 @@ def _check_header(dataset: Any, path: Path, field: str) -> None:
             f"{field}: {path}: its CRS is not on the Moon's sphere of 1737.4 km ({_short(dataset.crs)}); if the data"
             " are lunar the label is wrong: assign the lunar CRS with gdal_edit.py -a_srs, do not reproject"
         )
-    if dataset.transform.is_identity:
+    if dataset.transform.is_identity or dataset.transform.is_degenerate:
         raise LocalError(f"{field}: {path}: is not georeferenced; assign its bounds with gdal_edit.py -a_ullr")
 
 

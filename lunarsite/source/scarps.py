@@ -94,8 +94,15 @@ def _load(path: Path, layer: str, where: str) -> NDArray[np.object_]:
         with warnings.catch_warnings(), np.errstate(invalid="ignore"):  # points that are no numbers: refused below
             # Heights and measures of the points are of no use here.
             warnings.filterwarnings("ignore", "Measured", UserWarning)
+            # Otherwise the shape would be left out.
+            warnings.filterwarnings("error", "Unsupported geometry", RuntimeWarning)
             frame: gpd.GeoDataFrame = pyogrio.read_dataframe(path, layer=layer, columns=[])
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, shapely.errors.GEOSException) as error:
+    except (
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+        shapely.errors.GEOSException,
+        RuntimeWarning,
+    ) as error:
         raise LocalError(f"{where}: cannot be read ({error}); it may be truncated: copy it again") from error
     lines: NDArray[np.object_] = shapely.force_2d(frame.geometry.to_numpy())
     lines[shapely.is_missing(lines)] = shapely.LineString()
