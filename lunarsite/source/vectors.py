@@ -70,14 +70,18 @@ def header(path: Path, where: str) -> tuple[str, str, pyproj.CRS | None]:
                 " (ogr2ogr out.gpkg FILE LAYER)"
             )
         found = pyogrio.read_info(path, layer=layers[0], force_feature_count=True)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, UnicodeDecodeError) as error:
         raise LocalError(f"{where}: is no readable vector file ({error}); give a GeoPackage or GeoJSON") from error
     driver = str(found["driver"])
     if driver not in drivers:
         raise LocalError(f"{where}: is a file of kind {driver}; convert it (ogr2ogr out.gpkg FILE)")
     if found["features"] > _MOST_FEATURES:
         raise LocalError(f"{where}: has {found['features']} features, at most {_MOST_FEATURES} are read; cut it")
-    crs = None if found["crs"] is None else pyproj.CRS.from_user_input(found["crs"])
+    try:
+        crs = None if found["crs"] is None else pyproj.CRS.from_user_input(found["crs"])
+    except pyproj.exceptions.CRSError as error:
+        told = str(error)[:200]
+        raise LocalError(f"{where}: its CRS is none that is known ({told}); assign the right lunar one") from error
     return layers[0], driver, crs
 
 

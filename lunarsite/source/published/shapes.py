@@ -7,6 +7,7 @@ Rings that cross themselves are repaired, which is counted. This module must not
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,9 +163,16 @@ def _load(path: Path, layer: str, where: str, wanted: Mapping[str, Sequence[str]
             for ours, accepted in wanted.items()
             if {bare(name) for name in names} & {bare(one) for one in accepted}
         }
-        with np.errstate(invalid="ignore"):  # points that are no numbers: refused below
+        with warnings.catch_warnings(), np.errstate(invalid="ignore"):  # points that are no numbers: refused below
+            # Otherwise the shape would be left out.
+            warnings.filterwarnings("error", "Unsupported geometry", RuntimeWarning)
             frame: gpd.GeoDataFrame = pyogrio.read_dataframe(path, layer=layer, columns=list(theirs.values()))
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, shapely.errors.GEOSException) as error:
+    except (
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+        shapely.errors.GEOSException,
+        RuntimeWarning,
+    ) as error:
         raise LocalError(f"{where}: cannot be read ({error}); it may be truncated: fetch the product again") from error
     except UnicodeDecodeError as error:
         raise LocalError(f"{where}: its table is no text ({error}); fetch the product again") from error
