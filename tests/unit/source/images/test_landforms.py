@@ -77,6 +77,12 @@ def test_list_and_folder_must_agree(folder) -> None:
         landforms.landforms_of(image_set(folder))
 
 
+def test_a_picture_that_is_not_listed_is_refused(folder) -> None:
+    save(folder / "map-proj-v3/ESP_000000_0000_RED-0001.jpg", np.zeros((227, 227), np.uint8))
+    with pytest.raises(LocalError, match=r"0 are not in map-proj-v3 \(none\), and 1 there are not listed"):
+        landforms.landforms_of(image_set(folder))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

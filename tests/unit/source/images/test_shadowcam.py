@@ -49,6 +49,8 @@ def test_composites_are_averaged_area_by_area_without_no_data(tmp_path, declared
     declare(path, declared)
     grid, found = averaged(path)
     assert (grid.pixel_m, grid.x_min_m % 20.0, grid.y_max_m % 20.0) == (20.0, 0.0, 0.0)
+    assert X_MIN_M - 20.0 < grid.x_min_m <= X_MIN_M
+    assert Y_MAX_M <= grid.y_max_m < Y_MAX_M + 20.0
     wanted = composite(grid.x_m()[None, :], grid.y_m()[:, None], "topillum-avg")
     left_m = X_MIN_M + SHADOWCAM_PIXEL_M * (SIDE_PX // 10)
     right_m, bottom_m = X_MIN_M + SIDE_PX * SHADOWCAM_PIXEL_M, Y_MAX_M - SIDE_PX * SHADOWCAM_PIXEL_M

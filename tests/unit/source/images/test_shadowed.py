@@ -80,6 +80,18 @@ def test_floats_keep_their_scale_and_no_data(tmp_path) -> None:
     assert np.allclose(arrays["images"][0, 10:], 0.5 * values[10:32, 32:64])
 
 
+def test_the_lowest_number_is_no_data_however_it_is_declared(tmp_path) -> None:
+    lowest = float(np.finfo(np.float64).min)
+    values = np.full((64, 64), 0.25)
+    values[:, :10] = lowest
+    path = write_tiff(tmp_path / "p.tif", values, nodata=lowest)
+    data, old = path.read_bytes(), repr(lowest).encode()
+    path.write_bytes(data.replace(old, b"-1.79769313486232e+308".ljust(len(old), b"\0")))
+    arrays, _ = cut(path, 64)
+    assert np.isnan(arrays["images"][0, :, :10]).all()
+    assert (arrays["images"][0, :, 10:] == 0.25).all()
+
+
 def test_undeclared_no_data_and_truncation_are_refused(tmp_path) -> None:
     values = np.full((40, 40), -np.finfo(np.float32).max, np.float32)
     with pytest.raises(LocalError, match=r"p\.tif: holds numbers beyond 1e\+30"):
