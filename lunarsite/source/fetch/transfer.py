@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import re
 import time
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import requests
@@ -76,7 +78,9 @@ def _check_continues(response: requests.Response, part: Part) -> None:
     found = _RANGE.fullmatch(told.strip())
     etag, modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
     whole = found is not None and tuple(int(n) for n in found.groups()) == (part.done, note.length - 1, note.length)
-    same = etag in (None, note.etag) and modified in (None, note.last_modified)
+    # A server repeats the validator that the range was asked under (RFC 9110, 15.3.7); one that is silent about it may
+    # not have looked, and without a published checksum nothing else would tell two versions apart.
+    same = note.validator in (etag, modified) and etag in (None, note.etag) and modified in (None, note.last_modified)
     coded = response.headers.get("Content-Encoding", "identity") != "identity"
     if not whole or not same or coded:
         why = "another part than was asked for" if not whole else "another version of the file"
@@ -89,9 +93,8 @@ def _describe(url: str, response: requests.Response) -> Note:
     validator = None
     if etag is not None and etag.startswith('"'):
         validator = etag
-    elif etag is None and modified is not None and response.headers.get("Date") not in (None, modified):
-        # A date is a strong validator once the file has rested for a second (RFC 9110, 8.8.2.2). A weak ETag (W/"...")
-        # says that there may be versions which differ by bytes.
+    elif etag is None and _has_rested(modified, response.headers.get("Date")):
+        # A weak ETag (W/"...") says that there may be versions which differ by bytes.
         validator = modified
     length = response.headers.get("Content-Length", "").strip()
     known = length.isascii() and length.isdigit() and len(length) < 19 and not response.raw.chunked
@@ -103,6 +106,19 @@ def _describe(url: str, response: requests.Response) -> Note:
         length=int(length) if known else None,
         boot=boot(),
     )
+
+
+def _has_rested(modified: str | None, date: str | None) -> bool:
+    """Return whether a file had rested for a second when it was sent: its date is then surely of this version.
+
+    RFC 9110, 8.8.2.2. Dates count whole seconds, so a file of the same second may still have been written to.
+    """
+    try:
+        rested = parsedate_to_datetime(date or "") - parsedate_to_datetime(modified or "")
+    except (ValueError, TypeError, OverflowError):
+        # Not there, no date, or one of them without a time zone.
+        return False
+    return rested >= timedelta(seconds=1)
 
 
 def _check_length(length: int | None, response: requests.Response, file: ProductFile) -> None:

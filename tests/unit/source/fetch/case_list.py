@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .badserver import GOOD, Answer
+from .badserver import GOOD, NOW, Answer
 from .case import ATTEMPTS, HTML, MD5, NO_VALIDATOR, OTHER, Case
 
 GIVEN_UP = f"given up after `attempts` tries ({ATTEMPTS} here)"
@@ -56,6 +56,36 @@ CASES = (
         "what had come is dropped, begun anew",
         (Answer(cut=70_000, headers={"ETag": '"old"'}), Answer(checks_range=False), GOOD),
         starts=(None, 70_000, None),
+    ),
+    Case(
+        "cut, and the server goes on without a word of which version",
+        "what had come is dropped, begun anew",
+        (Answer(cut=70_000, headers={"ETag": '"old"'}), Answer(checks_range=False, headers=NO_VALIDATOR), GOOD),
+        starts=(None, 70_000, None),
+    ),
+    Case(
+        "cut, and the server goes on with the date but without the ETag that it was asked for",
+        "what had come is dropped, begun anew",
+        (Answer(cut=70_000, headers={"ETag": '"old"'}), Answer(checks_range=False, headers={"ETag": None}), GOOD),
+        starts=(None, 70_000, None),
+    ),
+    Case(
+        "cut, and the file was written within a second of being sent: its date may be of two versions",
+        "begun anew",
+        (Answer(cut=70_000, headers={"ETag": None, "Last-Modified": NOW}), GOOD),
+        starts=(None, None),
+    ),
+    Case(
+        "cut, and the file's date lies after the server's clock",
+        "begun anew",
+        (Answer(cut=70_000, headers={"ETag": None, "Last-Modified": "Wed, 03 Jan 2024 00:00:00 GMT"}), GOOD),
+        starts=(None, None),
+    ),
+    Case(
+        "cut, and the file's date cannot be read",
+        "begun anew",
+        (Answer(cut=70_000, headers={"ETag": None, "Last-Modified": "yesterday"}), GOOD),
+        starts=(None, None),
     ),
     Case(
         "cut, and the server goes on from another byte",
