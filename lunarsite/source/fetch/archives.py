@@ -33,6 +33,8 @@ _CHUNK_BYTES = 2**20
 _MOST_DIRECTORY_BYTES = 64 * 2**20
 _SYNCED_ONE_BY_ONE = 1_000
 """So many files are flushed to disk one by one; of more, all of the disk is flushed once."""
+_MOST_COMMENT_BYTES, _END_BYTES, _ZIP64_BYTES = 2**16, 22, 56 + 20
+"""Of a zip's end: the comment behind its end record, the record, and the ZIP64 record and locator before it."""
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 
 # What a damaged archive makes the standard library raise. UnicodeDecodeError is a ValueError.
@@ -50,7 +52,8 @@ def unpack(
     """Unpack the members of an archive that match a pattern.
 
     An archive that is refused leaves the folder as it was. Files of the same names are replaced. The new ones are
-    read-only.
+    read-only. If the disk fails while whole files are renamed into place, none of them stays: the folder then lacks
+    those that had been replaced by then.
 
     Args:
         archive: A zip, tar or tar.gz file.
@@ -177,19 +180,25 @@ def _check_apart(archive: Path, infos: Sequence[zipfile.ZipInfo]) -> None:
 def _check_directory(archive: Path) -> None:
     """Refuse a zip's directory that is too large before the standard library makes an object of each entry.
 
-    Its end record is found as `zipfile` finds it; the directory lies straight before it (APPNOTE 6.3.10, 4.3).
+    Its end record is found as `zipfile` finds it; the directory lies straight before it (APPNOTE 6.3.10, 4.3). Where
+    a ZIP64 locator stands before the end record, the ZIP64 record must stand right before that, and the locator must
+    say so: versions of Python differ in where they look for another one.
     """
     with archive.open("rb") as file:
         size = file.seek(0, 2)
-        first = max(0, size - 2**16 - 22)
+        first = max(0, size - _MOST_COMMENT_BYTES - _END_BYTES - _ZIP64_BYTES)
         file.seek(first)
         tail = file.read()
         at = tail.rfind(b"PK\x05\x06")
-        if at < 0 or at + 22 > len(tail):
+        if at < 0 or at + _END_BYTES > len(tail):
             raise ArchiveError(f"{archive}: is damaged (its directory of members is missing); fetch it again")
         length, end = struct.unpack_from("<I", tail, at + 12)[0], first + at
-        if at >= 76 and tail[at - 20 : at - 16] == b"PK\x06\x07" and tail[at - 76 : at - 72] == b"PK\x06\x06":
-            length, end = struct.unpack_from("<Q", tail, at - 36)[0], end - 76
+        if at >= 20 and tail[at - 20 : at - 16] == b"PK\x06\x07":
+            told = struct.unpack_from("<Q", tail, at - 12)[0]
+            end -= _ZIP64_BYTES
+            if at < _ZIP64_BYTES or tail[at - _ZIP64_BYTES : at - 72] != b"PK\x06\x06" or told != end:
+                raise ArchiveError(f"{archive}: is damaged (its ZIP64 record is not where it must be); fetch it again")
+            length = struct.unpack_from("<Q", tail, at - 36)[0]
         if length > min(_MOST_DIRECTORY_BYTES, end):
             raise ArchiveError(f"{archive}: its directory claims {length} bytes, too many or more than there are")
         file.seek(end - length)
@@ -239,7 +248,10 @@ def _write(target: Path, chunks: Iterable[bytes], size: int, what: str) -> None:
 
 
 def _put_in_place(shop: Path, folder: Path, names: Sequence[PurePosixPath], archive: Path) -> tuple[Path, ...]:
-    """Flush whole files to disk and rename them into the folder."""
+    """Flush whole files to disk and rename them into the folder; after an error of renaming none of them stays there.
+
+    Older files are not kept for that: a folder never holds files of two archives, and unpacking again brings them all.
+    """
     one_by_one = len(names) <= _SYNCED_ONE_BY_ONE
     for name in names:
         (shop / name).chmod(0o444)

@@ -407,6 +407,54 @@ def test_too_many_members(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyP
     refused(make(tmp_path / "a.bin", *((f"{k}.bin", b"") for k in range(21))), content, "more than 20 members", ("x",))
 
 
+def zip64(count: int, comment_bytes: int, gap: bytes = b"", shift: int = 0) -> bytes:
+    """A zip of `count` names for one member; the ZIP64 record has the directory's length, the end record claims 46."""
+    local = LOCAL + struct.pack("<5H3I2H", 20, 0, 0, 0, 0, 0, 1, 1, 5, 0) + b"a.txtx"
+    entry = struct.pack("<6H3I5H2I", 20, 20, 0, 0, 0, 0, zlib.crc32(b"x"), 1, 1, 7, 0, 0, 0, 0, 0, 0)
+    directory = b"".join(CENTRAL + entry + b"%07d" % k for k in range(count))
+    at = len(local) + len(directory)
+    record = b"PK\x06\x06" + struct.pack("<Q2H2I4Q", 44, 45, 45, 0, 0, count, count, len(directory), len(local))
+    locator = b"PK\x06\x07" + struct.pack("<IQI", 0, at + shift, 1)
+    end = END + struct.pack("<4H2IH", 0, 0, 2**16 - 1, 2**16 - 1, 46, len(local), comment_bytes) + bytes(comment_bytes)
+    return local + directory + record + gap + locator + end
+
+
+@pytest.mark.parametrize("comment_bytes", [0, 1, 60_000, 2**16 - 78, *range(2**16 - 22, 2**16, 7), 2**16 - 1])
+def test_too_many_members_behind_a_zip64_record(
+    tmp_path: Path, comment_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "MOST_MEMBERS", 20)
+    (tmp_path / "a.zip").write_bytes(zip64(21, comment_bytes))
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:  # which reads them all
+        assert len(archive.infolist()) == 21
+    # Told by the look at the directory, which comes before the standard library makes an object of each.
+    refused(tmp_path / "a.zip", "zip", "holds more than 20 members", ("x",))
+
+
+@pytest.mark.parametrize("comment_bytes", [0, 2**16 - 1])
+def test_a_zip64_record_elsewhere(tmp_path: Path, comment_bytes: int) -> None:
+    for name, content in {
+        "gap": zip64(3, comment_bytes, gap=b"extensible data"),
+        "locator": zip64(3, comment_bytes, shift=-1),
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.zip").write_bytes(content)
+        refused(tmp_path / name / "a.zip", "zip", "its ZIP64 record is not where it must be")
+
+
+def test_a_sound_zip64_archive(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.txt", NOISE)
+    content = (tmp_path / "a.zip").read_bytes()
+    at = content.index(END)
+    length, offset = struct.unpack_from("<2I", content, at + 12)
+    record = b"PK\x06\x06" + struct.pack("<Q2H2I4Q", 44, 45, 45, 0, 0, 1, 1, length, offset)
+    locator = b"PK\x06\x07" + struct.pack("<IQI", 0, at, 1)
+    end = END + struct.pack("<4H2IH", 0, 0, 2**16 - 1, 2**16 - 1, 2**32 - 1, 2**32 - 1, 0)
+    (tmp_path / "a.zip").write_bytes(content[:at] + record + locator + end)
+    assert unpack(tmp_path / "a.zip", "zip", ("*",), tmp_path)[0].read_bytes() == NOISE
+
+
 def test_a_directory_that_claims_more_than_there_is(tmp_path: Path) -> None:
     archive = patched(zipped(tmp_path / "a.zip", ("a.txt", b"x")), 12, struct.pack("<I", 2**31), END)
     refused(archive, "zip", "its directory claims 2147483648 bytes")
@@ -476,6 +524,25 @@ def test_a_disk_that_fills_meanwhile(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, str(archive)], capture_output=True, text=True, check=False)
     assert "cannot be unpacked" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_a_disk_that_fails_while_files_are_put_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    (tmp_path / "c.txt").write_text("old")
+    archive = zipped(tmp_path / "a.zip", *((f"{name}.txt", b"new") for name in "abc"))
+    replace = Path.replace
+
+    def failing(source: Path, target: Path) -> Path:
+        if target.name == "b.txt":
+            raise OSError(5, "Input/output error")
+        return replace(source, target)
+
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(ArchiveError, match="cannot be unpacked"):
+        unpack(archive, "zip", ("*",), tmp_path)
+    # Nothing of the new archive stays, and what it had replaced is gone.
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "c.txt"]
+    assert (tmp_path / "c.txt").read_text() == "old"
 
 
 PEAK = """
