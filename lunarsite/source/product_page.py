@@ -23,7 +23,7 @@ _HEAD = """\
 What a real run reads from outside: what it is, who made it and under which licence, and where it lies. Generated from
 `resources/products.yaml` (`python -m lunarsite.source.product_page`); that file is the only one that knows an address.
 
-    python -m lunarsite sources                      all products, and what is on disk of them
+    python -m lunarsite sources                      all products, what is on disk of them, what sets of images read
       --configfile workflow/runs/south_pole.yaml     and what that run would fetch and cost
       --offline                                      fails if that run lacks a product
       --json                                         the same for programs
@@ -72,7 +72,7 @@ def _details(products: Mapping[str, Product]) -> Iterator[str]:
         yield f"{product.title}, version {product.version}. {product.publisher}, <{product.page}>. {product.licence}."
         yield ""
         yield f"- Cite: {product.citation}"
-        yield f"- Read by `{product.reader}`{_uses(product)}"
+        yield f"- {_reading(name, product)}"
         yield from (f"- Record: <{url}>" for url in [product.zenodo] if url)
         yield from (f"- Lies under <{url}>" for url in product.roots)
         for file in product.files:
@@ -86,8 +86,12 @@ def _details(products: Mapping[str, Product]) -> Iterator[str]:
         yield ""
 
 
-def _uses(product: Product) -> str:
-    return f"; named by {', '.join(f'`{setting}`' for setting in product.used_by)}" if product.used_by else ""
+def _reading(name: str, product: Product) -> str:
+    if product.reader is None:
+        place = f"resources/{name}/{product.version}/receipt.json"
+        return f"No stage reads it; for a use of your own it is fetched by `snakemake {place} --cores 1`"
+    uses = ", ".join(f"`{use}`" for use in product.used_by if use != product.reader)
+    return f"Read by `{product.reader}`{f'; named by {uses}' if uses else ''}"
 
 
 def _size(n_bytes: int | None, published: bool) -> str:

@@ -81,10 +81,10 @@ class Product(_Entry):
     roots: tuple[Url, ...] = ()
     """Of pages and services: the address they lie under, and then further servers that their images come from."""
     files: tuple[ProductFile, ...] = ()
-    reader: str
-    """Module or stage that reads it."""
+    reader: Annotated[str, Field(min_length=1)] | None = None
+    """The stage that reads it. None: it is fetched for a user's own use, and no stage reads it."""
     used_by: tuple[str, ...]
-    """Settings that name it, or stages that take it."""
+    """Settings that name it, or stages that take it without being told."""
     instructions: str = ""
     """What a person does who must get it by hand."""
     notes: str = ""
@@ -98,6 +98,8 @@ class Product(_Entry):
             raise ValueError("access 'credentials' needs instructions")
         if self.access in ("pages", "service") and not self.roots:
             raise ValueError(f"access '{self.access}' needs roots")
+        if self.reader is None and (self.used_by or self.access in ("pages", "service")):
+            raise ValueError("what is used, or is no set of files, needs a reader")
         nowhere = [file.name for file in self.files if not file.urls and self.access == "files" and not self.zenodo]
         if nowhere:
             raise ValueError(f"{nowhere[0]} has no address: give urls, or zenodo, or access 'credentials'")

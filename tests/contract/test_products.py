@@ -17,7 +17,8 @@ from lunarsite.stage import discover
 ROOT = Path(__file__).parents[2]
 HOLDS = (
     *(f"lola_dem_80s_{pixel}m{error}" for pixel in (20, 40, 80) for error in ("", "_error")),
-    *("lola_slope_80s_20m", "lola_slope_80s_20m_error", "lola_roughness_80s_20m"),
+    *(f"lola_slope_80s_{pixel}m{error}" for pixel in (20, 40, 80) for error in ("", "_error")),
+    *(f"lola_roughness_80s_{pixel}m" for pixel in (20, 40, 80)),
     *("lola_dem_60s_240m", "lola_dem_75s_120m", "psr_85s_60m", "psr_75s_120m", "psr_polygons_south"),
     *(f"{light}_{place}" for light in ("sun", "earth") for place in ("85s_60m", "75s_120m", "65s_240m")),
     *("shadowcam_cabeus", "shadowcam_frames", "deepmoon_train", "deepmoon_dev", "deepmoon_test"),
@@ -40,12 +41,25 @@ def test_the_page_is_what_the_table_says(products: Mapping[str, Product]) -> Non
     assert page == page_text(products), "run python -m lunarsite.source.product_page"
 
 
-def test_readers_are_stages_and_uses_are_settings(products: Mapping[str, Product]) -> None:
+UNREAD = (
+    *(f"lola_slope_80s_{pixel}m_error" for pixel in (20, 40, 80)),
+    *(f"lola_roughness_80s_{pixel}m" for pixel in (20, 40, 80)),
+)
+
+
+def test_readers_are_stages_and_uses_are_settings_or_stages(products: Mapping[str, Product]) -> None:
     stages = discover()
     for name, product in products.items():
-        assert product.reader in stages, name
-        for setting in product.used_by:
-            at(Settings(), setting)
+        assert (product.reader is None) == (name in UNREAD), name
+        assert product.reader is None or product.reader in stages, name
+        # The stage that fetches any product reads none.
+        assert product.reader != "fetch-product", name
+        assert bool(product.used_by) == (product.reader is not None), name
+        for use in product.used_by:
+            if "." in use:
+                at(Settings(), use)
+            else:
+                assert use in stages, (name, use)
 
 
 def test_licence_and_citation_are_told_of_all(products: Mapping[str, Product]) -> None:

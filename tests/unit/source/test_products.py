@@ -43,6 +43,10 @@ def test_a_product_and_its_places(tmp_path: Path) -> None:
     assert receipt_path(Path("resources"), "dem", product) == Path("resources/dem/2023/receipt.json")
 
 
+def test_what_no_stage_reads_has_no_reader(tmp_path: Path) -> None:
+    assert read_products(table(tmp_path, reader=None, used_by=[]))["dem"].reader is None
+
+
 def test_the_order_of_the_table_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "products.yaml"
     path.write_text(yaml.safe_dump({"products": dict.fromkeys(["z", "a", "m"], ENTRY)}, sort_keys=False))
@@ -75,6 +79,8 @@ def test_a_version_without_quotes_is_a_text(tmp_path: Path) -> None:
         ({"zenodo": "1133969"}, "zenodo: "),
         ({"access": "ftp"}, "access: "),
         ({"files": []}, "access 'files' needs files"),
+        ({"reader": None}, "what is used, or is no set of files, needs a reader"),
+        ({"reader": ""}, "reader: "),
         ({"files": [], "access": "credentials"}, "needs instructions"),
         ({"files": [], "access": "pages"}, "access 'pages' needs roots"),
         ({"files": [], "access": "service"}, "access 'service' needs roots"),
