@@ -86,18 +86,29 @@ def result_bytes(settings: Settings, product_bytes: Mapping[str, int] | None = N
     return 150e6 + per_near * size.near_mpx * 1e6 + 7.0 * size.far_mpx * 1e6 + (fine if published else 0)
 
 
-def table_lines(costs: Sequence[Cost], cores: int) -> list[str]:
-    """Return the costs as lines of text, and their sum."""
+def table_lines(costs: Sequence[Cost], cores: int, machine_mib: float = math.inf) -> list[str]:
+    """Return the costs as lines of text, and their sum.
+
+    Args:
+        costs: Of the stages.
+        cores: Of the machine.
+        machine_mib: Its memory, MiB: stages that need more are marked, and then no time is told.
+    """
     lines = [f"  {'stage':<24}{'jobs':>5}{'CPU time':>12}{'memory of a job':>18}"]
     lines += [
         f"  {cost.stage:<24}{cost.jobs:>5}{duration(cost.cpu_s):>12}{memory(cost.memory_mib):>18}"
         + ("  (guessed)" if cost.basis == "guessed" else "")
+        + ("  MORE THAN THIS MACHINE HAS" if cost.memory_mib > machine_mib else "")
         for cost in costs
     ]
     total_s = sum(cost.cpu_s for cost in costs)
     largest = max((cost.memory_mib for cost in costs), default=0.0)
     jobs = sum(cost.jobs for cost in costs)
     lines.append(f"  {'sum':<24}{jobs:>5}{duration(total_s):>12}{memory(largest):>18}")
+    too_large = sum(cost.memory_mib > machine_mib for cost in costs)
+    if too_large:
+        lines.append(f"  this machine has {memory(machine_mib)}: it cannot make {too_large} of these stages")
+        return lines
     # Half of what more cores could bring is lost: some stages use one core, others wait for them.
     wall_s = total_s * (0.5 + 0.5 / cores) if cores > 1 else total_s
     where = f"on {cores} cores" if cores > 1 else "on one core"

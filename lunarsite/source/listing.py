@@ -24,7 +24,7 @@ from lunarsite.settings import Settings, SettingsError, parse
 from lunarsite.source.fetch.errors import amount
 from lunarsite.source.needs import check_products, named_products, needed_products
 from lunarsite.source.products import Product, ProductFile, read_products
-from lunarsite.source.stock import Stock, free_bytes, look, unpacked_bytes
+from lunarsite.source.stock import Stock, free_bytes, look, same_disk, unpacked_bytes
 
 ROOT = Path(lunarsite.__file__).resolve().parents[1]
 PRODUCTS = ROOT / "resources" / "products.yaml"
@@ -39,6 +39,22 @@ _WORDS = {
 _WIDTH, _NAME = 118, 26
 NOTES = "docs/products.md"
 _GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Room:
+    """A disk that a run writes to."""
+
+    folders: tuple[Path, ...]
+    needed_bytes: int
+    spare_bytes: int
+    """What must stay free."""
+    free_bytes: int
+
+    @property
+    def lacking_bytes(self) -> int:
+        """What the disk lacks."""
+        return max(0, self.needed_bytes + self.spare_bytes - self.free_bytes)
 
 
 @dataclass(frozen=True)
@@ -79,6 +95,30 @@ class Listing:
     def bytes_to_unpack(self) -> int:
         """What unpacking would take besides, bytes."""
         return sum(unpacked_bytes(self.products[name].files) for name in self.lacking)
+
+    @property
+    def results(self) -> Path:
+        """Where snakemake, started in this folder, puts the run's results."""
+        return Path("results", self.settings.run)
+
+    @cached_property
+    def bytes_to_write(self) -> int:
+        """What the run would leave there, bytes, less what is there already."""
+        there = sum(entry.stat().st_size for entry in self.results.rglob("*") if entry.is_file())
+        return max(0, round(plan.result_bytes(self.settings, self.product_bytes)) - there)
+
+    @property
+    def rooms(self) -> tuple[Room, ...]:
+        """The disks of downloads and of results, or the one disk of both, and what they must hold more."""
+        fetch = self.settings.source.fetch
+        spare, loads = round(fetch.spare_disk_gib * _GIB), self.bytes_to_fetch + self.bytes_to_unpack
+        if same_disk(fetch.folder, self.results):
+            both = fetch.folder, self.results
+            return (Room(both, loads + self.bytes_to_write, spare, free_bytes(fetch.folder)),)
+        return (
+            Room((fetch.folder,), loads, spare, free_bytes(fetch.folder)),
+            Room((self.results,), self.bytes_to_write, spare, free_bytes(self.results)),
+        )
 
     @cached_property
     def product_bytes(self) -> Mapping[str, int]:
@@ -130,7 +170,7 @@ def fetch_lines(listing: Listing) -> list[str]:
         size = "unknown size" if stock.bytes_to_fetch is None else amount(stock.bytes_to_fetch)
         about = _about(stock.missing) if stock.bytes_to_fetch else ""
         lines.append(f"  {name:<{_NAME}}{about + size:>15}  {_WORDS[stock.state]}; {_origin(listing, product)}")
-        lines += _wrapped(f"{product.licence}{f'; damaged: {stock.note}' if stock.note else ''}", 6)
+        lines += _wrapped(f"{product.licence}{f'; {_note(stock)}' if stock.note else ''}", 6)
     unsure = sum(bool(listing.products[name].notes) for name in asked)
     if unsure:
         lines += _wrapped(
@@ -140,16 +180,20 @@ def fetch_lines(listing: Listing) -> list[str]:
 
 
 def room_lines(listing: Listing) -> list[str]:
-    """Return how much is transferred and written, and whether the disk has room."""
+    """Return how much is transferred and written, and whether the disks have room for downloads and results."""
     fetch = listing.settings.source.fetch
-    free, spare = free_bytes(fetch.folder), fetch.spare_disk_gib * _GIB
-    needs = listing.bytes_to_fetch + listing.bytes_to_unpack
     lines = [f"  transfer about {amount(listing.bytes_to_fetch)} into {fetch.folder}"]
     if listing.bytes_to_unpack:
         lines[0] += f", and about {amount(listing.bytes_to_unpack)} more once archives are unpacked"
-    lines.append(f"  free disk {amount(free)}, of which {amount(spare)} must stay free")
-    if needs + spare > free:
-        lines.append(f"  THE DISK LACKS ABOUT {amount(needs + spare - free)}")
+    if listing.bytes_to_write:
+        lines.append(f"  results of about {amount(listing.bytes_to_write)} more into {listing.results}")
+    for room in listing.rooms:
+        what = " and ".join(str(folder) for folder in room.folders)
+        lines.append(
+            f"  free disk at {what} {amount(room.free_bytes)}, of which {amount(room.spare_bytes)} must stay free"
+        )
+        if room.lacking_bytes:
+            lines.append(f"  THE DISK LACKS ABOUT {amount(room.lacking_bytes)}")
     return lines
 
 
@@ -157,7 +201,13 @@ def cost_lines(listing: Listing) -> list[str]:
     """Return what the run's stages are estimated to take."""
     result = amount(plan.result_bytes(listing.settings, listing.product_bytes))
     head = f"To compute, estimated (lunarsite/plan.py), for run '{listing.settings.run}':"
-    return [head, *plan.table_lines(listing.costs, os.cpu_count() or 1), f"  results about {result}"]
+    table = plan.table_lines(listing.costs, os.cpu_count() or 1, machine_mib())
+    return [head, *table, f"  results about {result}"]
+
+
+def machine_mib() -> float:
+    """Return the memory of this machine, MiB."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20
 
 
 def run_lines(settings: Settings, products: Mapping[str, Product]) -> list[str]:
@@ -194,6 +244,7 @@ def as_json(listing: Listing) -> dict[str, Any]:
         "bytes_to_fetch": listing.bytes_to_fetch,
         "bytes_to_unpack": listing.bytes_to_unpack,
         "bytes_free": free_bytes(listing.settings.source.fetch.folder),
+        "bytes_lacking": sum(room.lacking_bytes for room in listing.rooms),
         "bytes_of_results": round(plan.result_bytes(listing.settings, listing.product_bytes)),
         "costs": [
             {
@@ -274,7 +325,13 @@ def _product(listing: Listing, name: str, uses: Sequence[str]) -> list[str]:
     product, stock = listing.products[name], listing.stocks[name]
     size = "unknown" if product.bytes is None else f"{_about(product.files)}{amount(product.bytes)}"
     head = f"  {name:<{_NAME}}{product.version:<8}{size:>15}  {_WORDS[stock.state]:<21}{', '.join(uses)}".rstrip()
-    return [head, *_wrapped(f"{product.title}. {product.licence}.", 6)]
+    # What is wrong with one that a run lacks stands with what is to be fetched.
+    note = _wrapped(_note(stock), 6) if stock.note and (stock.usable or name not in listing.needed) else []
+    return [head, *_wrapped(f"{product.title}. {product.licence}.", 6), *note]
+
+
+def _note(stock: Stock) -> str:
+    return f"damaged: {stock.note}" if stock.state == "damaged" else f"to be checked anew: {stock.note}"
 
 
 def _about(files: Sequence[ProductFile]) -> str:
@@ -299,7 +356,7 @@ def _place_lines(listing: Listing, name: str) -> list[str]:
     product, stock = listing.products[name], listing.stocks[name]
     lines = [f"  {name}: {product.title} ({product.page})"]
     lines += _wrapped(product.instructions, 4) if product.instructions else []
-    lines += _wrapped(f"damaged: {stock.note}", 4) if stock.note else []
+    lines += _wrapped(_note(stock), 4) if stock.note else []
     lines.append(f"    put into {stock.folder.absolute()}:")
     for file in stock.missing if product.files else ():
         size = "" if file.bytes is None else f", {_about((file,))}{amount(file.bytes)}"

@@ -81,10 +81,20 @@ def unpacked_bytes(files: tuple[ProductFile, ...]) -> int:
 
 def free_bytes(folder: Path) -> int:
     """Return the free space of the disk that a folder lies on, or will lie on once it is made."""
+    return shutil.disk_usage(_existing(folder)).free
+
+
+def same_disk(one: Path, other: Path) -> bool:
+    """Whether two folders lie, or will lie once they are made, on one file system."""
+    return _existing(one).stat().st_dev == _existing(other).stat().st_dev
+
+
+def _existing(folder: Path) -> Path:
+    """Return a folder, or the nearest one above it that there is."""
     there = folder.absolute()
     while not there.exists():
         there = there.parent
-    return shutil.disk_usage(there).free
+    return there
 
 
 def _size(path: Path) -> int:

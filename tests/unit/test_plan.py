@@ -165,3 +165,11 @@ def test_the_table_sums_up_and_marks_guesses() -> None:
     assert lines[4] == "  on 4 cores: 15 min to 38 min"
     assert table_lines(rows, 1)[4] == "  on one core: 61 min to 61 min"
     assert plan.memory(999.0) == "999 MiB"
+
+
+def test_a_machine_that_is_too_small_is_told_no_time() -> None:
+    rows = [Cost("a-b", 2, 60.0, 500.0), Cost("c-d", 1, 3_600.0, 2_048.0, "guessed")]
+    lines = table_lines(rows, 4, 1_024.0)
+    assert [line.split("  ")[-1].strip() for line in lines[1:3]] == ["500 MiB", "MORE THAN THIS MACHINE HAS"]
+    assert lines[4:] == ["  this machine has 1.0 GiB: it cannot make 1 of these stages"]
+    assert table_lines(rows, 4, 2_048.0) == table_lines(rows, 4)

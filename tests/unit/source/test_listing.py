@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,12 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
-from lunarsite import command
+from lunarsite import command, plan
 from lunarsite.artefact import download
 from lunarsite.artefact.contracts.source import DOWNLOAD
 from lunarsite.artefact.download import Downloaded, Receipt
 from lunarsite.settings import SettingsError, parse
-from lunarsite.source import stock
+from lunarsite.source import listing, stock
 from lunarsite.source.fetch.errors import amount
 from lunarsite.source.listing import missing_text, read_settings, run_lines
 from lunarsite.source.products import Product, read_products
@@ -244,13 +245,61 @@ def test_a_mirror_may_hold_what_no_program_may_fetch_elsewhere(site: Path, capsy
     assert "127.0.0.1:8000, data.example" in text
 
 
-def test_a_disk_without_room_is_told(
-    site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def small_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk with 2 GiB free, of which 1 GiB must stay so; results are a quarter of a gibibyte, if nothing is there."""
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(stock.shutil, "disk_usage", lambda path: usage(10 * 2**30, 0, 2 * 2**30))
+    monkeypatch.setattr(plan, "result_bytes", lambda settings, products: 2.0**28)
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_a_disk_without_room_is_told(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(CALL) == 0
-    assert "THE DISK LACKS ABOUT 1 GiB" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "results of about 256 MiB more into results/real" in text
+    assert "free disk at data and results/real 2 GiB, of which 1 GiB must stay free\n" in text
+    assert "THE DISK LACKS ABOUT 1.25 GiB" in text
+    assert command.main([*CALL, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["bytes_lacking"] == 5 * 2**28
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_results_that_are_there_need_no_more_room(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (site / "results" / "real" / "terrain").mkdir(parents=True)
+    with (site / "results" / "real" / "terrain" / "dem.tif").open("wb") as file:
+        file.truncate(2**27)
+    assert command.main(CALL) == 0
+    assert "results of about 128 MiB more" in capsys.readouterr().out
+    with (site / "results" / "real" / "terrain" / "dem.tif").open("wb") as file:
+        file.truncate(2**29)
+    assert command.main(CALL) == 0
+    text = capsys.readouterr().out
+    assert "more into results" not in text
+    assert "THE DISK LACKS ABOUT 1 GiB" in text
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_results_on_another_disk_are_held_against_that_one(
+    site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "same_disk", lambda one, other: False)
+    assert command.main(CALL) == 0
+    text = capsys.readouterr().out
+    assert [line for line in text.splitlines() if "LACKS" in line] == ["  THE DISK LACKS ABOUT 1 GiB"]
+    assert "free disk at results/real 2 GiB" in text
+    assert stock.same_disk(site / "data", site / "to" / "be")
+
+
+def test_a_machine_without_the_memory_is_told(
+    site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "machine_mib", lambda: 600.0)
+    assert command.main(CALL) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"illumination-darkness .*  MORE THAN THIS MACHINE HAS\n", text)
+    assert "this machine has 600 MiB" in text
+    assert not re.search(r"on \d+ cores", text)
 
 
 def test_a_dry_run_prints_what_it_would_fetch_and_compute(site: Path) -> None:
@@ -339,8 +388,6 @@ def test_overlays_are_laid_over_each_other_as_snakemake_does(tmp_path: Path) -> 
 
 
 def test_settings_beside_the_package_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lunarsite.source import listing
-
     monkeypatch.setattr(listing, "ROOT", tmp_path)
     assert read_settings([]) == parse({})
     (tmp_path / "config.yaml").write_text("run: mine\ngrid: {pixel_m: 80.0}")
