@@ -76,8 +76,14 @@ class Product(_Entry):
     page: Url
     """Where a person reads about it."""
     access: Access = "files"
+    pole: Literal["south", "north", "both"] = "south"
+    """The pole whose surroundings it shows; 'both': the whole Moon, or no place on a map."""
     zenodo: Annotated[str, Field(pattern=r"^https?://[^\s?#]+/records/[0-9]+$", max_length=200)] | None = None
     """Its record in Zenodo's API, which gives sizes, checksums and addresses of the files."""
+    kaggle: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")] | None = (
+        None
+    )
+    """Its data set on Kaggle, whose own client fetches it for users who have that and a token."""
     roots: tuple[Url, ...] = ()
     """Of pages and services: the address they lie under, and then further servers that their images come from."""
     files: tuple[ProductFile, ...] = ()
@@ -96,6 +102,8 @@ class Product(_Entry):
             raise ValueError("access 'files' needs files")
         if self.access == "credentials" and not self.instructions:
             raise ValueError("access 'credentials' needs instructions")
+        if self.kaggle is not None and (self.access != "credentials" or not self.files):
+            raise ValueError("kaggle needs access 'credentials' and files")
         if self.access in ("pages", "service") and not self.roots:
             raise ValueError(f"access '{self.access}' needs roots")
         if self.reader is None and (self.used_by or self.access in ("pages", "service")):

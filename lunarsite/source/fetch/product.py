@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from lunarsite.artefact.download import Downloaded, Receipt
+from lunarsite.source.fetch import kaggle
 from lunarsite.source.fetch.archives import unpack
 from lunarsite.source.fetch.control import Control
 from lunarsite.source.fetch.digests import Digests
@@ -22,6 +23,7 @@ from lunarsite.source.fetch.progress import Progress
 from lunarsite.source.fetch.room import check_room, telling_when_full
 from lunarsite.source.fetch.zenodo import completed
 from lunarsite.source.products import Product, ProductFile
+from lunarsite.source.stock import unpacked_bytes
 
 if TYPE_CHECKING:
     from lunarsite.settings import FetchSettings
@@ -59,6 +61,7 @@ def fetch_product(
         folder.mkdir(parents=True, exist_ok=True)
     if not product.files:
         return _whatever_lies_there(name, product, folder, control)
+    _ask_kaggle(product, folder, settings, control)
     missing = [file for file in product.files if not (folder / file.name).is_file()]
     if missing and (settings.offline or (product.access == "credentials" and not settings.mirrors)):
         raise FetchError(_by_hand(name, product, missing, folder, offline=settings.offline))
@@ -71,6 +74,18 @@ def fetch_product(
     # Two processes must not unpack one archive over each other.
     with telling_when_full(folder / RECEIPT_FILE), locked(folder / RECEIPT_FILE, control):
         return _entries(product, folder, fetched, control)
+
+
+def _ask_kaggle(product: Product, folder: Path, settings: FetchSettings, control: Control) -> None:
+    """Have Kaggle's client fetch what is missing, where a product lies there and the user has the client and a token."""
+    missing = [file for file in product.files if not (folder / file.name).is_file()]
+    if product.kaggle is None or not missing or settings.offline or settings.mirrors:
+        return
+    program = kaggle.client(os.environ)
+    if program is not None:
+        check_room(folder, sum(file.bytes or 0 for file in missing) + unpacked_bytes(tuple(missing)), settings)
+        with telling_when_full(folder / missing[0].name):
+            kaggle.fetch_set(program, product.kaggle, missing, folder, settings, control)
 
 
 def addresses(name: str, product: Product, path: str, own: Sequence[str], mirrors: Sequence[str]) -> tuple[str, ...]:
