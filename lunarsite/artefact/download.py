@@ -35,6 +35,8 @@ class Downloaded(_Entry):
     """Where it came from; empty if the user put it there."""
     checked: str
     """What its bytes were held against: 'md5 of the publisher', 'first download', ..."""
+    md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
+    """The publisher's md5 that it was held against, if it gives one."""
 
     @model_validator(mode="after")
     def _inside(self) -> Self:

@@ -13,8 +13,9 @@ from lunarsite.artefact import ArtefactError, download
 from lunarsite.source.products import Product, ProductFile, product_folder, receipt_path
 
 State = Literal["fetched", "unverified", "partial", "missing", "damaged", "online"]
-"""fetched: with a receipt; unverified: all files are there, fetch-product will check them; partial: some files, or a
-part of one; damaged: a receipt that its files do not fit; online: pages or a service, asked when a run needs them."""
+"""fetched: with a receipt that fits the table; unverified: all files are there, fetch-product will check them; partial:
+some files, or a part of one; damaged: a receipt that its files do not fit, or a file that has not the published size;
+online: pages or a service, asked when a run needs them."""
 _PART, _OWN = ".part", (".part", ".part.json", ".lock")
 
 
@@ -26,11 +27,11 @@ class Stock:
     folder: Path
     """Where its files are kept, whether it exists or not."""
     missing: tuple[ProductFile, ...] = ()
-    """Files that the table lists and that are not there."""
+    """Files that the table lists and that are not there, or others in their place."""
     part_bytes: int = 0
     """What has come already of files that are not whole yet."""
     note: str = ""
-    """What is wrong with a damaged one."""
+    """What is wrong with a damaged one, or why a receipt does not count."""
 
     @property
     def usable(self) -> bool:
@@ -57,21 +58,27 @@ def look(name: str, product: Product, folder: Path) -> Stock:
     place = product_folder(folder, name, product)
     if product.access in ("pages", "service"):
         return Stock("online", place)
-    missing = tuple(file for file in product.files if not (place / file.name).is_file())
+    receipt, note = receipt_path(folder, name, product), ""
+    missing = tuple(file for file in product.files if _lacks(place, file))
     parts = sum(_size(place / f"{file.name}{_PART}") for file in missing)
-    receipt = receipt_path(folder, name, product)
     if receipt.exists():
         try:
             # The contract of receipts has no knobs; its home among the contracts would import half the package.
-            download.read(receipt, download.DownloadSpec())
+            told, _ = download.read(receipt, download.DownloadSpec())
         except ArtefactError as error:
             return Stock("damaged", place, missing, parts, str(error))
-        return Stock("fetched", place)
+        note = _outdated(product, told)
+        if not note:
+            return Stock("fetched", place)
     if not product.files:
         return Stock("unverified" if any(_others(place)) else "missing", place)
-    if not missing:
-        return Stock("unverified", place)
-    return Stock("partial" if parts or len(missing) < len(product.files) else "missing", place, missing, parts)
+    others = [file for file in missing if (place / file.name).is_file()]
+    state: State = "unverified"
+    if others:
+        state, note = "damaged", _other_sizes(place, others)
+    elif missing:
+        state = "partial" if parts or len(missing) < len(product.files) else "missing"
+    return Stock(state, place, missing, parts, note)
 
 
 def unpacked_bytes(files: tuple[ProductFile, ...]) -> int:
@@ -95,6 +102,41 @@ def _existing(folder: Path) -> Path:
     while not there.exists():
         there = there.parent
     return there
+
+
+def _published_bytes(file: ProductFile) -> int | None:
+    return file.bytes if file.size_is == "published" else None
+
+
+def _lacks(place: Path, file: ProductFile) -> bool:
+    """Return whether a file is not there, or surely another one is."""
+    path = place / file.name
+    return not path.is_file() or _published_bytes(file) not in (None, path.stat().st_size)
+
+
+def _other_sizes(place: Path, files: list[ProductFile]) -> str:
+    told = (
+        f"{place / file.name} has {(place / file.name).stat().st_size} bytes, the publisher's file has {file.bytes}"
+        for file in files
+    )
+    return f"{'; '.join(told)}; remove or replace {'it' if len(files) == 1 else 'them'}"
+
+
+def _outdated(product: Product, told: download.Receipt) -> str:
+    """Return what a receipt does not say, or says otherwise, of the files as the table has them now; '' if nothing."""
+    entries = {entry.name: entry for entry in told.files}
+    for file in product.files:
+        entry = entries.get(file.name)
+        if entry is None:
+            return f"the receipt does not tell of {file.name}, which the table lists"
+        for what, wanted, found in (
+            ("size", _published_bytes(file), entry.bytes),
+            ("sha256", file.sha256, entry.sha256),
+            ("md5", file.md5, entry.md5),
+        ):
+            if wanted is not None and wanted != found:
+                return f"{file.name} was not fetched under the {what} that the table gives now ({wanted})"
+    return ""
 
 
 def _size(path: Path) -> int:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -226,6 +227,21 @@ def test_too_little_room_for_all_files(server: BadServer, folder: Path, capsys: 
     assert server.requests == []
 
 
+def test_too_little_room_to_unpack(
+    server: BadServer, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = zipped(in__csv=b"a,b\n1,2\n" * 1_000)
+    entry = product(file(server, "all.zip", "zip", body, unpack=["*.csv"], bytes=2**20))
+    # Room for the archive and what must stay free, but not for as much again.
+    free = int(2**20 * 1.5 + 0.001 * 2**30)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: types.SimpleNamespace(free=free))
+    assert main(arguments(folder, entry)) == EXIT_ARTEFACT
+    assert "2 MiB are to come, but only" in capsys.readouterr().err
+    assert server.requests == []
+    del entry["files"][0]["unpack"]
+    assert main(arguments(folder, entry)) == EXIT_OK
+
+
 @pytest.mark.parametrize("listed", [True, False])
 def test_a_product_behind_a_log_in(
     listed: bool, server: BadServer, folder: Path, capsys: pytest.CaptureFixture[str]
@@ -242,7 +258,7 @@ def test_a_product_behind_a_log_in(
     assert main(arguments(folder, entry)) == EXIT_OK
     (found,) = receipt(folder).files
     assert (found.name, found.url) == ("deep/rocks.img", "")
-    assert found.checked == ("first download" if listed else "nothing: put there by the user")
+    assert found.checked == ("first seen: it was there already" if listed else "nothing: put there by the user")
     # The receipt and lock files are none of the product's.
     assert main(arguments(folder, entry)) == EXIT_OK
     assert len(receipt(folder).files) == 1
@@ -329,6 +345,58 @@ def test_without_its_record_the_first_download_is_trusted_aloud(
     assert main(arguments(folder, entry)) == EXIT_OK
     assert receipt(folder).files[0].checked == "first download"
     assert "the record that gives checksums cannot be had" in capsys.readouterr().err
+
+
+BUSY = b'{"status": "maintenance", "message": "back soon"}'
+
+
+@pytest.mark.parametrize("bad", [BUSY, b'{"id": 13, "files": []}', b"[]"])
+def test_an_answer_that_is_no_record_does_not_stay(
+    bad: bytes, server: BadServer, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.files["/api/records/12"] = record(server, one__img=FIRST)
+    server.script["/api/records/12"] = [Answer(body=bad), Answer()]
+    server.files["/api/records/12/files/one.img/content"] = FIRST
+    entry = product({"name": "one.img", "content": "pds3-image"}, zenodo=f"{server.url}/api/records/12")
+    assert main(arguments(folder, entry)) == EXIT_ARTEFACT
+    assert "is no record with files" in capsys.readouterr().err
+    assert not (folder / "moon" / "1.0" / "zenodo-record.json").exists()
+    assert main(arguments(folder, entry)) == EXIT_OK
+    assert receipt(folder).files[0].checked == "md5 of the publisher"
+
+
+def test_a_mirrors_bad_record_gives_way_to_zenodos(server: BadServer, folder: Path) -> None:
+    server.files["/mirror/moon/1.0/zenodo-record.json"] = json.dumps({"id": 13, "files": []}).encode()
+    server.files["/api/records/12"] = record(server, one__img=FIRST)
+    entry = product(file(server, "one.img"), zenodo=f"{server.url}/api/records/12")
+    assert main(arguments(folder, entry, mirrors=[f"{server.url}/mirror"])) == EXIT_OK
+    assert receipt(folder).files[0].checked == "md5 of the publisher"
+
+
+def test_a_bad_record_that_is_there_is_named(
+    server: BadServer, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = folder / "moon" / "1.0" / "zenodo-record.json"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(BUSY)
+    nowhere = product({"name": "one.img", "content": "pds3-image"}, zenodo=f"{server.url}/api/records/12")
+    assert main(arguments(folder, nowhere)) == EXIT_ARTEFACT
+    assert f"{place}: is no record with files: id: Field required; remove the file" in capsys.readouterr().err
+    entry = product(file(server, "one.img"), zenodo=f"{server.url}/api/records/12")
+    assert main(arguments(folder, entry)) == EXIT_OK
+    assert receipt(folder).files[0].checked == "first download"
+    assert f"{place}: is no record with files" in capsys.readouterr().err
+
+
+def test_a_record_that_contradicts_the_table_is_named(
+    server: BadServer, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.files["/api/records/12"] = record(server, two__img=FIRST)
+    entry = product(file(server, "one.img"), zenodo=f"{server.url}/api/records/12")
+    assert main(arguments(folder, entry)) == EXIT_ARTEFACT
+    err = capsys.readouterr().err
+    assert "no file of the record is 'one.img'" in err
+    assert f"read from {folder / 'moon' / '1.0' / 'zenodo-record.json'}; remove that" in err
 
 
 def test_a_record_that_alone_knows_the_address_is_needed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("lunarsite.fetch")
 _LOCK_POLL_S = 0.1
 FIRST_DOWNLOAD = "first download"
+FIRST_SEEN = "first seen: it was there already"
+Examine = Callable[[Path, str], None]
+"""Reads a whole file, which an error calls by the second argument, before it is put in place; raises ArtefactError."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,10 @@ class Fetched:
     url: str
     """Where it came from; empty if it lay there and nothing tells."""
     checked: str
-    """What it was held against: 'sha256 of the publisher', 'md5 of the publisher', 'first download'."""
+    """What it was held against: 'sha256 of the publisher', 'md5 of the publisher', 'first download', or
+    'first seen: ...' of a file that nobody here has fetched."""
+    md5: str | None = None
+    """The publisher's md5 that it was held against."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ def fetch_file(
     progress: FileProgress,
     *,
     trust: Trust | None = None,
+    examine: Examine | None = None,
     control: Control,
 ) -> Fetched:
     """Return a file that is in place at `target`, fetching it if it is not there.
@@ -83,6 +90,7 @@ def fetch_file(
         settings: Tries, waits and limits.
         progress: Told of bytes.
         trust: What came first of it and where that is written down; None for a file that may change.
+        examine: A further check of what the file holds.
         control: Stops the transfer.
 
     Raises:
@@ -94,13 +102,13 @@ def fetch_file(
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target, control):
             if target.is_file():
-                return verify(file, target, progress, trust=trust, control=control)
+                return verify(file, target, progress, trust=trust, examine=examine, control=control)
             check_room(target.parent, 0, settings)
             said = []
             with contextlib.closing(Part(target, with_md5=file.md5 is not None)) as part:
                 for url in sources:
                     try:
-                        return _from_address(url, part, file, target, settings, progress, trust, control)
+                        return _from_address(url, part, file, target, settings, progress, trust, examine, control)
                     except AddressError as error:
                         said.append(f"{shown(url)}: {error}")
                         _LOG.warning("%s: %s", file.name, said[-1])
@@ -109,7 +117,13 @@ def fetch_file(
 
 
 def verify(
-    file: ProductFile, target: Path, progress: FileProgress, *, trust: Trust | None, control: Control
+    file: ProductFile,
+    target: Path,
+    progress: FileProgress,
+    *,
+    trust: Trust | None,
+    examine: Examine | None = None,
+    control: Control,
 ) -> Fetched:
     """Return a file that is there already, after the checks that a fetched one passes.
 
@@ -121,12 +135,16 @@ def verify(
     with contextlib.closing(Digests(with_md5=file.md5 is not None)) as digests:
         digests.update_file(target, size, control)
     try:
-        checked = _judge(target, str(target), size, digests, file, trust)
+        checked = _judge(target, str(target), size, digests, file, trust, examine)
     except RefusedError as error:
         raise FetchError(f"{target}: {error}; remove the file to have it fetched again") from error
     progress.begin(size, size)
     first = trust.pins.expected(trust.key) if trust is not None else None
-    return Fetched(target, size, digests.sha256, first.url if first is not None else "", checked)
+    url = first.url if first is not None else ""
+    if checked == FIRST_DOWNLOAD and not url:
+        # Nobody here has fetched it: a person has put it there, or a copy of a folder without its lock file.
+        checked = FIRST_SEEN
+    return Fetched(target, size, digests.sha256, url, checked, file.md5)
 
 
 def _from_address(
@@ -137,6 +155,7 @@ def _from_address(
     settings: FetchSettings,
     progress: FileProgress,
     trust: Trust | None,
+    examine: Examine | None,
     control: Control,
 ) -> Fetched:
     """Fetch a file from one address, with retries, and put it in place."""
@@ -169,10 +188,10 @@ def _from_address(
     try:
         for attempt in retrying:
             with attempt:
-                checked = _once(url, part, file, settings, progress, trust, control)
+                checked = _once(url, part, file, settings, progress, trust, examine, control)
     except BrokenError as error:
         raise BrokenError(f"{error} (tried {retrying.statistics['attempt_number']} times)") from error
-    fetched = Fetched(target, part.done, part.digests.sha256, url, checked)
+    fetched = Fetched(target, part.done, part.digests.sha256, url, checked, file.md5)
     part.place(target)
     return fetched
 
@@ -184,6 +203,7 @@ def _once(
     settings: FetchSettings,
     progress: FileProgress,
     trust: Trust | None,
+    examine: Examine | None,
     control: Control,
 ) -> str:
     try:
@@ -192,7 +212,7 @@ def _once(
         part.sync()
         raise
     try:
-        return _judge(part.path, shown(url), part.done, part.digests, file, trust)
+        return _judge(part.path, shown(url), part.done, part.digests, file, trust, examine)
     except RefusedError as error:
         pieced = part.resumed
         part.remove()
@@ -202,7 +222,15 @@ def _once(
         raise
 
 
-def _judge(path: Path, where: str, size: int, digests: Digests, file: ProductFile, trust: Trust | None) -> str:
+def _judge(
+    path: Path,
+    where: str,
+    size: int,
+    digests: Digests,
+    file: ProductFile,
+    trust: Trust | None,
+    examine: Examine | None,
+) -> str:
     """Return what a whole file was held against.
 
     Raises:
@@ -212,6 +240,8 @@ def _judge(path: Path, where: str, size: int, digests: Digests, file: ProductFil
         raise RefusedError(f"has {size} bytes, the publisher's file has {file.bytes}")
     try:
         check_content(path, file.content, where)
+        if examine is not None:
+            examine(path, where)
     except ArtefactError as error:
         raise RefusedError(str(error).removeprefix(f"{where}: ")) from error
     for name, published, found in (

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
+from lunarsite.artefact import ArtefactError
 from lunarsite.artefact.download import Downloaded, Receipt
 from lunarsite.source.fetch import kaggle
 from lunarsite.source.fetch.archives import unpack
@@ -21,8 +22,9 @@ from lunarsite.source.fetch.file import Fetched, Trust, fetch_file, locked, veri
 from lunarsite.source.fetch.pins import Pins
 from lunarsite.source.fetch.progress import Progress
 from lunarsite.source.fetch.room import check_room, telling_when_full
-from lunarsite.source.fetch.zenodo import completed
+from lunarsite.source.fetch.zenodo import check_record, completed, read_record
 from lunarsite.source.products import Product, ProductFile
+from lunarsite.source.stock import unpacked_bytes
 from lunarsite.source.stock import unpacked_bytes
 
 if TYPE_CHECKING:
@@ -69,7 +71,10 @@ def fetch_product(
         product = _with_record(name, product, folder, settings, control)
     if missing:
         to_come = [file for file in product.files if not (folder / file.name).is_file()]
-        check_room(folder, sum((file.bytes or 0) - _part_bytes(folder / file.name) for file in to_come), settings)
+        transfer_bytes = sum((file.bytes or 0) - _part_bytes(folder / file.name) for file in to_come)
+        # Archives that lie there already have been unpacked too, where there is a receipt.
+        to_unpack = to_come if (folder / RECEIPT_FILE).is_file() else product.files
+        check_room(folder, transfer_bytes + unpacked_bytes(tuple(to_unpack)), settings)
     fetched = _side_by_side(name, product, folder, settings, control)
     # Two processes must not unpack one archive over each other.
     with telling_when_full(folder / RECEIPT_FILE), locked(folder / RECEIPT_FILE, control):
@@ -157,8 +162,13 @@ def _with_record(name: str, product: Product, folder: Path, settings: FetchSetti
     record = ProductFile(name="record", content="json", bytes=_RECORD_BYTES)
     bar = Progress(f"{name}, record", _LOG.info).file(RECORD_FILE, None)
     sources = addresses(name, product, RECORD_FILE, (product.zenodo,), settings.mirrors)
+
+    def examine(path: Path, where: str) -> None:
+        # A server that is being mended answers with JSON, too: such an answer must not stay and be found the next time.
+        check_record(path, product, where)
+
     try:
-        found = fetch_file(record, folder / RECORD_FILE, sources, settings, bar, control=control)
+        found = fetch_file(record, folder / RECORD_FILE, sources, settings, bar, examine=examine, control=control)
     except (DiskError, StoppedError):
         raise
     except FetchError as error:
@@ -170,7 +180,12 @@ def _with_record(name: str, product: Product, folder: Path, settings: FetchSetti
             "%s: the record that gives checksums cannot be had, so the first download is trusted: %s", name, error
         )
         return product
-    return completed(product, found.path.read_bytes())
+    try:
+        return completed(product, read_record(found.path))
+    except ArtefactError as error:
+        raise FetchError(
+            f"{error} (the record was read from {found.path}; remove that to have the record fetched again)"
+        ) from error
 
 
 def _entries(product: Product, folder: Path, fetched: dict[str, Fetched], control: Control) -> tuple[Downloaded, ...]:
@@ -178,7 +193,11 @@ def _entries(product: Product, folder: Path, fetched: dict[str, Fetched], contro
     found: list[Downloaded] = []
     for file in product.files:
         one = fetched[file.name]
-        found.append(Downloaded(name=file.name, bytes=one.bytes, sha256=one.sha256, url=one.url, checked=one.checked))
+        found.append(
+            Downloaded(
+                name=file.name, bytes=one.bytes, sha256=one.sha256, url=one.url, checked=one.checked, md5=one.md5
+            )
+        )
         if not file.unpack:
             continue
         kind: Literal["zip", "tar"] = "zip" if file.content == "zip" else "tar"  # the table unpacks nothing else

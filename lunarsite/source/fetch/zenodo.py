@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
@@ -44,6 +45,26 @@ def published_checksums(record: bytes, where: str = "the Zenodo record") -> dict
     return {file.key: (file.checksum.removeprefix("md5:"), file.size) for file in _parsed(record, where).files}
 
 
+def check_record(path: Path, product: Product, where: str) -> None:
+    """Check that a file is the record of a product; whether the table agrees with it is another question.
+
+    Args:
+        path: What was answered, or lies there.
+        product: A product with `zenodo`.
+        where: How an error calls the file.
+
+    Raises:
+        ArtefactError: It is none, or another one's.
+    """
+    _record_of(product, read_record(path), where)
+
+
+def read_record(path: Path) -> bytes:
+    """Return a file's text, cut off one byte after the longest that a record can have."""
+    with path.open("rb") as file:
+        return file.read(MOST_RECORD_BYTES + 1)
+
+
 def completed(product: Product, record: bytes) -> Product:
     """Return a product with the sizes, md5 sums and addresses that its record gives; addresses of the table go first.
 
@@ -56,11 +77,20 @@ def completed(product: Product, record: bytes) -> Product:
     """
     if product.zenodo is None:
         raise ArtefactError(f"{product.title}: has no Zenodo record")
-    parsed = _parsed(record, product.zenodo)
-    if parsed.id != int(product.zenodo.rsplit("/", 1)[1]):
-        raise ArtefactError(f"{product.zenodo}: answers with record {parsed.id}; correct 'zenodo' in the table")
-    files = tuple(_completed(file, _chosen(file, parsed, product.zenodo), product.zenodo) for file in product.files)
+    where = product.zenodo
+    parsed = _record_of(product, record, where)
+    files = tuple(_completed(file, _chosen(file, parsed, where), where) for file in product.files)
     return product.model_copy(update={"files": files})
+
+
+def _record_of(product: Product, record: bytes, where: str) -> _Record:
+    parsed = _parsed(record, where)
+    if product.zenodo is None or parsed.id != int(product.zenodo.rsplit("/", 1)[1]):
+        raise ArtefactError(
+            f"{where}: answers with record {parsed.id}, not with {product.zenodo}; correct 'zenodo' in the table if"
+            " that is wrong"
+        )
+    return parsed
 
 
 def _parsed(record: bytes, where: str) -> _Record:

@@ -54,10 +54,9 @@ def put(folder: Path, name: str = "heights.tif", content: bytes = BYTES) -> Path
     return path
 
 
-def put_receipt(folder: Path) -> Path:
-    file = Downloaded(
-        name="heights.tif", bytes=7, sha256=hashlib.sha256(BYTES).hexdigest(), url="", checked="first download"
-    )
+def put_receipt(folder: Path, md5: str | None = None) -> Path:
+    sha256 = hashlib.sha256(BYTES).hexdigest()
+    file = Downloaded(name="heights.tif", bytes=7, sha256=sha256, url="", checked="first download", md5=md5)
     told = Receipt(product="dem", version="2023", title="T", licence="L", citation="C", files=(file,))
     path = folder / "dem" / "2023" / "receipt.json"
     download.write(path, DOWNLOAD, told, make_stamp("download"))
@@ -109,6 +108,55 @@ def test_a_receipt_that_its_files_do_not_fit(folder: Path, harm: str) -> None:
     found = look("dem", product(), folder)
     assert (found.state, found.usable) == ("damaged", False)
     assert "rerun fetch-product" in found.note
+
+
+MD5 = hashlib.md5(BYTES).hexdigest()
+SIZE_AND_SUMS = {"bytes": 7, "size_is": "published", "md5": MD5, "sha256": hashlib.sha256(BYTES).hexdigest()}
+
+
+def test_a_receipt_that_fits_all_that_the_table_gives(folder: Path) -> None:
+    put(folder)
+    put_receipt(folder, md5=MD5)
+    found = look("dem", product(files=[{**FILE, **SIZE_AND_SUMS}]), folder)
+    assert (found.state, found.note) == ("fetched", "")
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "note"),
+    [
+        ({"md5": "0" * 32}, "unverified", "the md5 that the table gives now (00000"),
+        ({"md5": MD5}, "unverified", "the md5 that the table gives now"),  # it was fetched before that was known
+        ({"sha256": "0" * 64}, "unverified", "the sha256 that the table gives now"),
+        ({"bytes": 8, "size_is": "published"}, "damaged", "has 7 bytes, the publisher's file has 8; remove or replace"),
+        ({"bytes": 8, "size_is": "estimated"}, "fetched", ""),
+        ({"name": "other.tif"}, "missing", "the receipt does not tell of other.tif"),
+    ],
+)
+def test_a_receipt_of_what_the_table_said_before(folder: Path, change: dict[str, Any], state: str, note: str) -> None:
+    put(folder)
+    put_receipt(folder)
+    found = look("dem", product(files=[{**FILE, **change}]), folder)
+    assert (found.state, found.usable) == (state, state in ("fetched", "unverified"))
+    assert note in found.note
+    assert (found.note == "") == (note == "")
+
+
+def test_a_receipt_from_before_the_table_listed_more(folder: Path) -> None:
+    put(folder)
+    put_receipt(folder)
+    found = look("dem", TWO, folder)
+    assert (found.state, found.bytes_to_fetch) == ("partial", 100)
+    assert "does not tell of b.tif" in found.note
+    put(folder, "b.tif")
+    assert (look("dem", TWO, folder).state, look("dem", TWO, folder).usable) == ("unverified", True)
+
+
+def test_a_file_of_another_than_the_published_size(folder: Path) -> None:
+    path = put(folder, content=b"xx")
+    found = look("dem", product(files=[{**FILE, "size_is": "published"}]), folder)
+    assert (found.state, found.usable, found.bytes_to_fetch) == ("damaged", False, 7)
+    assert found.note == f"{path} has 2 bytes, the publisher's file has 7; remove or replace it"
+    assert look("dem", product(), folder).state == "unverified"
 
 
 def test_a_size_that_nobody_knows(folder: Path) -> None:

@@ -273,8 +273,17 @@ def test_a_file_that_is_there(server: BadServer, tmp_path: Path) -> None:
     trust = Trust(Pins(tmp_path / "lock" / "checksums.lock"), "moon/1/file.img")
     fetched = fetch(tmp_path, [serving(server)], trust=trust, file={"md5": MD5})
     assert (fetched.sha256, fetched.url, fetched.checked) == (SHA256, "", "md5 of the publisher")
+    assert fetch(tmp_path, [], trust=trust).checked == "first seen: it was there already"
+    trust.pins.pin(trust.key, SHA256, len(BODY), "")
+    assert fetch(tmp_path, [], trust=trust).checked == "first seen: it was there already"
+
+
+def test_a_file_that_was_fetched_before(server: BadServer, tmp_path: Path) -> None:
+    (tmp_path / "file.img").write_bytes(BODY)
+    trust = Trust(Pins(tmp_path / "lock" / "checksums.lock"), "moon/1/file.img")
     trust.pins.pin(trust.key, SHA256, len(BODY), "http://first")
-    assert fetch(tmp_path, [], trust=trust).url == "http://first"
+    fetched = fetch(tmp_path, [serving(server)], trust=trust)
+    assert (fetched.url, fetched.checked) == ("http://first", "first download")
     assert server.requests == []
 
 
