@@ -25,7 +25,6 @@ from lunarsite.source.fetch.room import check_room, telling_when_full
 from lunarsite.source.fetch.zenodo import check_record, completed, read_record
 from lunarsite.source.products import Product, ProductFile
 from lunarsite.source.stock import unpacked_bytes
-from lunarsite.source.stock import unpacked_bytes
 
 if TYPE_CHECKING:
     from lunarsite.settings import FetchSettings
@@ -82,7 +81,7 @@ def fetch_product(
 
 
 def _ask_kaggle(product: Product, folder: Path, settings: FetchSettings, control: Control) -> None:
-    """Have Kaggle's client fetch what is missing, where a product lies there and the user has the client and a token."""
+    """Have Kaggle's client fetch what is missing of a product that lies there, if the user has it and a token."""
     missing = [file for file in product.files if not (folder / file.name).is_file()]
     if product.kaggle is None or not missing or settings.offline or settings.mirrors:
         return
