@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from pathlib import PurePosixPath
+from typing import get_args
 
+from lunarsite.artefact import ArtefactError
 from lunarsite.settings import Settings, SettingsError
+from lunarsite.settings.source import PublishedSettings
 from lunarsite.source.products import Product
 
 _MAPS = ("sun", "earth", "psr")
@@ -40,19 +44,59 @@ def named_products(settings: Settings) -> Iterator[tuple[str, str]]:
                 yield f"source.published.{field}", name
 
 
+def ways_out(name: str, product: Product) -> tuple[str, ...]:
+    """Return the settings by which a run does without a product; none if no setting names it or none may be empty."""
+    ways = []
+    for setting in product.used_by:
+        key = setting.removeprefix("source.published.")
+        field = PublishedSettings.model_fields.get(key)
+        if field is not None and isinstance(field.default, tuple):
+            all_or_none = "; if it is the last one, sun, earth and psr: []" if key in _MAPS else ""
+            ways.append(f"{setting} without {name}{all_or_none}")
+        elif field is not None and type(None) in get_args(field.annotation):
+            ways.append(f"{setting}: null")
+    return tuple(ways)
+
+
+def image_names(product: Product) -> tuple[str, ...]:
+    """Return the names, without suffix, of a product's GeoTIFFs or of those that are unpacked of its archives.
+
+    Raises:
+        ArtefactError: A pattern of what is unpacked leaves a name open, so that no rule can tell what it makes.
+    """
+    names = [PurePosixPath(name) for file in product.files for name in file.unpack or [file.name]]
+    found = tuple(name.stem for name in names if name.suffix.lower() == ".tif")
+    unnamed = [name for name in found if set(name) & set("*?[")]
+    if unnamed:
+        raise ArtefactError(
+            f"'{product.title}' unpacks '{unnamed[0]}.tif': each image is a result of its own, so write out its name"
+        )
+    return found
+
+
 def check_products(settings: Settings, products: Mapping[str, Product]) -> None:
-    """Refuse settings that name a product which the table lacks, or which serves another purpose.
+    """Refuse settings that name a product which the table lacks, or of another purpose or pole than the run's.
 
     Raises:
         SettingsError: The message lists every such setting, with products that may be meant.
     """
+    if settings.source.kind != "published":
+        return
+    pole = settings.grid.pole
     wrong = [
         f"  {setting}: {_why(setting, name, products)}"
         for setting, name in named_products(settings)
         if name not in products or setting not in products[name].used_by
     ]
-    if settings.source.kind == "published" and wrong:
+    if wrong:
         raise SettingsError("the table of products does not hold what the settings name:\n" + "\n".join(wrong))
+    away = [
+        f"  {setting}: '{name}' ({products[name].title}) shows the {products[name].pole}"
+        for setting, name in named_products(settings)
+        if products[name].pole not in (pole, "both")
+    ]
+    if away:
+        raise SettingsError(f"grid.pole: the run is at the {pole} pole, and these are not:\n" + "\n".join(away))
 
 
 def _why(setting: str, name: str, products: Mapping[str, Product]) -> str:

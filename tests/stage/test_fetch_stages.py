@@ -132,6 +132,20 @@ def test_mirrors_are_asked_first(server: BadServer, folder: Path) -> None:
     assert server.starts("/data/two%20file.img") == []
 
 
+def test_a_failure_names_the_setting_that_does_without(
+    server: BadServer, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.script["/data/sites.img"] = [Answer(status=404, body=b"")] * 2
+    used_by = ["source.published.experts", "validate-site"]
+    assert main(arguments(folder, product(file(server, "sites.img"), used_by=used_by))) == EXIT_ARTEFACT
+    said = capsys.readouterr().err
+    assert "answers 404" in said
+    assert "A run that can do without it leaves it out: source.published.experts: null\n" in said
+    needed = product(file(server, "sites.img"), used_by=["source.published.dem"])
+    assert main(arguments(folder, needed)) == EXIT_ARTEFACT
+    assert "leaves it out" not in capsys.readouterr().err
+
+
 def test_one_bad_file_leaves_the_others(server: BadServer, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = [file(server, f"{name}.img") for name in ("a", "b", "c", "d")]
     server.script["/data/b.img"] = [Answer(status=404, body=b"")]

@@ -16,6 +16,8 @@ rule fetch_product:
     wildcard_constraints:
         product=r"[a-z0-9][a-z0-9_]*",
         version=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    # Small products first: what fails fails soon, and not after hours of a large one.
+    priority: priority_of
     # The stage itself tries again, and resumes.
     retries: 0
     # Nodes of clusters often reach no network: the machine that snakemake runs on does it.

@@ -48,6 +48,11 @@ def entry_of(wildcards):
     return hashlib.sha256(entry.model_dump_json().encode()).hexdigest()
 
 
+def priority_of(wildcards):
+    """Small products first, a step for each factor of two; from a gibibyte on as any other job, or cores would idle."""
+    return max(0, 31 - (product(wildcards.product).bytes or 0).bit_length())
+
+
 if SETTINGS.source.kind == "published":
     lunarsite.source.needs.check_products(SETTINGS, products())
 NEEDED = receipts(*lunarsite.source.needs.needed_products(SETTINGS))

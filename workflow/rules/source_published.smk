@@ -18,10 +18,8 @@ EXPERTS = f"{RESULTS}/source/experts.csv" if PUBLISHED and PUBLISHED.experts els
 # One map for each image of the product, by the names of its files or of what is unpacked of them.
 SHADOWCAM = (
     [
-        f"{RESULTS}/source/shadowcam_{Path(name).stem}.tif"
-        for file in product(PUBLISHED.shadowcam).files
-        for name in file.unpack or [file.name]
-        if Path(name).suffix.lower() == ".tif"
+        f"{RESULTS}/source/shadowcam_{name}.tif"
+        for name in lunarsite.source.needs.image_names(product(PUBLISHED.shadowcam))
     ]
     if PUBLISHED and PUBLISHED.shadowcam
     else []

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from lunarsite.artefact import ArtefactError
 from lunarsite.settings import Settings, SettingsError, parse
-from lunarsite.source.needs import check_products, needed_products
+from lunarsite.source.needs import check_products, image_names, needed_products, ways_out
 from lunarsite.source.products import Product, read_products
 
 DEFAULT = (
@@ -82,3 +83,48 @@ def test_a_product_for_another_purpose_is_refused(products: Mapping[str, Product
         SettingsError, match=r"published\.psr: 'sun_85s_60m' .*is not for this; for it are: psr_85s_60m"
     ):
         check_products(run(published={"psr": ["sun_85s_60m"]}), products)
+
+
+def test_products_of_the_south_are_no_good_in_the_north(products: Mapping[str, Product]) -> None:
+    settings = parse({"source": {"kind": "published"}, "grid": {"pole": "north"}})
+    with pytest.raises(SettingsError) as caught:
+        check_products(settings, products)
+    head, *away = str(caught.value).splitlines()
+    assert head == "grid.pole: the run is at the north pole, and these are not:"
+    assert len(away) == len(DEFAULT) - 1, "the catalogue of the whole Moon is good for both"
+    assert away[0].startswith("  source.published.dem: 'lola_dem_80s_80m' (")
+    assert "robbins_2018" not in str(caught.value)
+    north = {**products, **{name: products[name].model_copy(update={"pole": "north"}) for name in DEFAULT}}
+    check_products(settings, north)
+    with pytest.raises(SettingsError, match="at the south pole"):
+        check_products(run(), north)
+
+
+DEM_20M = ("source.published.fine_dems without lola_dem_80s_20m",)
+
+
+@pytest.mark.parametrize(
+    ("name", "ways"),
+    [
+        ("wueller_2026", ("source.published.experts: null",)),
+        ("lola_dem_80s_80m", ("source.published.far_dem: null",)),  # not source.published.dem, which no run lacks
+        ("lola_slope_80s_20m", ("source.published.slope: null",)),
+        ("shadowcam_cabeus", ("source.published.shadowcam: null",)),
+        ("psr_85s_60m", ("source.published.psr without psr_85s_60m; if it is the last one, sun, earth and psr: []",)),
+        ("lola_dem_80s_20m", DEM_20M),
+        ("rocks", ()),
+    ],
+)
+def test_how_a_run_does_without_a_product(name: str, ways: tuple[str, ...], products: Mapping[str, Product]) -> None:
+    assert ways_out(name, products[name]) == ways
+
+
+def test_images_have_names_of_their_own(products: Mapping[str, Product]) -> None:
+    entry = products["shadowcam_cabeus"]
+    assert image_names(entry) == ("topillum-avg", "bottomillum-avg")
+    (file,) = entry.files
+    assert image_names(entry.model_copy(update={"files": (file.model_copy(update={"unpack": ("*.csv",)}),)})) == ()
+    for pattern in ("*.tif", "composites/*-avg.TIF", "[ab].tif"):
+        open_name = entry.model_copy(update={"files": (file.model_copy(update={"unpack": (pattern,)}),)})
+        with pytest.raises(ArtefactError, match="write out its name"):
+            image_names(open_name)
