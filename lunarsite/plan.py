@@ -165,6 +165,10 @@ def _sources(settings: Settings, size: Size, product_bytes: Mapping[str, int]) -
         yield reading("published-slope", published.slope, writes_mpx=2 * size.near_mpx)
     if published.shadowcam:
         yield reading("images-shadowcam", published.shadowcam, writes_mpx=0.0, jobs=2)
+    if published.psr_polygons and settings.validation.illumination.psr_polygons is None:
+        yield Cost("outlines-psr", 1, 4, 300)
+    if published.experts and settings.validation.site.experts is None:
+        yield Cost("outlines-experts", 1, 1.5, 200)
 
 
 def _terrain(settings: Settings, size: Size, product_bytes: Mapping[str, int]) -> Iterator[Cost]:
@@ -268,6 +272,9 @@ def _checks(settings: Settings, size: Size) -> Iterator[Cost]:
 
 def _pages(settings: Settings, size: Size) -> Iterator[Cost]:
     yield Cost("publish-figures", 1, 14 + 0.1 * size.near_mpx, 900)
+    maps = settings.source.kind == "published" and bool(settings.source.published.sun)
+    if maps or settings.validation.illumination.table is not None:
+        yield Cost("publish-light", 1, 6 + 0.1 * size.near_mpx, 500)
     if settings.darkness.enabled:
         yield Cost("publish-nights", 1, 5, 400)
     if settings.crater.enabled:

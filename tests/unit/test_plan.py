@@ -119,6 +119,14 @@ def test_work_grows_with_what_is_asked_for() -> None:
         ({"source": {"kind": "local", "local": {"dem": "a.tif"}}}, "source-synthetic", "source-local"),
         ({"source": {"kind": "published"}}, "terrain-elevation-error", "published-illumination"),
         ({"source": {"kind": "published", "published": {"slope": None}}}, "validate-slope", "published-elevation"),
+        ({"source": {"kind": "published", "published": {"experts": None}}}, "outlines-experts", "outlines-psr"),
+        ({"source": {"kind": "published", "published": {"psr_polygons": None}}}, "outlines-psr", "publish-light"),
+        (
+            {"source": {"kind": "published"}, "validation": {"illumination": {"psr_polygons": "a.gpkg"}}},
+            "outlines-psr",
+            "outlines-experts",
+        ),
+        ({"validation": {"illumination": {"table": "light.csv"}}}, None, "publish-light"),
     ],
 )
 def test_stages_that_a_run_has_not_cost_nothing(config: dict[str, Any], lacking: str | None, more: str | None) -> None:
