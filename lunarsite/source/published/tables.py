@@ -26,6 +26,7 @@ _SEPARATORS = (",", "\t", ";")
 _CHUNK_ROWS = 100_000
 _MOST_TOLD = 40
 """Columns that a message lists at most."""
+_MOST_ALIKE = 3
 _FRESH = "fetch the product again (remove its folder), or tell the project if the publisher has changed the file"
 
 
@@ -38,6 +39,10 @@ class Table:
     separator: str
     columns: Mapping[str, str]
     """Name in the file of each wanted column that it has, by our name."""
+    positions: Mapping[str, int]
+    """Where these columns stand, from 0, by our name."""
+    width: int
+    """Columns that the file has."""
 
     def chunks(self, rows: int = _CHUNK_ROWS) -> Iterator[pd.DataFrame]:
         """Yield the wanted columns under our names, as text, so many rows at a time; the index counts from 0.
@@ -45,23 +50,27 @@ class Table:
         Raises:
             LocalError: A row has more values than there are names, or bytes are no text.
         """
-        ours = {theirs: name for name, theirs in self.columns.items()}
+        # Columns are chosen by their places, for a parser reads names in another way: it keeps the blanks about them.
         with (
             _told(self.where),
             pd.read_csv(
                 self.path,
                 sep=self.separator,
-                usecols=list(ours),
+                header=None,
+                skiprows=1,
+                names=list(range(self.width)),
+                usecols=sorted(set(self.positions.values())),
                 dtype=str,
                 keep_default_na=False,
                 index_col=False,
+                skipinitialspace=True,
                 encoding="utf-8-sig",
                 chunksize=rows,
             ) as reader,
         ):
             for chunk in reader:
                 if len(chunk):
-                    yield chunk.rename(columns=ours)
+                    yield pd.DataFrame({name: chunk[place] for name, place in self.positions.items()})
 
 
 def look(path: Path, accepted: Mapping[str, Sequence[str]], optional: Sequence[str], where: str) -> Table:
@@ -75,7 +84,7 @@ def look(path: Path, accepted: Mapping[str, Sequence[str]], optional: Sequence[s
 
     Raises:
         LocalError: It is missing, too large, no plain text, has overlong lines or quoted line breaks, or lacks a
-            column.
+            column, or has two that could be it.
     """
     header = _header(path, where)
     separator = max(_SEPARATORS, key=header.count)
@@ -85,14 +94,20 @@ def look(path: Path, accepted: Mapping[str, Sequence[str]], optional: Sequence[s
     if len(set(found)) < len(found):
         twice = next(name for name in found if found.count(name) > 1)
         raise LocalError(f"{where}: two columns are named '{twice}'; {_FRESH}")
-    plain: dict[str, str] = {}
-    for name in found:
-        plain.setdefault(bare(name), name)
-    columns = {}
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(found):
+        places.setdefault(bare(name), []).append(place)
+    columns, positions = {}, {}
     for ours, names in accepted.items():
-        theirs = next((plain[bare(name)] for name in names if bare(name) in plain), None)
-        if theirs is not None:
-            columns[ours] = theirs
+        held = next((places[bare(name)] for name in names if bare(name) in places), None)
+        if held is not None:
+            if len(held) > 1:
+                alike = " and ".join(f"'{found[place]}'" for place in held[:_MOST_ALIKE])
+                raise LocalError(
+                    f"{where}: columns {alike} are one name but for case, blanks and signs, so that which of them is"
+                    f" {ours.replace('_', ' ')} is not certain; {_FRESH}"
+                )
+            columns[ours], positions[ours] = found[held[0]], held[0]
         elif ours not in optional:
             told = ", ".join(found[:_MOST_TOLD]) + (", ..." if len(found) > _MOST_TOLD else "")
             raise LocalError(
@@ -100,7 +115,7 @@ def look(path: Path, accepted: Mapping[str, Sequence[str]], optional: Sequence[s
                 f" [{', '.join(names)}]; {_FRESH}"
             )
     _check_lines(path, separator, len(found), where)
-    return Table(path, where, separator, columns)
+    return Table(path, where, separator, columns, positions, len(found))
 
 
 def bare(name: str) -> str:
@@ -119,19 +134,19 @@ def _header(path: Path, where: str) -> str:
     if len(line) > _MOST_LINE_BYTES:
         raise LocalError(f"{where}, line 1: is longer than {_MOST_LINE_BYTES} bytes; {_FRESH}")
     try:
-        text = line.decode("utf-8-sig").strip()
+        text = line.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise LocalError(f"{where}: its first line is no text in UTF-8 ({error}); {_FRESH}") from error
-    if not text:
+    if not text.strip():
         raise LocalError(f"{where}: has no line of column names; {_FRESH}")
     return text
 
 
 def _check_lines(path: Path, separator: str, values: int, where: str) -> None:
-    """Refuse lines that are overlong, hold other than so many values, or leave a quote open.
+    """Refuse lines that are overlong, hold other than so many values, or have a quote that is open or within a value.
 
-    The parser itself would cut values off that no column is named for, and read on to a quote's end over any number of
-    lines.
+    The parser itself would cut values off that no column is named for, read on to a quote's end over any number of
+    lines, and take a separator for one that stands between quotes within a value (x"1,2").
     """
     sign = separator.encode()
     with path.open("rb") as file:
@@ -146,10 +161,21 @@ def _check_lines(path: Path, separator: str, values: int, where: str) -> None:
             pieces = plain.split(b'"')
             if len(pieces) % 2 == 0:
                 raise LocalError(f"{where}, line {number}: a quote is not closed on its line; {_FRESH}")
+            if len(pieces) > 1 and not _quotes_are_whole(pieces, sign):
+                raise LocalError(f"{where}, line {number}: a quote stands within a value; {_FRESH}")
             # Every second piece stands between quotes, where a separator is none.
             found = 1 + sum(piece.count(sign) for piece in pieces[::2])
             if plain and found != values:
                 raise LocalError(f"{where}, line {number}: has {found} values, the first line names {values}; {_FRESH}")
+
+
+def _quotes_are_whole(pieces: Sequence[bytes], sign: bytes) -> bool:
+    """Whether quotes stand around whole values, by a line's pieces between them; doubled ones are part of a value."""
+    outside = pieces[::2]
+    opens = all(not before.rpartition(sign)[2].strip(b" ") for before in outside[:-1])
+    closes = all(not after.partition(sign)[0].strip(b" ") for after in outside[1:])
+    apart = all(not between or sign in between for between in outside[1:-1])
+    return opens and closes and apart
 
 
 @contextmanager

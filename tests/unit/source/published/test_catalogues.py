@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,6 +77,11 @@ def test_pieces_of_a_file_are_one_catalogue(tmp_path: Path, monkeypatch: pytest.
         ("id,LON,LAT,D (km),DEPTH (KM)", "5,270.0,-89.5,2.5,.2"),
         ("ID\tLon\tLat\tDiameter (m)\tDepth (m)", "5\t-90\t-89.5\t2500\t200"),
         ('"ID";"Lon";"Lat";"Diameter (m)";"Depth (m)"', '5;"-90";-89.5;2500;200'),
+        ("ID, Lon, Lat, Diameter (m), Depth (m)", "5, -90, -89.5, 2500, 200"),
+        ('ID, "Lon" , "Lat", Diam_m ,Depth_m', '5, "-90" ,"-89.5" , 2500 , 200'),
+        ("ID \t Lon \t Lat \tDiameter (m)\tDepth (m)", "5\t-90 \t -89.5\t2500\t200"),
+        ("\tLat\tLon\tID\tDiam_m\tDepth_m", "7\t-89.5\t-90\t5\t2500\t200"),
+        ("\ufeffID, Lon, Lat, Diam_m, Depth_m", "5, 270, -89.5, 2500, 200"),
         ("Depth_m,Other,Lat,Lon,Crater_ID,Diam_m", "200,x,-89.5,-90,5,2500"),
     ],
 )
@@ -116,6 +122,13 @@ REFUSED = {
         "LAT_CIRC_IMG,LON_CIRC_IMG,DIAM_CIRC_IMG,LAT_CIRC_IMG\n1,2,3,4\n",
         "two columns are named 'LAT_CIRC_IMG'",
     ),
+    "alike": (
+        "LAT_CIRC_IMG,LON_CIRC_IMG,DIAM_CIRC_IMG,lat circ img\n-89.5,5,2,-10\n",
+        "columns 'LAT_CIRC_IMG' and 'lat circ img' are one name but for case, .* which of them is lat deg is not",
+    ),
+    "quote within": (HEAD + '-89.5,5"1,2",7\n', "line 2: a quote stands within a value"),
+    "quote before": (HEAD + '-89.5,5,2\n-89.5,"1,2"5,7\n', "line 3: a quote stands within a value"),
+    "quotes apart": (HEAD + '-89.5,"1,2" "3,4",7\n', "line 2: a quote stands within a value"),
     "page": ("<!DOCTYPE html>\n<html><body>moved</body></html>\n", "no column is known as"),
     "zeros": (HEAD + "-89.5,5,2\n\x00\n", "line 3: holds bytes that are no text"),
     "long line": (HEAD + f"-89.5,5,2\n{LONG},1,2\n", "line 3: is longer than 65536 bytes"),
@@ -143,6 +156,30 @@ def test_quoted_values_may_hold_separators_but_no_line_breaks(tmp_path: Path) ->
     path.write_text('ID,Note,Lon,Lat,Diam_m\n1,"a\nb",5,-89.5,2000\n')
     with pytest.raises(LocalError, match="line 2: a quote is not closed"):
         read_published_craters(made.receipt_of("lu1319381", tmp_path), GRID)
+
+
+def test_columns_that_nobody_wants_may_be_alike(robbins: Callable[[str | bytes], pd.DataFrame]) -> None:
+    found = robbins("err+,LAT_CIRC_IMG,LON_CIRC_IMG,DIAM_CIRC_IMG,err-\n1,-89.5,5,2,3\n")
+    assert found[["lat_deg", "lon_deg", "diameter_m"]].to_numpy().tolist() == [[-89.5, 5.0, 2_000.0]]
+
+
+WHOLE = st.text(st.sampled_from('a",; \t'), max_size=6)
+
+
+@settings(deadline=None, max_examples=200)
+@given(rows=st.lists(st.tuples(WHOLE, WHOLE), min_size=1, max_size=4), sign=st.sampled_from(",;\t"))
+def test_any_table_that_python_writes_comes_back(
+    rows: list[tuple[str, str]], sign: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "written.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=sign, quoting=csv.QUOTE_ALL)
+        writer.writerow(("One", " Other", "Last"))
+        writer.writerows((*row, "x") for row in rows)
+    table = tables.look(path, {"other": ("other",), "one": ("ONE",)}, (), "here")
+    (chunk,) = table.chunks()
+    assert list(chunk.columns) == ["other", "one"]
+    assert list(zip(chunk["one"], chunk["other"], strict=True)) == rows
 
 
 def test_longitudes_of_two_kinds_in_one_file_are_refused(tmp_path: Path) -> None:
