@@ -22,7 +22,8 @@ from lunarsite import plan
 from lunarsite.artefact import ArtefactError
 from lunarsite.settings import Settings, SettingsError, parse
 from lunarsite.source.fetch.errors import amount
-from lunarsite.source.needs import check_products, named_products, needed_products
+from lunarsite.source.listing_json import as_json
+from lunarsite.source.needs import check_products, dataset_products, named_products, needed_products
 from lunarsite.source.products import Product, ProductFile, read_products
 from lunarsite.source.stock import Stock, free_bytes, look, same_disk, unpacked_bytes
 
@@ -74,6 +75,12 @@ class Listing:
     def needed(self) -> tuple[str, ...]:
         """The products that the run reads."""
         return needed_products(self.settings)
+
+    @cached_property
+    def for_sets(self) -> tuple[str, ...]:
+        """Further products that `snakemake datasets` reads, as far as the table has them."""
+        named = dataset_products(self.settings)
+        return tuple(name for name in named if name in self.products and name not in self.needed)
 
     @property
     def lacking(self) -> tuple[str, ...]:
@@ -142,19 +149,40 @@ def listing_of(settings: Settings, products: Mapping[str, Product]) -> Listing:
 
 
 def product_lines(listing: Listing) -> list[str]:
-    """Return the table of products as lines of text: first those that the run reads, then the others."""
+    """Return the table of products as lines: those that the run reads, those that sets of images do, and the others."""
     uses: dict[str, list[str]] = {}
     if listing.settings.source.kind == "published":
         for setting, name in named_products(listing.settings):
             uses.setdefault(name, []).append(setting.removeprefix("source.published."))
-    others = [name for name in listing.products if name not in listing.needed]
-    lines = []
-    for title, names in ((f"Run '{listing.settings.run}' reads", listing.needed), ("Other products", others)):
+    run, sets = listing.settings.run, listing.for_sets
+    others = [name for name in listing.products if name not in (*listing.needed, *sets)]
+    lines = [] if listing.needed else [f"Run '{run}' reads no published product."]
+    groups = (
+        (f"Run '{run}' reads", listing.needed),
+        ("Sets of images and outlines, no part of a run: `snakemake datasets` reads", sets),
+        ("Other products" if listing.needed else "Products that other runs read, or a use of your own", others),
+    )
+    for title, names in groups:
         if names:
             lines += [f"{title}:", *(line for name in names for line in _product(listing, name, uses.get(name, [])))]
-    if not listing.needed:
-        lines.insert(0, f"Run '{listing.settings.run}' reads no published product.")
+            lines += _sets_lines(listing) if names is sets else []
     return lines
+
+
+def _sets_lines(listing: Listing) -> list[str]:
+    """Return what `snakemake datasets` would still fetch, and what a person gets for it."""
+    lacking = [name for name in listing.for_sets if listing.stocks[name].state != "online"]
+    lacking = [name for name in lacking if not listing.stocks[name].usable]
+    by_hand = [name for name in lacking if listing.products[name].access == "credentials"]
+    sizes = {name: listing.stocks[name].bytes_to_fetch or 0 for name in lacking}
+    there = sum(sizes[name] for name in lacking if name not in by_hand)
+    text = f"To fetch for them: about {amount(there)}, besides pages and images of archives, one by one."
+    if by_hand:
+        got = sum(sizes[name] for name in by_hand)
+        text += (
+            f" At no address of their own, about {amount(got)}: {', '.join(by_hand)}; how they are got is in {NOTES}."
+        )
+    return _wrapped(text, 2)
 
 
 def fetch_lines(listing: Listing) -> list[str]:
@@ -231,32 +259,6 @@ def missing_text(settings: Settings, products: Mapping[str, Product]) -> str:
         return ""
     head = f"run '{settings.run}' is offline and lacks {len(listing.lacking)} of {len(listing.needed)} products:"
     return "\n".join([head, *(line for name in listing.lacking for line in _place_lines(listing, name))])
-
-
-def as_json(listing: Listing) -> dict[str, Any]:
-    """Return the listing for programs; sizes in bytes, times in seconds, memory in MiB."""
-    return {
-        "run": listing.settings.run,
-        "products": {name: _json_product(listing, name) for name in listing.products},
-        "needed": list(listing.needed),
-        "lacking": list(listing.lacking),
-        "by_hand": list(listing.by_hand),
-        "bytes_to_fetch": listing.bytes_to_fetch,
-        "bytes_to_unpack": listing.bytes_to_unpack,
-        "bytes_free": free_bytes(listing.settings.source.fetch.folder),
-        "bytes_lacking": sum(room.lacking_bytes for room in listing.rooms),
-        "bytes_of_results": round(plan.result_bytes(listing.settings, listing.product_bytes)),
-        "costs": [
-            {
-                "stage": cost.stage,
-                "jobs": cost.jobs,
-                "cpu_s": round(cost.cpu_s, 1),
-                "memory_mib": round(cost.memory_mib),
-                "basis": cost.basis,
-            }
-            for cost in listing.costs
-        ],
-    }
 
 
 def read_settings(overlays: Sequence[Path]) -> Settings:
@@ -368,27 +370,6 @@ def _place_lines(listing: Listing, name: str) -> list[str]:
 def _wrapped(text: str, indent: int) -> list[str]:
     pad = " " * indent
     return textwrap.wrap(text, _WIDTH, initial_indent=pad, subsequent_indent=pad, break_long_words=False)
-
-
-def _json_product(listing: Listing, name: str) -> dict[str, Any]:
-    product, stock = listing.products[name], listing.stocks[name]
-    return {
-        "title": product.title,
-        "version": product.version,
-        "publisher": product.publisher,
-        "licence": product.licence,
-        "citation": product.citation,
-        "page": product.page,
-        "access": product.access,
-        "bytes": product.bytes,
-        "size_is": "estimated" if _about(product.files) else "published",
-        "state": stock.state,
-        "folder": str(stock.folder.absolute()),
-        "bytes_to_fetch": 0 if stock.usable else stock.bytes_to_fetch,
-        "missing": [file.name for file in stock.missing],
-        "note": stock.note,
-        "unsure": product.notes,
-    }
 
 
 def _mapping(path: Path) -> dict[str, Any]:

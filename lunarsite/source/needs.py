@@ -13,6 +13,8 @@ from lunarsite.settings.source import PublishedSettings
 from lunarsite.source.products import Product
 
 _MAPS = ("sun", "earth", "psr")
+_SETS = "hirise_landmarks_v3", "deepmoon_train", "deepmoon_dev", "deepmoon_test", "artemis_regions_2024"
+_ARCHIVES = {"hubble": "esahubble_images", "webb": "esawebb_images"}
 
 
 def needed_products(settings: Settings) -> tuple[str, ...]:
@@ -72,6 +74,18 @@ def image_names(product: Product) -> tuple[str, ...]:
             f"'{product.title}' unpacks '{unnamed[0]}.tif': each image is a result of its own, so write out its name"
         )
     return found
+
+
+def dataset_products(settings: Settings) -> tuple[str, ...]:
+    """Return the products that `snakemake datasets` reads (workflow/rules/datasets.smk), which are no part of a run.
+
+    A folder of rock images that the user names stands in for the published set. Frames of ShadowCam and images of
+    shadowed ground are made of folders of the user alone.
+    """
+    source = settings.source
+    rocks = () if source.rock_images.folder is not None else ("rocks",)
+    archives = tuple(_ARCHIVES[site] for site in source.archive.sites)
+    return (*rocks, *_SETS, *archives, *(("hips2fits",) if source.archive.surveys else ()))
 
 
 def check_products(settings: Settings, products: Mapping[str, Product]) -> None:

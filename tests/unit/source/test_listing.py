@@ -245,6 +245,53 @@ def test_the_text(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert all(len(line) <= 200 for line in text.splitlines())
 
 
+def test_what_sets_of_images_read_is_a_group_of_its_own(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = yaml.safe_load((site / "products.yaml").read_text())
+    hand = {"access": "credentials", "instructions": "Ask."}
+    zipped = {"name": "a.zip", "content": "zip", "bytes": 3 * 2**30}
+    table["products"] |= {
+        "rocks": {**ENTRY, **hand, "title": "Rocks", "files": [zipped]},
+        "deepmoon_train": {**ENTRY, "title": "Tiles", "files": [{**FILE, "bytes": 2**31}]},
+        "esawebb_images": {**ENTRY, "access": "pages", "files": [], "roots": ["https://a.example"]},
+    }
+    (site / "products.yaml").write_text(yaml.safe_dump(table, sort_keys=False))
+    assert command.main(CALL) == 0
+    text = capsys.readouterr().out
+    sets, others = text.split("Sets of images and outlines, no part of a run: `snakemake datasets` reads:")[1].split(
+        "Other products:"
+    )
+    heads = [line.split()[0] for line in sets.splitlines() if line[:3].strip()]
+    assert heads[:4] == ["rocks", "deepmoon_train", "esawebb_images", "To"]
+    assert "To fetch for them: about 2 GiB, besides" in sets
+    assert "At no address of their own, about 3 GiB: rocks; how" in " ".join(sets.split())
+    assert "unused" in others
+    assert "rocks" not in others.split("\n\n")[0]
+    assert "To fetch: 1 of the 3 products" in others  # what the run fetches is as before
+    place = site / "data" / "rocks" / "2023"
+    place.mkdir(parents=True)
+    (place / "a.zip").write_bytes(b"x")
+    (site / "plain.yaml").write_text("source: {fetch: {folder: data}}")
+    assert command.main([*CALL[:-1], "plain.yaml"]) == 0
+    text = capsys.readouterr().out
+    assert "At no address" not in text
+    assert "Other products" not in text
+    assert "Products that other runs read, or a use of your own:\n  dem " in text
+    assert command.main([*CALL, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["datasets"] == ["rocks", "deepmoon_train", "esawebb_images"]
+
+
+def test_the_json_tells_uses_addresses_and_checksums(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = yaml.safe_load((site / "products.yaml").read_text())
+    table["products"]["slopes"]["files"][0] |= {"md5": "0" * 32, "sha256": "1" * 64}
+    (site / "products.yaml").write_text(yaml.safe_dump(table, sort_keys=False))
+    assert command.main([*CALL, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["products"]["slopes"]
+    assert (found["reader"], found["used_by"]) == ("published-elevation", ["source.published.slope"])
+    (file,) = found["files"]
+    assert file["addresses"] == ["https://data.example/slopes.zip", "http://mirror.example/slopes.zip"]
+    assert (file["md5"], file["sha256"], file["bytes"], file["size_is"]) == ("0" * 32, "1" * 64, 2**30, "estimated")
+
+
 def test_the_json(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main([*CALL, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from lunarsite.artefact import ArtefactError
 from lunarsite.settings import Settings, SettingsError, parse
-from lunarsite.source.needs import check_products, image_names, needed_products, ways_out
+from lunarsite.source.needs import check_products, dataset_products, image_names, needed_products, ways_out
 from lunarsite.source.products import Product, read_products
 
 DEFAULT = (
@@ -128,3 +129,22 @@ def test_images_have_names_of_their_own(products: Mapping[str, Product]) -> None
         open_name = entry.model_copy(update={"files": (file.model_copy(update={"unpack": (pattern,)}),)})
         with pytest.raises(ArtefactError, match="write out its name"):
             image_names(open_name)
+
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_sets_of_images_read_what_their_rules_do(products: Mapping[str, Product]) -> None:
+    rules = (ROOT / "workflow" / "rules" / "datasets.smk").read_text(encoding="utf-8")
+    named = set(re.findall(r'fetched\("(\w+)"\)', rules)) | {f"deepmoon_{part}" for part in ("train", "dev", "test")}
+    crawled = {name for name, entry in products.items() if entry.reader in ("archive-index", "archive-pairs")}
+    # Frames are made of a folder that the user names, or alone; not by the rule that makes all sets.
+    assert set(dataset_products(parse({}))) == (named - {"shadowcam_frames"}) | crawled
+    assert "SHADOWCAM_FRAMES if SETTINGS.source.shadowcam_frames.folder else []" in rules
+    assert not set(dataset_products(parse({}))) & set(needed_products(run()))
+
+
+def test_what_a_user_leaves_out_of_the_sets() -> None:
+    changed = parse({"source": {"rock_images": {"folder": "rocks"}, "archive": {"sites": ["webb"], "surveys": []}}})
+    left_out = set(dataset_products(parse({}))) - set(dataset_products(changed))
+    assert left_out == {"rocks", "esahubble_images", "hips2fits"}
