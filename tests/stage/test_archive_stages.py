@@ -222,6 +222,33 @@ def test_answers_that_are_no_pictures_are_counted(tmp_path: Path) -> None:
     assert "another shape than its page says" in notes
 
 
+def test_answers_that_were_no_pages_or_pictures_are_asked_for_again(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    soon = Answer(200, b"<html><body>Back soon</body></html>")
+    picture = Answer(200, b"back soon", {"Content-Type": "image/jpeg"})
+    faults = {
+        "/images/archive/search/": [soon],
+        "/cdn/archives/images/screen/heic0506a.jpg": [picture],
+        "/hips-image-services/hips2fits": [Answer(200, b"back soon", {"Content-Type": "image/png"})],
+    }
+    with sky(tmp_path / "servers", faults) as servers:
+        options = settings(tmp_path, sites=["hubble"], most_images=2)
+        assert main(call("archive-index", tmp_path, servers.products, options)) == EXIT_ARTEFACT
+        told = capfd.readouterr().err
+        assert "has no script with the list of images" in told
+        kept = told.split("(the answer lies in ")[1].split(")")[0]
+        assert Path(kept).read_bytes() == soon.body
+        index_of(tmp_path, servers.products, options)
+        numbers = []
+        for _ in range(3):
+            assert main(call("archive-pairs", tmp_path, servers.products, options)) == EXIT_OK
+            with images.opened(tmp_path / "pairs.h5", ARCHIVE_PAIRS) as pairs:
+                numbers.append((len(pairs.read("id")), len(servers.asked)))
+        assert [number for number, _ in numbers] == [1, 4, 4]
+        assert numbers[1][1] == numbers[2][1], "what is good is kept"
+
+
 def test_no_pair_at_all_is_an_error_that_tells_why(
     tmp_path: Path, served: Sky, capfd: pytest.CaptureFixture[str]
 ) -> None:

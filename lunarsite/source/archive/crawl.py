@@ -13,33 +13,30 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from lunarsite import __version__
 from lunarsite.artefact import ArtefactError
+from lunarsite.source.archive.ask import AGENT, GONE, Reply, Wanted, ask
 from lunarsite.source.archive.markup import MOST_PAGE_BYTES
 from lunarsite.source.archive.robots import MOST_BYTES as MOST_ROBOTS_BYTES
 from lunarsite.source.archive.robots import Robots, read_robots
 from lunarsite.source.archive.store import Answer, Store
 from lunarsite.source.fetch.errors import BrokenError, RefusedError
-from lunarsite.source.fetch.patience import Patience, retry_after_s
+from lunarsite.source.fetch.patience import Patience
 
 if TYPE_CHECKING:
-    import requests
     from filelock import BaseFileLock
 
     from lunarsite.settings import FetchSettings
 
 _LOG = logging.getLogger("lunarsite.archive")
-AGENT = "lunarsite"
-USER_AGENT = f"{AGENT}/{__version__} (landing-site research; reads slowly, keeps what it read)"
 _MOST_REDIRECTS = 5
-_CHUNK_BYTES = 64 * 2**10
 _ROBOTS_AGE_S = 24 * 3_600.0
 """A robots.txt is read anew after a day, as RFC 9309 asks."""
-_BUSY = {408, 425, 429, 500, 502, 503, 504}
-_GONE = {404, 410}
+_ROBOTS = Wanted((), MOST_ROBOTS_BYTES)
+
+T = TypeVar("T")
 
 
 class CrawlError(ArtefactError):
@@ -93,7 +90,8 @@ class Crawler:
         """Requests sent so far."""
         self._origins = {_origin(root) for root in roots}
         self._settings, self._between_s, self._clock = settings, seconds_between, clock or Clock()
-        self._session: requests.Session | None = None
+        self._fresh: set[str] = set()
+        """Addresses that were read from their servers since the start."""
         self._robots: dict[str, Robots] = {}
         self._ended_s: dict[str, float] = {}
         self._locks: dict[str, BaseFileLock] = {}
@@ -104,16 +102,24 @@ class Crawler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            self._session.close()
         for lock in self._locks.values():
             lock.release()
 
-    def read(self, url: str, kinds: Collection[str] = ("text/html",), most_bytes: int = MOST_PAGE_BYTES) -> bytes:
+    def read(
+        self,
+        url: str,
+        parse: Callable[[bytes], T],
+        kinds: Collection[str] = ("text/html",),
+        most_bytes: int = MOST_PAGE_BYTES,
+    ) -> T:
         """Return what stands at an address, kept or fresh.
+
+        A kept answer that `parse` refuses is asked for again, once a start: it may be a page that said 'back soon'.
+        Offline it is refused again.
 
         Args:
             url: The address, on one of the crawler's servers.
+            parse: Reads the answer; raises an ArtefactError if it is not what it should be.
             kinds: Content types that are taken.
             most_bytes: More is refused.
 
@@ -122,22 +128,39 @@ class Crawler:
             GoneError: It is not there.
             ClosedError: robots.txt closes it.
             CrawlError: All attempts failed, or the answer is of another kind, too long, or leads elsewhere.
+            ArtefactError: What `parse` raises, with the file in which the answer lies.
         """
         answer = self.store.find(url)
-        if answer is None:
-            if self._settings.offline:
-                raise OfflineError(f"{url}: was not read before, and source.fetch.offline forbids the network")
-            answer = self._persist(url, kinds, most_bytes)
-        if answer.note.status in _GONE:
-            raise GoneError(f"{url}: is not there (status {answer.note.status})")
-        return answer.body
+        if answer is None and self._settings.offline:
+            raise OfflineError(f"{url}: was not read before, and source.fetch.offline forbids the network")
+        if answer is not None:
+            try:
+                return self._parsed(answer, parse)
+            except GoneError:
+                raise
+            except ArtefactError as error:
+                if self._settings.offline or url in self._fresh:
+                    raise
+                _LOG.info("%s; it is asked for again", error)
+        answer = self._persist(url, Wanted(kinds, most_bytes))
+        self._fresh.add(url)
+        return self._parsed(answer, parse)
 
-    def _persist(self, url: str, kinds: Collection[str], most_bytes: int, obey: bool = True) -> Answer:
+    def _parsed(self, answer: Answer, parse: Callable[[bytes], T]) -> T:
+        url, status = answer.note.url, answer.note.status
+        if status in GONE:
+            raise GoneError(f"{url}: is not there (status {status})")
+        try:
+            return parse(answer.body)
+        except ArtefactError as error:
+            raise type(error)(f"{error} (the answer lies in {self.store.path(url)})") from error
+
+    def _persist(self, url: str, wanted: Wanted, obey: bool = True) -> Answer:
         """Ask until there is an answer that can be kept."""
         patience = Patience(self._settings.attempts, 0)
         while True:
             try:
-                return self._follow(url, kinds, most_bytes, obey)
+                return self._follow(url, wanted, obey)
             except RefusedError as error:
                 raise CrawlError(f"{url}: {error}; what was read so far is kept") from error
             except BrokenError as error:
@@ -151,7 +174,7 @@ class Crawler:
                 _LOG.warning("%s: %s; attempt %d follows in %.0f s", url, error, patience.tries + 1, wait_s)
                 self._clock.sleep(wait_s)
 
-    def _follow(self, url: str, kinds: Collection[str], most_bytes: int, obey: bool) -> Answer:
+    def _follow(self, url: str, wanted: Wanted, obey: bool) -> Answer:
         """Ask once, and go where the server sends us as long as that is one of our servers."""
         if _origin(url) not in self._origins:
             raise CrawlError(f"{url}: is on none of the servers of the table of products (roots in products.yaml)")
@@ -159,14 +182,14 @@ class Crawler:
         while True:
             here = seen[-1]
             self._ready(here, obey)
-            status, content_type, location, body = self._ask(here, kinds, most_bytes)
-            if location is None:
-                return self.store.keep(url, here, status, content_type, body)
+            reply = self._ask(here, wanted)
+            if reply.location is None:
+                return self.store.keep(url, here, reply.status, reply.content_type, reply.body)
             try:
-                there = urljoin(here, location).split("#")[0]
+                there = urljoin(here, reply.location).split("#")[0]
                 urlsplit(there)
             except ValueError as error:
-                raise CrawlError(f"{url}: is redirected to {location[:200]!r}, which is no address") from error
+                raise CrawlError(f"{url}: is redirected to {reply.location[:200]!r}, which is no address") from error
             if there in seen or len(seen) > _MOST_REDIRECTS:
                 raise CrawlError(f"{url}: the server sends us in a circle or too far: {' -> '.join([*seen, there])}")
             if _origin(there) not in self._origins and not self._upgraded(here, there):
@@ -228,115 +251,22 @@ class Crawler:
         answer = self.store.find(url, _ROBOTS_AGE_S)
         if answer is None:
             # A server in trouble keeps its rules to itself, so it is left alone; one without rules has none.
-            answer = self._persist(url, (), MOST_ROBOTS_BYTES, obey=False)
+            answer = self._persist(url, _ROBOTS, obey=False)
         return read_robots(answer.body, AGENT) if answer.note.status == 200 else Robots()
 
-    def _ask(self, url: str, kinds: Collection[str], most_bytes: int) -> tuple[int, str, str | None, bytes]:
-        """Send one request; return status, content type, where it is redirected to, and the body."""
-        import requests
-
-        self._session = self._session or _session()
-        settings, host = self._settings, urlsplit(url).netloc
+    def _ask(self, url: str, wanted: Wanted) -> Reply:
+        """Send one request."""
         self.requests += 1
         try:
-            with self._session.get(
-                url,
-                stream=True,
-                allow_redirects=False,
-                timeout=(settings.connect_timeout_s, settings.read_timeout_s),
-            ) as response:
-                self._session.cookies.clear()
-                return self._answer(response, url, kinds, most_bytes)
-        except requests.exceptions.SSLError as error:
-            raise CrawlError(
-                f"{url}: the server's certificate or TLS does not hold ({error}); nothing is read"
-            ) from error
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            raise BrokenError(f"the connection failed ({error})") from error
-        except requests.RequestException as error:
-            raise CrawlError(f"{url}: cannot be asked for ({error})") from error
+            return ask(url, wanted, self._settings, self._clock.wall_s())
         finally:
             # The pause begins when the answer has ended: a slow server is not pressed.
-            self._ended_s[host] = self._clock.now_s()
-
-    def _answer(
-        self, response: requests.Response, url: str, kinds: Collection[str], most_bytes: int
-    ) -> tuple[int, str, str | None, bytes]:
-        status, robots = response.status_code, not kinds
-        content_type = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
-        location = response.headers.get("Location")
-        if status in (301, 302, 303, 307, 308) and location:
-            return status, content_type, location, b""
-        if status in _BUSY:
-            asked = response.headers.get("Retry-After")
-            wait_s = retry_after_s(asked, self._clock.wall_s(), self._settings.longest_wait_s)
-            raise BrokenError(f"the server is busy or in trouble (status {status})", wait_s)
-        if status in _GONE or (robots and 400 <= status < 500):
-            return status, content_type, None, b""
-        if status != 200:
-            raise CrawlError(f"{url}: the server answers with status {status}: {_excerpt(response)}")
-        if response.headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
-            raise CrawlError(f"{url}: the answer is packed, though we asked for none such")
-        if kinds and content_type not in kinds:
-            raise CrawlError(
-                f"{url}: the answer is '{content_type}', needed is {' or '.join(kinds)}: {_excerpt(response)}"
-            )
-        return status, content_type, None, self._body(response, url, most_bytes, cut=robots)
-
-    def _body(self, response: requests.Response, url: str, most_bytes: int, cut: bool) -> bytes:
-        """Return the body; a robots.txt that is too long is cut, anything else is refused."""
-        length = response.headers.get("Content-Length", "")
-        if length.isdecimal() and int(length[:18]) > most_bytes and not cut:
-            raise CrawlError(f"{url}: has {length} bytes, {most_bytes} are read")
-        settings, start_s, parts, count = self._settings, time.monotonic(), [], 0
-        for part in response.iter_content(_CHUNK_BYTES):
-            parts.append(part)
-            count += len(part)
-            spent_s = time.monotonic() - start_s
-            if count > most_bytes:
-                if cut:
-                    return b"".join(parts)[:most_bytes]
-                raise CrawlError(f"{url}: has more than {most_bytes} bytes, which is all that is read")
-            if spent_s > settings.read_timeout_s and count < spent_s * settings.least_rate_kib_s * 2**10:
-                raise BrokenError(f"only {count} bytes came in {spent_s:.0f} s")
-        if length.isdecimal() and count != int(length[:18]):
-            raise BrokenError(f"{count} bytes came of {length}")
-        return b"".join(parts)
+            self._ended_s[urlsplit(url).netloc] = self._clock.now_s()
 
 
 def store_of(folder: Path, product: str, version: str, settings: FetchSettings) -> Store:
     """Return where the answers of a product's servers are kept."""
     return Store(folder / product / version, settings)
-
-
-def _session() -> requests.Session:
-    """Return a session that sends no passwords, takes no packed answers and leaves redirects alone."""
-    import requests
-
-    class Plain(requests.Session):
-        # Even if it is told not to follow a redirect, requests parses where it leads, and reads all of its body.
-        def get_redirect_target(self, resp: requests.Response) -> None:
-            return None
-
-    session = Plain()
-    # Without this the user's ~/.netrc would be looked up for these servers.
-    session.auth = _no_password
-    # A small packed answer could unpack to any size.
-    session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
-    return session
-
-
-def _no_password(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
-
-
-def _excerpt(response: requests.Response) -> str:
-    """Return the beginning of an answer on one line: services tell there what was wrong."""
-    import re
-
-    part = next(response.iter_content(2_000), b"")
-    words = re.sub(r"<[^>]*>", " ", part.decode("utf-8", errors="replace"))
-    return repr(" ".join(words.split())[:300])
 
 
 def _origin(url: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,7 @@ def read_images(
         else:
             url = site.item_url(entry.id)
             try:
-                item = read_item(crawlers[site].read(url), url)
+                item = crawlers[site].read(url, partial(read_item, where=url))
                 failures.succeeded()
                 reason = excluded_because(item, least_field_arcmin)
             except OfflineError:
@@ -160,7 +161,7 @@ def _entries(site: ArchiveSite, crawler: Crawler, most_images: int) -> list[Sear
     while page <= pages and len(found) < most_images:
         url = site.search_url(page)
         try:
-            listed = read_search(crawler.read(url), url)
+            listed = crawler.read(url, partial(read_search, where=url))
         except GoneError:
             if page == 1:
                 raise

@@ -20,9 +20,10 @@ _MOST_CREDIT = 2_000
 """Characters; what is longer is no credit line."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<string>'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")|(?P<number>-?\d+(?:\.\d+)?)|"""
+    r"""\s*(?:(?P<string>'(?:[^'\\\n]|\\.|(?<=\w)'(?=\w))*'|"(?:[^"\\\n]|\\.)*")|(?P<number>-?\d+(?:\.\d+)?)|"""
     r"""(?P<word>[A-Za-z_$][\w$]*)|(?P<mark>[\[\]{}:,]))"""
 )
+"""A quote between two letters is an apostrophe that was not escaped: no script has an end of a string there."""
 _ESCAPES = {"n": "\n", "t": "\t", "r": "", "b": "", "f": "", "v": ""}
 _NUMBER = r"(\d{1,9}(?:\.\d{1,12})?)"
 _ORIENTATION = re.compile(rf"North is (-?){_NUMBER}\s*°?\s*(left|right) of vertical\.?")

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -142,9 +143,9 @@ class Pairing:
         site, crawler = self._sites[row["site"]]
         url = site.picture_url(row["id"], self._longest_side_px)
         try:
-            body = crawler.read(url, ("image/jpeg",), MOST_PICTURE_BYTES)
+            parse = partial(decode, where=url, longest_side_px=self._longest_side_px)
+            picture = crawler.read(url, parse, ("image/jpeg",), MOST_PICTURE_BYTES)
             self._failures["image"].succeeded()
-            picture = decode(body, url, self._longest_side_px)
         except OfflineError:
             self._missing.append(url)
             return None
@@ -152,6 +153,7 @@ class Pairing:
             self._failures["image"].succeeded()
             raise _LeftOutError("the image has no JPEG of this size", error) from error
         except PictureError as error:
+            self._failures["image"].succeeded()
             raise _LeftOutError("the image's file cannot be used", error) from error
         except CrawlError as error:
             self._failures["image"].failed(error)
@@ -193,16 +195,20 @@ class Pairing:
         for service in tuple(self._services):
             url = request_url(service, survey, frame)
             try:
-                body = self._cutouts.read(url, KINDS, MOST_PICTURE_BYTES)
+                parse = partial(read_cutout, frame=frame, where=f"{survey} for {url[:120]}")
+                picture = self._cutouts.read(url, parse, KINDS, MOST_PICTURE_BYTES)
             except OfflineError:
                 offline = offline or url
             except CrawlError as failure:
                 error = failure
                 self._services.remove(service)
                 self._services.append(service)
+            except PictureError:
+                self._failures["cut-out"].succeeded()
+                raise
             else:
                 self._failures["cut-out"].succeeded()
-                return read_cutout(body, frame, f"{survey} for {url[:120]}")
+                return picture
         if offline is not None:
             self._missing.append(offline)
             raise OfflineError(offline)

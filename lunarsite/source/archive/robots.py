@@ -42,8 +42,10 @@ def read_robots(body: bytes, agent: str) -> Robots:
         body: The file; bytes that are no text count as unknown signs.
         agent: The crawler's name without version, as its user agent begins.
     """
+    # Only two groups can count: others are passed over, however many agents and rules they have.
+    own, everyone = agent.lower(), "*"
     groups: dict[str, list[tuple[str, str]]] = {}
-    open_groups: list[str] = []
+    opened: set[str] = set()
     begun = False
     for written in body[:MOST_BYTES].decode("utf-8-sig", errors="replace").splitlines():
         key, separator, value = written.split("#", 1)[0].partition(":")
@@ -52,17 +54,20 @@ def read_robots(body: bytes, agent: str) -> Robots:
             continue
         if key == "user-agent":
             # Agents that stand in a row share the rules after them; groups of one agent are one group.
-            open_groups = [] if begun else open_groups
+            opened = set() if begun else opened
             begun = False
-            open_groups.append(value.split("/")[0].strip().lower())
-            groups.setdefault(open_groups[-1], [])
+            name = value.split("/")[0].strip().lower()
+            if name in (own, everyone):
+                opened.add(name)
+                groups.setdefault(name, [])
         elif key in ("allow", "disallow", "crawl-delay"):
             begun = True
-            for name in open_groups:
-                groups[name].append((key, value))
-    mine = groups.get(agent.lower(), groups.get("*", []))[:_MOST_RULES]
+            for name in opened:
+                if len(groups[name]) < _MOST_RULES:
+                    groups[name].append((key, value[:_MOST_PATTERN]))
+    mine = groups.get(own, groups.get(everyone, []))
     rules = [
-        (_normal(value[:_MOST_PATTERN]), key == "allow")
+        (_normal(value), key == "allow")
         for key, value in mine
         if key != "crawl-delay" and value
     ]  # fmt: skip

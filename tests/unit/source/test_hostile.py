@@ -289,6 +289,14 @@ PAGES: dict[str, Callable[[Path], None]] = {
     "more than a page": write(b" " * 9 * MIB),
 }
 
+ROBOTS: dict[str, bytes] = {
+    "rules of thousands of agents": b"".join(b"user-agent:%d\n" % k for k in range(15_000)) + b"allow:\n" * 50_000,
+    "agents in every line": b"user-agent:*\nuser-agent:lunarsite\nallow:/*a*a*a*a*a*a*a*a$\n" * 10_000,
+    "rules of all signs": b"user-agent:*\n" + b"disallow:/\xff%zz**$$\n" * 25_000,
+    "one line": b"user-agent:*" * 45_000,
+}
+"""Nothing is refused in a robots.txt: what is no rule is none."""
+
 LABEL = (
     b"PDS_VERSION_ID = PDS3\nRECORD_TYPE = FIXED_LENGTH\nRECORD_BYTES = 80\n^IMAGE = 'A.IMG'\nOBJECT = IMAGE\n"
     b"LINES = 40\nLINE_SAMPLES = 40\nSAMPLE_TYPE = LSB_INTEGER\nSAMPLE_BITS = 16\nUNIT = METER\nEND_OBJECT = IMAGE\n"
@@ -337,6 +345,12 @@ def read_page(path: Path) -> object:
     return read_search(path.read_bytes(), "page")
 
 
+def read_rules(path: Path) -> object:
+    from lunarsite.source.archive.robots import read_robots
+
+    return read_robots(path.read_bytes(), "lunarsite").allows(f"https://example.org/{'a' * 2_000}b")
+
+
 def read_label(path: Path) -> object:
     from lunarsite.source.published.pds3 import parse_label
 
@@ -345,7 +359,7 @@ def read_label(path: Path) -> object:
 
 READERS: dict[str, Callable[[Path], object]] = {
     "raster": read, "tiles": read_tiles, "table": read_table, "published table": read_published_table,
-    "page": read_page, "label": read_label,
+    "page": read_page, "label": read_label, "robots": read_rules,
 }  # fmt: skip
 CASES: list[tuple[str, str, Callable[[Path], object], bool]] = [
     *(("raster", name, make, may) for name, (make, may) in RASTERS.items()),
@@ -354,6 +368,7 @@ CASES: list[tuple[str, str, Callable[[Path], object], bool]] = [
     *(("published table", name, make, False) for name, make in TABLES.items()),
     *(("page", name, make, False) for name, make in PAGES.items()),
     *(("label", name, write(content), False) for name, content in LABELS.items()),
+    *(("robots", name, write(content), True) for name, content in ROBOTS.items()),
 ]
 MOST_MIB = 250
 

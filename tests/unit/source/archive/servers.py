@@ -34,10 +34,11 @@ Respond = Callable[[str], Answer]
 
 @dataclass
 class Server:
-    """A running server: its address, what it was asked for (path with query) and by whom."""
+    """A running server: its address, what it was asked for (path with query), with which headers and by whom."""
 
     root: str
     asked: list[str] = field(default_factory=list)
+    heads: list[dict[str, str]] = field(default_factory=list)
     agents: set[str] = field(default_factory=set)
     open_at_once: int = 0
     _open: int = 0
@@ -56,23 +57,29 @@ def serving(respond: Respond) -> Iterator[Server]:
                 server._open += 1
                 server.open_at_once = max(server.open_at_once, server._open)
                 server.asked.append(self.path)
+                server.heads.append(dict(self.headers.items()))
                 server.agents.add(self.headers.get("User-Agent", ""))
-            try:
-                self._answer(respond(self.path))
-            finally:
-                with server._guard:
-                    server._open -= 1
+            answer = respond(self.path)
+            body = answer.body if answer.cut is None else answer.body[: answer.cut]
+            self._head(answer)
+            if body:
+                self.end_headers()
+                self.wfile.write(body[:-1])
+            # A client that has the last byte may send its next request before this thread goes on.
+            with server._guard:
+                server._open -= 1
+            if not body:
+                self.end_headers()
+            self.wfile.write(body[-1:])
+            for part in answer.parts() if answer.parts else ():
+                self.wfile.write(part)
+            self.close_connection = answer.cut is not None
 
-        def _answer(self, answer: Answer) -> None:
+        def _head(self, answer: Answer) -> None:
             self.send_response(answer.status)
             length = {} if "Transfer-Encoding" in answer.headers else {"Content-Length": str(len(answer.body))}
             for name, value in {**length, **answer.headers}.items():
                 self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer.body if answer.cut is None else answer.body[: answer.cut])
-            for part in answer.parts() if answer.parts else ():
-                self.wfile.write(part)
-            self.close_connection = answer.cut is not None
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,6 +19,7 @@ import requests
 
 from lunarsite.settings import FetchSettings
 from lunarsite.source.archive.crawl import ClosedError, Crawler, CrawlError, GoneError, OfflineError
+from lunarsite.source.archive.markup import PageError
 from lunarsite.source.archive.store import Store
 from lunarsite.source.fetch.errors import DiskError
 from tests.unit.source.archive.servers import Answer, FakeClock, Server, serving
@@ -41,7 +45,7 @@ class World:
 
     def read(self, path: str, **changes: Any) -> bytes:
         with self.crawler(**changes) as crawler:
-            return crawler.read(self.url(path))
+            return crawler.read(self.url(path), bytes)
 
     def count(self, path: str) -> int:
         return self.server.asked.count(f"/{path}")
@@ -70,7 +74,7 @@ def made(folder: Path) -> Iterator[World]:
 def test_pauses_are_at_least_as_long_as_asked(world: World) -> None:
     with world.crawler(pause_s=1.5) as crawler:
         for k in range(4):
-            assert crawler.read(world.url(f"p{k}")) == PAGE
+            assert crawler.read(world.url(f"p{k}"), bytes) == PAGE
     assert len(world.server.asked) == 5, "four pages and robots.txt"
     assert world.time.sleeps_s == [1.5] * 4
 
@@ -80,7 +84,7 @@ def test_crawl_delay_counts_when_it_is_longer(world: World, delay: str, expected
     world.script["/robots.txt"] = Answer(200, f"User-agent: *\nCrawl-delay: {delay}\n".encode())
     with world.crawler(pause_s=1.0) as crawler:
         for k in range(3):
-            crawler.read(world.url(f"p{k}"))
+            crawler.read(world.url(f"p{k}"), bytes)
     assert world.time.sleeps_s == [expected_s] * 3
 
 
@@ -93,11 +97,11 @@ def test_absurd_crawl_delay_is_an_error(world: World) -> None:
 
 def test_time_that_passed_anyway_is_no_pause(world: World) -> None:
     with world.crawler(pause_s=1.0) as crawler:
-        crawler.read(world.url("p0"))
+        crawler.read(world.url("p0"), bytes)
         world.time.time_s += 0.75
-        crawler.read(world.url("p1"))
+        crawler.read(world.url("p1"), bytes)
         world.time.time_s += 5.0
-        crawler.read(world.url("p2"))
+        crawler.read(world.url("p2"), bytes)
     assert world.time.sleeps_s == [1.0, 0.25]
 
 
@@ -105,8 +109,8 @@ def test_robots_are_obeyed_and_read_once_a_day(world: World) -> None:
     world.script["/robots.txt"] = Answer(200, b"User-agent: *\nDisallow: /closed/\n")
     with world.crawler() as crawler:
         with pytest.raises(ClosedError, match=r"robots\.txt closes this address"):
-            crawler.read(world.url("closed/p"))
-        assert crawler.read(world.url("open/p")) == PAGE
+            crawler.read(world.url("closed/p"), bytes)
+        assert crawler.read(world.url("open/p"), bytes) == PAGE
     assert world.read("open/q") == PAGE
     assert world.server.asked == ["/robots.txt", "/open/p", "/open/q"]
     note = next(path for path in world.folder.rglob("*.json") if "robots" in path.read_text())
@@ -335,11 +339,11 @@ def test_a_second_process_waits_for_the_first(world: World) -> None:
 
     def go() -> None:
         with second as crawler:
-            crawler.read(world.url("q"))
+            crawler.read(world.url("q"), bytes)
         done.set()
 
     with first as crawler:
-        crawler.read(world.url("p"))
+        crawler.read(world.url("p"), bytes)
         thread = threading.Thread(target=go)
         thread.start()
         assert not done.wait(0.3)
@@ -358,9 +362,108 @@ def test_tls_that_does_not_hold_is_final(world: World, monkeypatch: pytest.Monke
         world.read("p")
 
 
-def test_cookies_are_not_kept(world: World) -> None:
+def test_cookies_and_passwords_are_not_sent(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     world.script["/p"] = Answer(200, PAGE, {"Content-Type": "text/html", "Set-Cookie": "who=you; Path=/"})
     with world.crawler() as crawler:
-        crawler.read(world.url("p"))
-        assert crawler._session is not None
-        assert not list(crawler._session.cookies)
+        crawler.read(world.url("p"), bytes)
+        crawler.read(world.url("q"), bytes)
+    assert len(world.server.heads) == 3
+    assert not [name for head in world.server.heads for name in head if name.lower() in ("cookie", "authorization")]
+
+
+# Servers that send byte by byte: each byte starts a socket's time-out anew.
+
+
+@contextmanager
+def dripping(first: bytes, drop: bytes = b"1", longest_s: float = 4.0) -> Iterator[str]:
+    """A server without robots.txt that sends the beginning of an answer at once and then a drop every 20 ms."""
+
+    def serve(one: socket.socket) -> None:
+        with one, contextlib.suppress(OSError):
+            if b"/robots.txt" in one.recv(65_536):
+                one.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                return
+            one.sendall(first)
+            end_s = time.monotonic() + longest_s
+            while time.monotonic() < end_s:
+                one.sendall(drop)
+                time.sleep(0.02)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                serve(listener.accept()[0])
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
+DRIPS: dict[str, tuple[bytes, bytes, str]] = {
+    "head": (b"HTTP/1.1 200 OK\r\nX: ", b"a", "no whole head of an answer came within 0.6 s"),
+    "status": (b"HTTP/1.1 2", b"0", "no whole head|connection failed"),
+    "body": (HEAD + b"Content-Length: 100000\r\n\r\n", b"a", r"only \d+ bytes came in 0\.3"),
+    "body without length": (HEAD + b"\r\n", b"a", r"only \d+ bytes came in 0\.3"),
+    "chunks": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n", r"only \d+ bytes came in 0\.3"),
+    "length of a chunk": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"0", r"stood still for 0\.3 s"),
+    "trailer": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"a", r"stood still for 0\.3 s"),
+    "reason of a refusal": (b"HTTP/1.1 403 No\r\nContent-Length: 5000\r\n\r\nCome later", b".", r"'Come later\.\."),
+}
+
+
+@pytest.mark.parametrize("what", DRIPS)
+def test_answers_that_drip_are_broken_off(tmp_path: Path, what: str) -> None:
+    first, drop, told = DRIPS[what]
+    fetch = FETCH.model_copy(update={"attempts": 1, "connect_timeout_s": 0.3, "read_timeout_s": 0.3})
+    with dripping(first, drop) as root, Crawler(Store(tmp_path, fetch), [root], fetch, 0.0) as crawler:
+        start_s = time.monotonic()
+        with pytest.raises(CrawlError, match=told):
+            crawler.read(f"{root}p", bytes)
+        assert time.monotonic() - start_s < 2.5
+    assert len(list(tmp_path.rglob("*.json"))) == 1, "robots.txt alone is kept"
+
+
+def test_a_body_that_is_slow_but_not_too_slow_is_read(tmp_path: Path) -> None:
+    page = HEAD + b"Content-Length: 100000\r\n\r\n"
+    fetch = FETCH.model_copy(update={"attempts": 1, "read_timeout_s": 0.3, "least_rate_kib_s": 1.0})
+    with dripping(page, b"a" * 2_000) as root, Crawler(Store(tmp_path, fetch), [root], fetch, 0.0) as crawler:
+        assert crawler.read(f"{root}p", bytes) == b"a" * 100_000
+
+
+# Answers that their reader refuses.
+
+
+def read_good(body: bytes) -> bytes:
+    if body != PAGE:
+        raise PageError("p: says 'back soon'")
+    return body
+
+
+def test_an_answer_that_its_reader_refuses_is_asked_for_again(world: World) -> None:
+    world.script["/p"] = [Answer(200, b"back soon")] * 3
+    lies = world.folder.rglob("*.bin")
+    with world.crawler() as crawler:
+        for _ in range(2):
+            with pytest.raises(PageError, match=r"^p: says 'back soon' \(the answer lies in .*\.bin\)$") as caught:
+                crawler.read(world.url("p"), read_good)
+    assert world.count("p") == 1, "once a start"
+    assert b"back soon" in {path.read_bytes() for path in lies if str(path) in str(caught.value)}
+    with world.crawler(offline=True) as crawler, pytest.raises(PageError, match="back soon"):
+        crawler.read(world.url("p"), read_good)
+    assert world.count("p") == 1
+    with world.crawler() as crawler, pytest.raises(PageError, match="back soon"):
+        crawler.read(world.url("p"), read_good)
+    assert world.count("p") == 2
+    world.script["/p"] = Answer(200, PAGE)
+    for offline in (False, False, True):
+        with world.crawler(offline=offline) as crawler:
+            assert crawler.read(world.url("p"), read_good) == PAGE
+    assert world.count("p") == 3, "a good answer is never asked for again"

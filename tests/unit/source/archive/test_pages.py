@@ -169,6 +169,17 @@ def test_search_array_of_other_looks() -> None:
     assert read_search(search("[]"), "x").entries == ()
 
 
+def test_an_apostrophe_within_a_word_may_stand_unescaped() -> None:
+    found = read_search(search("""[{id:'a',title:'O'Neill's 2'3 "x" l'é',width:3},{id:'b',title:'d'}]"""), "x").entries
+    assert [(e.id, e.title, e.width_px) for e in found] == [("a", "O'Neill's 2'3 \"x\" l'é", 3), ("b", "d", None)]
+
+
+@pytest.mark.parametrize("title", ["dogs' tails", "dogs', cats'", "the 'Eye'", "'tis", "'"])
+def test_a_quote_that_may_end_a_string_is_never_guessed_at(title: str) -> None:
+    with pytest.raises(PageError, match="the list of images cannot be read"):
+        read_search(search(f"[{{id: 'a', title: '{title}', width: 3}}, {{id: 'b', title: 'c'}}]"), "x")
+
+
 def test_last_page_is_the_largest_number() -> None:
     listed = "<ul class='a pagination'><li>1</li><li>2</li><li>...</li><li>23</li><li>Next</li></ul>"
     assert read_search(search("[]", listed), "x").pages == 23

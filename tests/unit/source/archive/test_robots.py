@@ -91,6 +91,16 @@ def test_hostile_patterns_take_no_time() -> None:
     assert time.process_time() - start < 2.0
 
 
+def test_rules_of_others_and_too_many_rules_are_passed_over() -> None:
+    """Every rule in every open group would be 30 000 x 40 000 of them."""
+    others = "".join(f"User-agent: {k}\n" for k in range(15_000))
+    start = time.process_time()
+    assert read_robots((others + "Allow:\n" * 40_000).encode(), "lunarsite") == Robots()
+    own = read_robots((others + "User-agent: *\n" + "Allow: /a\n" * 20_000).encode(), "lunarsite")
+    assert len(own.rules) == 10_000
+    assert time.process_time() - start < 2.0
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_are_rules(body: bytes) -> None:
     read_robots(b"User-agent: *\nDisallow: " + body, "lunarsite").allows(f"{URL}/a?b")
