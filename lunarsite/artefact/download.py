@@ -67,6 +67,11 @@ class DownloadSpec(BaseModel):
     """A run may use what another has fetched."""
 
 
+DOWNLOAD = DownloadSpec()
+"""Receipts have this one contract. It stands here, and among the other contracts by import, so that what fetches need
+not load the libraries of rasters and tables that those rest on: they would take more memory than the download."""
+
+
 def write(path: Path, spec: DownloadSpec, receipt: Receipt, stamp: Stamp) -> None:
     """Write a receipt beside its files.
 

@@ -63,8 +63,7 @@ def look(name: str, product: Product, folder: Path) -> Stock:
     parts = sum(_size(place / f"{file.name}{_PART}") for file in missing)
     if receipt.exists():
         try:
-            # The contract of receipts has no knobs; its home among the contracts would import half the package.
-            told, _ = download.read(receipt, download.DownloadSpec())
+            told, _ = download.read(receipt, download.DOWNLOAD)
         except ArtefactError as error:
             return Stock("damaged", place, missing, parts, str(error))
         note = _outdated(product, told)

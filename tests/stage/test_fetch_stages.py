@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -169,6 +170,24 @@ def test_files_side_by_side_are_bounded(server: BadServer, folder: Path) -> None
         server.script[f"/data/{n}.img"] = [Answer(drip=(50_000, 0.02))]
     assert main(arguments(folder, product(*files), parallel=2)) == EXIT_OK
     assert server.most_at_once == 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak from Linux's /proc")
+def test_the_command_takes_little_memory(server: BadServer, folder: Path) -> None:
+    files = [file(server, name, body=FIRST * 200) for name in ("one.img", "two.img")]
+    code = (
+        "import sys; from lunarsite.command import main; code = main(sys.argv[1:]);"
+        "print(sorted({'pandas', 'geopandas', 'pyarrow', 'rasterio', 'h5py', 'pyproj'} & set(sys.modules)));"
+        "print(open('/proc/self/status').read()); sys.exit(code)"
+    )
+    call = [sys.executable, "-c", code, *arguments(folder, product(*files), parallel=2)]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == EXIT_OK, done.stderr
+    assert done.stdout.startswith("[]\n")
+    # What the stage logs (getrusage) begins with the memory of the process that started it: here the tests'.
+    peak_kib = re.search(r"VmHWM:\s+(\d+) kB", done.stdout)
+    assert peak_kib is not None
+    assert int(peak_kib[1]) < 140 * 2**10
 
 
 def zipped(**members: bytes) -> bytes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lunarsite.artefact.download import DownloadSpec
+from lunarsite.artefact import download
 from lunarsite.artefact.raster import Band, RasterSpec
 from lunarsite.artefact.record import RecordSpec
 
-DOWNLOAD = DownloadSpec()
+DOWNLOAD = download.DOWNLOAD
 PUBLISHED_SLOPE = RasterSpec(
     "published_slope",
     (Band("slope_mean_deg", "deg", 0.0, 90.0), Band("slope_max_deg", "deg", 0.0, 90.0)),

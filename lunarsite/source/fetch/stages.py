@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from lunarsite.artefact.contracts.source import DOWNLOAD
+from lunarsite.artefact.download import DOWNLOAD
 from lunarsite.settings import FetchSettings
 from lunarsite.stage import Input, Job, Output, StageError, stage
 
