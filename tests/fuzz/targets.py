@@ -6,6 +6,7 @@ a message that can be printed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 import time
@@ -197,6 +198,7 @@ def _frames(data: bytes) -> object:
 
 
 def _receipt(data: bytes) -> object:
+    file("a.img", b"a")
     return download.read(file("receipt.json", data), DOWNLOAD)
 
 
@@ -278,7 +280,8 @@ def _stretches() -> tuple[bytes, ...]:
 
 
 _LOCAL, _ANY = (LocalError,), (ArtefactError,)
-_RECEIPT = {**receipt_values("a"), "files": []}
+_RECEIPT_FILE = {"name": "a.img", "bytes": 1, "sha256": hashlib.sha256(b"a").hexdigest(), "url": "", "checked": "text"}
+_RECEIPT = {**receipt_values("a"), "files": [_RECEIPT_FILE]}
 
 TARGETS: tuple[Target, ...] = (
     Target("label", _label, (_label_error(),), seeds.labels, seeds.LABEL_WORDS),
