@@ -265,7 +265,8 @@ def _checks(settings: Settings, size: Size) -> Iterator[Cost]:
     basis: Basis = "guessed" if maps else "measured"
     yield Cost("validate-illumination", 1, 2 + (1.0 * size.near_mpx if maps else 0.0), light_mib, basis)
     if settings.source.kind == "published" and settings.source.published.slope:
-        yield Cost("validate-slope", 1, 3 + 1.0 * size.near_mpx, 430 + 60.0 * size.near_mpx, "guessed")
+        # It goes by bands of some 500 rows: memory grows with the map's side.
+        yield Cost("validate-slope", 1, 3 + 0.3 * size.near_mpx, 100 + 135.0 * size.near_mpx**0.5)
     if settings.crater.enabled:
         yield Cost("validate-crater", 1, 8 + 6.0 * size.area, 420)
 

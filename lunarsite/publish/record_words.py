@@ -265,7 +265,7 @@ METRIC_WORDS: Final = {
 SECTION_CAPTIONS: Final[dict[str, dict[str, str]]] = {
     "labels": {"rules": "The rules: limits, labels, and how many cells meet each if the errors are as stated."},
     "slopes": {
-        "what_limits_hide": "Slopes at 20 m: what a limit on our slope lets through. Mean and steepest of the published"
+        "what_limits_hide": "What a limit on our slope lets through. Mean and steepest of the published"
         " fine slopes inside pixels and cells that pass, beside all known ground.",
         "slope_by_class": "Our slope against the mean of the published fine slopes, by our slope.",
     },

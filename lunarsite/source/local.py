@@ -274,12 +274,7 @@ def _check_header(dataset: Any, path: Path, field: str) -> None:
         )
     if np.dtype(dataset.dtypes[0]).kind not in "iuf":
         raise LocalError(f"{field}: {path}: holds {dataset.dtypes[0]}, needs integers or floats; convert it")
-    block_bytes = math.prod(dataset.block_shapes[0]) * np.dtype(dataset.dtypes[0]).itemsize
-    if block_bytes > _MOST_BLOCK_BYTES:
-        raise LocalError(
-            f"{field}: {path}: has blocks of {block_bytes} bytes, each of which would have to be in memory whole; write"
-            " it in tiles (gdal_translate -co TILED=YES in.tif out.tif)"
-        )
+    check_blocks(dataset, f"{field}: {path}")
     if dataset.crs is None:
         raise LocalError(
             f"{field}: {path}: has no CRS; assign the right lunar one (gdal_edit.py -a_srs IAU_2015:30135 {path.name}"
@@ -292,6 +287,20 @@ def _check_header(dataset: Any, path: Path, field: str) -> None:
         )
     if dataset.transform.is_identity or dataset.transform.is_degenerate:
         raise LocalError(f"{field}: {path}: is not georeferenced; assign its bounds with gdal_edit.py -a_ullr")
+
+
+def check_blocks(dataset: Any, where: str) -> None:
+    """Refuse a raster whose blocks are too large for the memory.
+
+    Raises:
+        LocalError: They are; the message begins with `where`.
+    """
+    block_bytes = math.prod(dataset.block_shapes[0]) * np.dtype(dataset.dtypes[0]).itemsize
+    if block_bytes > _MOST_BLOCK_BYTES:
+        raise LocalError(
+            f"{where}: has blocks of {block_bytes} bytes, each of which would have to be in memory whole; write"
+            " it in tiles (gdal_translate -co TILED=YES in.tif out.tif)"
+        )
 
 
 def _short(crs: CRS) -> str:

@@ -28,14 +28,15 @@ from rasterio.windows import Window
 from lunarsite.artefact.stamp import digest
 from lunarsite.source.images.decode import read_grey
 from lunarsite.source.images.members import ImageSet, listed
-from lunarsite.source.kinds import OFFLINE, LocalError, raster_driver
-from lunarsite.source.local import declared_nodata
+from lunarsite.source.kinds import ITSELF, OFFLINE, LocalError, raster_driver
+from lunarsite.source.local import check_blocks, declared_nodata
 
 _PICTURES, _TIFFS = (".png", ".jpg", ".jpeg"), (".tif", ".tiff")
 # Grey pictures that were saved in colour with losses differ by a few levels between their channels.
 _MOST_COLOUR = 8
 _LEAST_VALID_SHARE = 0.5
 _MOST_RASTER_PX = 4_000_000_000
+_MOST_GROUP_BYTES = 2**25
 _MOST_VALUE = 1e30
 _NAC = re.compile(r"(?<![0-9A-Za-z])M(\d{7,13})(?!\d)")
 _OHRC = re.compile(r"(ch2_ohr_[a-z]+_\d{8}T\d+)", re.IGNORECASE)
@@ -168,7 +169,7 @@ def starts(length: int, size: int) -> list[int]:
 
 
 def tiles_of(name: str, path: Path, domain: int, size: int, field: str) -> Iterator[Cut]:
-    """Yield the tiles of one image, a row of tiles at a time; those with data on less than half of them are left out.
+    """Yield the tiles of one image, 32 MiB at a time; those with data on less than half of them are left out.
 
     Args:
         name: The image's name in its folder.
@@ -186,25 +187,32 @@ def tiles_of(name: str, path: Path, domain: int, size: int, field: str) -> Itera
                 f"{field}: {path}: has {image.height} x {image.width} pixels, a tile {size} x {size}; leave the image"
                 " out, or lower source.psr_images.tile_px"
             )
+        together = max(_MOST_GROUP_BYTES // (4 * size**2), 1)
+        all_cols = starts(image.width, size)
         for row in starts(image.height, size):
-            cols = starts(image.width, size)
-            tiles = np.stack([image.read(row, col, size) for col in cols])
-            share = np.isfinite(tiles).mean(axis=(1, 2))
-            kept = share >= _LEAST_VALID_SHARE
-            count = int(kept.sum())
-            yield Cut(
-                {
-                    "images": tiles[kept],
-                    "name": np.array([name] * count, dtype=object),
-                    "scene": np.array([scene_of(name)] * count, dtype=object),
-                    "domain": np.full(count, domain, dtype=np.uint8),
-                    "row": np.full(count, row, dtype=np.int64),
-                    "col": np.array(cols, dtype=np.int64)[kept],
-                    "full_scale": np.full(count, image.full_scale, dtype=np.float64),
-                    "valid_share": share[kept].astype(np.float64),
-                },
-                len(cols) - count,
-            )
+            for first in range(0, len(all_cols), together):
+                yield _cut(image, name, domain, size, row, all_cols[first : first + together])
+
+
+def _cut(image: _Image, name: str, domain: int, size: int, row: int, cols: list[int]) -> Cut:
+    """Return tiles of one row that begin at these columns."""
+    tiles = np.stack([image.read(row, col, size) for col in cols])
+    share = np.isfinite(tiles).mean(axis=(1, 2))
+    kept = share >= _LEAST_VALID_SHARE
+    count = int(kept.sum())
+    return Cut(
+        {
+            "images": tiles[kept],
+            "name": np.array([name] * count, dtype=object),
+            "scene": np.array([scene_of(name)] * count, dtype=object),
+            "domain": np.full(count, domain, dtype=np.uint8),
+            "row": np.full(count, row, dtype=np.int64),
+            "col": np.array(cols, dtype=np.int64)[kept],
+            "full_scale": np.full(count, image.full_scale, dtype=np.float64),
+            "valid_share": share[kept].astype(np.float64),
+        },
+        len(cols) - count,
+    )
 
 
 @contextmanager
@@ -221,7 +229,7 @@ def _opened(path: Path, field: str) -> Iterator[_Image]:
             with warnings.catch_warnings():
                 # Images need no map here.
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                dataset = stack.enter_context(rasterio.open(path.absolute(), driver="GTiff"))
+                dataset = stack.enter_context(rasterio.open(path.absolute(), driver="GTiff", **ITSELF))
         except RasterioError as error:
             raise LocalError(f"{where}: is no readable TIFF ({error}); it may be truncated: copy it again") from error
         if dataset.count != 1 or np.dtype(dataset.dtypes[0]).kind not in "iuf":
@@ -231,4 +239,5 @@ def _opened(path: Path, field: str) -> Iterator[_Image]:
             )
         if dataset.width * dataset.height > _MOST_RASTER_PX:
             raise LocalError(f"{where}: has {dataset.height} x {dataset.width} pixels; cut it into parts")
+        check_blocks(dataset, where)
         yield _Raster(where, dataset, declared_nodata(dataset))

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,11 @@ class Layer:
         return self.file_pixels > SAME_RESOLUTION
 
     @property
+    def skips(self) -> bool:
+        """Whether it is sampled onto the map so coarsely that pixels of it lie between the samples."""
+        return self._dataset is not self.source.dataset and self.file_pixels > MOST_SAMPLES
+
+    @property
     def tile_px(self) -> int:
         """Side of tiles of which each needs a bounded part of the file, grid pixels: a power of two."""
         wanted = _TILE_FILE_PX / max(self.grid.pixel_m / self._dataset.transform.a, 1.0)
@@ -122,6 +128,21 @@ def layer(source: Source, grid: Grid, quantity: Quantity) -> Iterator[Layer]:
             how = Resampling.nearest if quantity is CLASSES or samples > 1 else Resampling.bilinear
             dataset = stack.enter_context(warped(dataset, grid, max(samples, 1), how, declared_nodata(dataset)))
         yield Layer(source, grid, quantity, dataset, file_pixels)
+
+
+def check_order(layers: Sequence[Layer]) -> None:
+    """Refuse maps that do not stand finest first, for the first that knows a pixel fills it.
+
+    Raises:
+        LocalError: A map is finer than the one before it; the message names the setting and both files.
+    """
+    for before, after in pairwise(layers):
+        if after.file_pixels > before.file_pixels * SAME_RESOLUTION:
+            sizes = [each.grid.pixel_m / each.file_pixels for each in (before, after)]
+            raise LocalError(
+                f"{after.source.field}: {after.source.path} has pixels of {sizes[1]:.4g} m and stands behind"
+                f" {before.source.path} with {sizes[0]:.4g} m, which would hide it; name the finest product first"
+            )
 
 
 def shares(layers: Sequence[Layer], counts: NDArray[np.int64]) -> Iterator[tuple[Tile, NDArray[np.float32]]]:

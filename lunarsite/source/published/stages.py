@@ -140,6 +140,8 @@ def illumination(
             sources = [stack.enter_context(opened(path, f"source.published.{name}", quantity)) for path in receipts]
             shadows = [published.shadow_value(source) for source in sources] if name == "psr" else []
             maps = [stack.enter_context(published.layer(source, near, quantity)) for source in sources]
+            published.check_order(maps)
+            _warn_of_samples(job, maps)
             counts = np.zeros(len(maps), dtype=np.int64)
             blocks: Iterable[tuple[Tile, NDArray[np.float32]] | tuple[Tile, NDArray[np.uint8]]]
             if name == "psr":
@@ -175,6 +177,7 @@ def slope(
             fine.file_pixels,
             "" if fine.finer else ": it is no finer than the map, so the largest slope in a pixel is its mean",
         )
+        _warn_of_samples(job, [fine])
         tiles = ((tile, (mean, most)) for tile, mean, most in published.slopes(fine))
         _write_tiles(job, contracts.PUBLISHED_SLOPE, slope, near, tiles)
 
@@ -196,6 +199,19 @@ def _write_tiles(
                 writer.write(values, band.name, tile.core)
             done += tile.rows * tile.cols
             job.progress(done, grid.rows * grid.cols, f"{spec.name}: pixels")
+
+
+def _warn_of_samples(job: Job, maps: list[Layer]) -> None:
+    """Say which maps of another projection are too fine for all of their pixels to count."""
+    for each in maps:
+        if each.skips:
+            job.log.warning(
+                "%s: %s has %.1f file pixels along a pixel's side in another projection; at most 16 samples along it"
+                " are taken, so means, shares and largest values leave pixels of it out",
+                each.source.field,
+                each.source.path,
+                each.file_pixels,
+            )
 
 
 def _log_shares(job: Job, maps: list[Layer], counts: NDArray[np.int64]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image
 
 from lunarsite.artefact.images import Credit
 from lunarsite.grid import lunar_crs
+from lunarsite.source import local
 from lunarsite.source.images import shadowed
 from lunarsite.source.images.members import below
 from lunarsite.source.kinds import LocalError
@@ -100,6 +102,40 @@ def test_undeclared_no_data_and_truncation_are_refused(tmp_path) -> None:
     path.write_bytes(path.read_bytes()[:20_000])
     with pytest.raises(LocalError, match=r"q\.tif: "):
         cut(path)
+
+
+def test_rows_of_tiles_come_in_bounded_parts(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).integers(1, 255, (40, 32 * 50), dtype=np.uint8)
+    path = write_tiff(tmp_path / "wide.tif", values)
+    whole, left_out = cut(path)
+    monkeypatch.setattr(shadowed, "_MOST_GROUP_BYTES", 7 * 32 * 32 * 4 + 5)
+    cuts = list(shadowed.tiles_of("wide.tif", path, 1, 32, "field"))
+    assert max(len(one.arrays["images"]) for one in cuts) == 7
+    assert sum(one.left_out for one in cuts) == left_out == 0
+    for name, expected in whole.items():
+        assert np.array_equal(
+            np.concatenate([one.arrays[name] for one in cuts]), expected, equal_nan=name == "full_scale"
+        )
+
+
+def test_a_wide_packed_image_takes_little_memory(tmp_path) -> None:
+    path = write_tiff(tmp_path / "wide.tif", np.full((256, 60_000), 7, np.uint8), compress="deflate")
+    assert path.stat().st_size < 100_000
+    tracemalloc.start()
+    try:
+        count = sum(len(one.arrays["images"]) for one in shadowed.tiles_of("wide.tif", path, 1, 256, "field"))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count == 235
+    assert most < 100 * 2**20, "a row of tiles is 61 MB, and was held three times"
+
+
+def test_blocks_too_large_and_overviews_are_kept_out(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_tiff(tmp_path / "p.tif", np.full((64, 64), 7, np.uint8), blockysize=64)
+    monkeypatch.setattr(local, "_MOST_BLOCK_BYTES", 64 * 64 - 1)
+    with pytest.raises(LocalError, match=r"^field: .*p\.tif: has blocks of 4096 bytes"):
+        list(shadowed.tiles_of("p.tif", path, 1, 32, "field"))
 
 
 def test_what_is_no_grey_image_is_refused(tmp_path) -> None:

@@ -101,6 +101,19 @@ def test_the_finest_product_that_has_all_of_a_pixel_fills_it(tmp_path: Path) -> 
     assert counts.tolist() == [int((in_fine & ~hole).sum()), int((in_coarse & ~in_fine).sum() + hole.sum())]
 
 
+def test_maps_must_stand_finest_first(tmp_path: Path) -> None:
+    fine, coarse = Grid(-300.0, 300.0, 60.0, 10, 10), Grid(-840.0, 840.0, 120.0, 14, 14)
+    receipts = [
+        product(tmp_path, name, grid, stored(np.full(grid.shape, 0.5)), scale=SHARE_SCALE)
+        for name, grid in (("fine", fine), ("same", fine), ("coarse", coarse))
+    ]
+    with seen(receipts, SHARE) as maps:
+        layers.check_order(maps)
+        with pytest.raises(LocalError, match=r"^sun \(fine\): .*has pixels of 60 m .*coarse.TIF with 120 m"):
+            layers.check_order([maps[2], maps[0]])
+        assert not any(each.skips for each in maps)
+
+
 def test_coarser_maps_are_interpolated_and_end_where_their_data_do(tmp_path: Path) -> None:
     coarse = Grid(-1_440.0, 1_440.0, 240.0, 12, 12)
     plane = 0.5 + coarse.x_m()[None, :] / 6_000.0 - coarse.y_m()[:, None] / 7_000.0
