@@ -86,8 +86,8 @@ class PublishedSettings(Section):
     """Outlines of permanently shadowed regions."""
     experts: ProductId | None = "wueller_2026"
     """Sites that experts chose, with which the run's own are compared."""
-    shadowcam: ProductId | None = "shadowcam_cabeus"
-    """ShadowCam images of permanently shadowed ground."""
+    shadowcam: ProductId | None = None
+    """ShadowCam images of permanently shadowed ground, for the catalogue: shadowcam_cabeus, 10 GiB."""
     rules_read: Literal["computed", "published"] = "computed"
     """Which maps of light, Earth view and permanent shadow the rules read; the others are compared with them."""
 

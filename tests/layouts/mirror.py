@@ -1,12 +1,14 @@
 """A mirror of published products: small generated files, a table that names them, and a server that hands them out.
 
 The files are those that the other modules of this folder write. The server keeps a log of what it was asked, honours
-Range and If-Range, and can stop in the middle of a file and hold the connection.
+Range and If-Range, and can stop in the middle of a file and hold the connection. Products of Zenodo are handed out as
+its API does: a record that names files, sizes and md5 sums, and the files below the record's address.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -45,6 +48,8 @@ class Mirror:
 
     folder: Path
     url: str = ""
+    served: dict[str, Path] = field(default_factory=dict)
+    """What the server has, by the path on it: filled by `table_of`."""
     asked: list[Asked] = field(default_factory=list)
     stalls: dict[str, int] = field(default_factory=dict)
     """Paths after how many bytes of which the server stops sending, once."""
@@ -52,10 +57,6 @@ class Mirror:
     """Set when it has."""
     released: threading.Event = field(default_factory=threading.Event)
     """Set by a test to let it go on."""
-
-    def path(self, name: str, product: Product, file: str) -> str:
-        """Return the path of a file on the server."""
-        return f"/{name}/{product.version}/{file}"
 
 
 def build(table: Path, folder: Path, half_widths_m: Mapping[str, float]) -> None:
@@ -70,7 +71,8 @@ def build(table: Path, folder: Path, half_widths_m: Mapping[str, float]) -> None
 def table_of(table: Path, mirror: Mirror) -> str:
     """Return the table of products as it would be if the mirror were their publisher.
 
-    What the mirror has is told with its address, its size and its checksum; the rest stays as it is.
+    What the mirror has is told with its address there: files with size and checksum, products of Zenodo with their
+    record, from which size, md5 and address of each file are to be read. The rest stays as it is.
     """
     values = yaml.safe_load(table.read_text(encoding="utf-8"))
     for name, product in read_products(table).items():
@@ -78,18 +80,40 @@ def table_of(table: Path, mirror: Mirror) -> str:
         if not served.is_dir():
             continue
         entry = values["products"][name]
-        entry.pop("zenodo", None)
         entry["access"] = "files"
+        if product.zenodo is not None:
+            entry["zenodo"] = _serve_record(mirror, product, served)
+            for file in entry["files"]:
+                file.pop("urls", None)
+                file.pop("size_is", None)
+                file["bytes"] = (served / file["name"]).stat().st_size
+            continue
         for file in entry["files"]:
-            content = (served / file["name"]).read_bytes()
-            file.pop("published_as", None)
+            content, path = (served / file["name"]).read_bytes(), f"/{name}/{product.version}/{file['name']}"
+            mirror.served[path] = served / file["name"]
             file |= {
-                "urls": [mirror.url + mirror.path(name, product, file["name"])],
+                "urls": [mirror.url + path],
                 "bytes": len(content),
                 "size_is": "published",
                 "sha256": hashlib.sha256(content).hexdigest(),
             }
     return yaml.safe_dump(values, sort_keys=False)
+
+
+def _serve_record(mirror: Mirror, product: Product, folder: Path) -> str:
+    """Have the mirror serve a product as a record of Zenodo's API; return the record's address."""
+    number = str(product.zenodo).rsplit("/", 1)[1]
+    path, files = f"/api/records/{number}", []
+    for file in product.files:
+        key = (file.published_as or file.name).replace("*", "as published, (1)")
+        content = (folder / file.name).read_bytes()
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        files.append({"id": md5, "key": key, "size": len(content), "checksum": f"md5:{md5}", "links": {}})
+        mirror.served[f"{path}/files/{quote(key)}/content"] = folder / file.name
+    record = mirror.folder / f"record-{number}.json"
+    record.write_text(json.dumps({"id": int(number), "doi": f"10.5281/zenodo.{number}", "files": files}))
+    mirror.served[path] = record
+    return mirror.url + path
 
 
 @contextmanager
@@ -115,9 +139,9 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        path = (self.mirror.folder / self.path.lstrip("/")).resolve()
+        path = self.mirror.served.get(self.path)
         asked = self.headers.get("Range")
-        if not path.is_relative_to(self.mirror.folder.resolve()) or not path.is_file():
+        if path is None:
             self.mirror.asked.append(Asked(self.path, asked, HTTPStatus.NOT_FOUND, 0))
             self.send_error(HTTPStatus.NOT_FOUND)
             return

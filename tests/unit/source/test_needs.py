@@ -17,7 +17,7 @@ from lunarsite.source.products import Product, read_products
 DEFAULT = (
     *("lola_dem_80s_80m", "lola_dem_60s_240m", "lola_dem_80s_80m_error", "robbins_2018", "lola_slope_80s_20m"),
     *("sun_85s_60m", "sun_75s_120m", "earth_85s_60m", "earth_75s_120m", "psr_85s_60m", "psr_75s_120m"),
-    *("psr_polygons_south", "wueller_2026", "shadowcam_cabeus"),
+    *("psr_polygons_south", "wueller_2026"),
 )
 MAPS = {name for name in DEFAULT if name.split("_")[0] in ("sun", "earth") or name in ("psr_85s_60m", "psr_75s_120m")}
 
