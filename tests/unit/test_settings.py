@@ -30,7 +30,7 @@ from lunarsite.settings import (
         ({"grid": {"pixel_m": -240.0}}, r"grid\.pixel_m: .*greater than 0"),
         ({"grid": {"pixel_m": 250.0}}, r"grid: .*whole multiple"),
         ({"grid": {"latitude_limit_deg": 1.4}}, r"grid\.latitude_limit_deg: .*greater than or equal to 60"),
-        ({"source": {"kind": "mars"}}, r"source\.kind: .*'synthetic' or 'local'"),
+        ({"source": {"kind": "mars"}}, r"source\.kind: .*'synthetic', 'local' or 'published'"),
         ({"source": {"kind": "local"}}, r"source: .*local\.dem"),
         ({"site": {"scorer": {"trees": 3.5}}}, r"site\.scorer\.trees: .*integer"),
         ({"run": "../escape"}, r"run: .*pattern"),
