@@ -25,6 +25,15 @@ from lunarsite.settings.crater import PretrainingSettings as PretrainingSettings
 from lunarsite.settings.crater import PretrainingTilesSettings as PretrainingTilesSettings
 from lunarsite.settings.crater import SplitSettings as SplitSettings
 from lunarsite.settings.crater import TileSettings as TileSettings
+from lunarsite.settings.enhance import CycleSettings as CycleSettings
+from lunarsite.settings.enhance import DenoiserSettings as DenoiserSettings
+from lunarsite.settings.enhance import DenoiserTrainingSettings as DenoiserTrainingSettings
+from lunarsite.settings.enhance import EnhancementSettings as EnhancementSettings
+from lunarsite.settings.enhance import EnhanceReferenceSettings as EnhanceReferenceSettings
+from lunarsite.settings.enhance import EnhanceSettings as EnhanceSettings
+from lunarsite.settings.enhance import LitScenesSettings as LitScenesSettings
+from lunarsite.settings.enhance import SensorSettings as SensorSettings
+from lunarsite.settings.enhance import ShadowCamReferenceSettings as ShadowCamReferenceSettings
 from lunarsite.settings.learning import InferenceSettings as InferenceSettings
 from lunarsite.settings.learning import NetworkSettings as NetworkSettings
 from lunarsite.settings.learning import TrainingSettings as TrainingSettings
@@ -237,6 +246,8 @@ class ValidateSettings(Section):
     artemis: ArtemisSettings = ArtemisSettings()
     crater: CraterReferenceSettings = CraterReferenceSettings()
     site: SiteReferenceSettings = SiteReferenceSettings()
+    enhance: EnhanceReferenceSettings = EnhanceReferenceSettings()
+    shadowcam: ShadowCamReferenceSettings = ShadowCamReferenceSettings()
 
 
 class PublishSettings(Section):
@@ -261,6 +272,7 @@ class Settings(Section):
     darkness: DarknessSettings = DarknessSettings()
     places: PlacesSettings = PlacesSettings()
     crater: CraterSettings = CraterSettings()
+    enhance: EnhanceSettings = EnhanceSettings()
     site: SiteSettings = SiteSettings()
     validation: ValidateSettings = ValidateSettings()
     publish: PublishSettings = PublishSettings()

@@ -172,7 +172,11 @@ def test_commands_of_a_published_run_parse(tiny: Checkout, tmp_path: Path, rules
         "run": "published",
         "source": {
             "kind": "published",
-            "published": {"fine_dems": ["lola_dem_80s_40m", "lola_dem_80s_20m"], "rules_read": rules_read},
+            "published": {
+                "fine_dems": ["lola_dem_80s_40m", "lola_dem_80s_20m"],
+                "rules_read": rules_read,
+                "shadowcam": "shadowcam_cabeus",
+            },
             "psr_images": {name: str(folders[name]) for name in ("sunlit", "shadowed")},
             "shadowcam_frames": {"folder": str(folders["frames"])},
             "rock_images": {"folder": str(folders["rocks"]) if own else None},

@@ -18,6 +18,14 @@ from lunarsite.artefact.contracts.crater import CRATER_TILES as CRATER_TILES
 from lunarsite.artefact.contracts.crater import CRATER_TRAINING as CRATER_TRAINING
 from lunarsite.artefact.contracts.crater import CRATERS as CRATERS
 from lunarsite.artefact.contracts.crater import DETECTED as DETECTED
+from lunarsite.artefact.contracts.enhance import CYCLE_MODEL as CYCLE_MODEL
+from lunarsite.artefact.contracts.enhance import DENOISER_MODEL as DENOISER_MODEL
+from lunarsite.artefact.contracts.enhance import ENHANCE_RECORD as ENHANCE_RECORD
+from lunarsite.artefact.contracts.enhance import ENHANCE_TRAINING as ENHANCE_TRAINING
+from lunarsite.artefact.contracts.enhance import ENHANCED_FRAMES as ENHANCED_FRAMES
+from lunarsite.artefact.contracts.enhance import FRAME_LIGHT as FRAME_LIGHT
+from lunarsite.artefact.contracts.enhance import LIT_SCENES as LIT_SCENES
+from lunarsite.artefact.contracts.enhance import SHADOWCAM_RECORD as SHADOWCAM_RECORD
 from lunarsite.artefact.contracts.illumination import EARTH_ANY as EARTH_ANY
 from lunarsite.artefact.contracts.illumination import EARTH_MEAN as EARTH_MEAN
 from lunarsite.artefact.contracts.illumination import ILLUMINATION_CELLS as ILLUMINATION_CELLS

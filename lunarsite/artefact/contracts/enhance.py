@@ -1,0 +1,82 @@
+"""Contracts of seeing into shadow: rendered scenes, the light at a frame's moment, models, enhanced images, records."""
+
+from __future__ import annotations
+
+from lunarsite.artefact.images import ImagesSpec, PerImage, Stack
+from lunarsite.artefact.model import ModelSpec
+from lunarsite.artefact.record import RecordSpec
+
+SPLITS = ((0, "training"), (1, "validation"), (2, "test"))
+LIT_SCENES = ImagesSpec(
+    "lit_scenes",
+    (
+        Stack("scattered", "float32", ("tile", "tile")),
+        Stack("sunlit", "float32", ("tile", "tile")),
+        Stack("sun_fraction", "float32", ("tile", "tile")),
+        Stack("height", "float32", ("tile", "tile")),
+    ),
+    (
+        PerImage("name", "string"),
+        PerImage("ground", "string"),
+        PerImage("split", "uint8", classes=SPLITS),
+        PerImage("x_min_m", "float64", "m"),
+        PerImage("y_max_m", "float64", "m"),
+        PerImage("pixel_m", "float64", "m"),
+        PerImage("shadow_lon_deg", "float64", "deg"),
+        PerImage("shadow_lat_deg", "float64", "deg"),
+        PerImage("sunlit_lon_deg", "float64", "deg"),
+        PerImage("sunlit_lat_deg", "float64", "deg"),
+        PerImage("light_azimuth_deg", "float64", "deg"),
+    ),
+)
+"""The same ground twice, as radiance over that of a white Lambert surface under the Sun at the zenith (I/F).
+
+`scattered`: lit only by what sunlit slopes scatter (one bounce) while the Sun is at shadow_lon_deg, shadow_lat_deg
+(sub-solar point); `sun_fraction` is the visible share of the Sun's disc then, and where it is above 0 a real image
+would be overexposed. `sunlit`: in direct light with cast shadows and the scattered light added, the Sun at the sunlit_ point.
+`light_azimuth_deg`: map direction, clockwise from the map's +y, from which most of the scattered light comes. Scenes of
+one `ground` overlap, or are the same place, and lie in one split; unknown ground is NaN in all stacks."""
+
+FRAME_LIGHT = ImagesSpec(
+    "frame_light",
+    (
+        Stack("sun_fraction", "float32", ("height", "width")),
+        Stack("sunlit", "float32", ("height", "width")),
+        Stack("scattered", "float32", ("height", "width")),
+    ),
+    (
+        PerImage("frame", "string"),
+        PerImage("rows", "int64", "px"),
+        PerImage("cols", "int64", "px"),
+        PerImage("x_min_m", "float64", "m"),
+        PerImage("y_max_m", "float64", "m"),
+        PerImage("pixel_m", "float64", "m"),
+        PerImage("dem_pixel_m", "float64", "m"),
+    ),
+    portable=False,
+)
+"""What the elevation model says of each ShadowCam frame's ground at its moment, on the frame's own grid and in the
+frames' order: visible share of the Sun's disc, and I/F in direct and in scattered light. NaN where the frame has no
+data or the elevation model does not reach. `dem_pixel_m`: pixels of the elevation model that most of the frame lies on."""
+
+DENOISER_MODEL = ModelSpec("denoiser_model", "safetensors", portable=True)
+CYCLE_MODEL = ModelSpec("cycle_model", "safetensors", portable=True)
+ENHANCE_TRAINING = RecordSpec(name="enhance_training")
+ENHANCED_FRAMES = ImagesSpec(
+    "enhanced_frames",
+    (
+        Stack("enhanced", "float32", ("height", "width")),
+        Stack("error", "float32", ("height", "width")),
+        Stack("support", "uint8", ("height", "width"), ((0, "unsupported"), (1, "supported"), (255, "unknown"))),
+    ),
+    (
+        PerImage("frame", "string"),
+        PerImage("rows", "int64", "px"),
+        PerImage("cols", "int64", "px"),
+    ),
+    portable=False,
+)
+"""ShadowCam frames enhanced, in the frames' numbers, each pixel's standard error, and whether the image's own signal
+supports it; in the frames' order and on their grids."""
+ENHANCE_RECORD = RecordSpec(name="enhance")
+SHADOWCAM_RECORD = RecordSpec(name="shadowcam_check")
