@@ -33,9 +33,10 @@ LIT_SCENES = ImagesSpec(
 
 `scattered`: lit only by what sunlit slopes scatter (one bounce) while the Sun is at shadow_lon_deg, shadow_lat_deg
 (sub-solar point); `sun_fraction` is the visible share of the Sun's disc then, and where it is above 0 a real image
-would be overexposed. `sunlit`: in direct light with cast shadows and the scattered light added, the Sun at the sunlit_ point.
-`light_azimuth_deg`: map direction, clockwise from the map's +y, from which most of the scattered light comes. Scenes of
-one `ground` overlap, or are the same place, and lie in one split; unknown ground is NaN in all stacks."""
+would be overexposed. `sunlit`: in direct light with cast shadows and the scattered light added, the Sun at the
+sunlit_ point. `light_azimuth_deg`: map direction, clockwise from the map's +y, from which most of the scattered light
+comes. Scenes of one `ground` overlap, or are the same place, and lie in one split; unknown ground is NaN in all
+stacks."""
 
 FRAME_LIGHT = ImagesSpec(
     "frame_light",
@@ -57,7 +58,8 @@ FRAME_LIGHT = ImagesSpec(
 )
 """What the elevation model says of each ShadowCam frame's ground at its moment, on the frame's own grid and in the
 frames' order: visible share of the Sun's disc, and I/F in direct and in scattered light. NaN where the frame has no
-data or the elevation model does not reach. `dem_pixel_m`: pixels of the elevation model that most of the frame lies on."""
+data or the elevation model does not reach. `dem_pixel_m`: pixels of the elevation model that most of the frame lies
+on."""
 
 DENOISER_MODEL = ModelSpec("denoiser_model", "safetensors", portable=True)
 CYCLE_MODEL = ModelSpec("cycle_model", "safetensors", portable=True)
