@@ -10,8 +10,7 @@ import sys
 from snakemake.utils import min_version
 
 min_version("9.10")
-# The package beside this file is the one that runs, wherever snakemake itself is installed; jobs use snakemake's own
-# Python unless --use-conda puts another before it.
+# The package beside this file runs; jobs use snakemake's own Python unless --use-conda puts another before it.
 sys.path.insert(0, workflow.basedir)
 os.environ.update(PATH=os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", os.defpath))
 
@@ -44,6 +43,7 @@ include: "workflow/rules/source.smk"
 include: "workflow/rules/terrain.smk"
 include: "workflow/rules/illumination.smk"
 include: "workflow/rules/crater.smk"
+include: "workflow/rules/enhance.smk"
 include: "workflow/rules/site.smk"
 include: "workflow/rules/validate.smk"
 include: "workflow/rules/publish.smk"

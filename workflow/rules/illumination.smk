@@ -194,3 +194,6 @@ if SITES_TOLD:
         shell:
             "python -m lunarsite illumination-sites --in {params.inputs:q} --out {params.outputs:q}"
             " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+include: "light.smk"

@@ -174,3 +174,82 @@ if CRATERS_JUDGED:
         shell:
             "python -m lunarsite validate-crater --in {params.inputs:q} --out {params.outputs:q}"
             " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+# Enhancement on rendered scenes with their truth, and on real frames where the run has them.
+ENHANCE_RECORD = f"{RESULTS}/validate/enhance.json" if ENHANCE.enabled else []
+ENHANCE_SAMPLES = f"{RESULTS}/validate/enhance_samples.h5" if ENHANCE.enabled else []
+
+
+if ENHANCE_RECORD:
+
+    rule validate_enhance:
+        input:
+            scenes=LIT_SCENES,
+            denoiser=enhancer("denoiser"),
+            cycle=enhancer("cycle"),
+            frames=FRAMES,
+            enhanced=ENHANCED,
+            light=FRAME_LIGHT,
+            craters=CRATERS if FRAMES else [],
+        output:
+            record=ENHANCE_RECORD,
+            samples=ENHANCE_SAMPLES,
+        log:
+            f"{RESULTS}/log/validate-enhance.log",
+        benchmark:
+            f"{RESULTS}/benchmark/validate-enhance.tsv"
+        conda:
+            "../../envs/vision.yaml"
+        threads: 8
+        resources:
+            mem_mb=4000,
+            runtime=120,
+        params:
+            run=RUN,
+            settings=settings_of("validate-enhance"),
+            code=code_of("validate-enhance"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite validate-enhance --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+# Predicted light and permanent shadow against ShadowCam's images.
+SHADOWCAM_JUDGED = bool(SHADOWCAM or FRAMES)
+SHADOWCAM_RECORD = f"{RESULTS}/validate/shadowcam.json" if SHADOWCAM_JUDGED else []
+SHADOWCAM_SAMPLES = f"{RESULTS}/validate/shadowcam_samples.h5" if SHADOWCAM_JUDGED else []
+
+
+if SHADOWCAM_JUDGED:
+
+    rule validate_shadowcam:
+        input:
+            composites=SHADOWCAM,
+            psr=f"{RESULTS}/illumination/psr.tif",
+            sun_any=f"{RESULTS}/illumination/sun_any.tif",
+            published_psr=PSR_REFERENCE,
+            frames=FRAMES,
+            light=FRAME_LIGHT,
+        output:
+            record=SHADOWCAM_RECORD,
+            samples=SHADOWCAM_SAMPLES,
+        log:
+            f"{RESULTS}/log/validate-shadowcam.log",
+        benchmark:
+            f"{RESULTS}/benchmark/validate-shadowcam.tsv"
+        conda:
+            "../../envs/site.yaml"
+        resources:
+            mem_mb=memory(2000, near=16),
+            runtime=minutes(60, near=2.0),
+        params:
+            run=RUN,
+            settings=settings_of("validate-shadowcam"),
+            code=code_of("validate-shadowcam"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite validate-shadowcam --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"

@@ -1,0 +1,110 @@
+"""Seeing into shadow: networks that come with lunarsite, or are trained on the run's own scenes, enhance frames."""
+
+ENHANCE_TRAINED = ENHANCE.enabled and ENHANCE.model == "train"
+ENHANCERS = f"{RESULTS}/enhance" if ENHANCE_TRAINED else f"{RESOURCES}/models/enhance"
+ENHANCED = f"{RESULTS}/enhance/frames.h5" if FRAMES and ENHANCE.enabled else []
+
+
+def enhancer(kind):
+    """A network's file, as an input function: only the jobs that read it miss a file that does not come along."""
+
+    def path(wildcards):
+        file = f"{ENHANCERS}/{kind}.safetensors"
+        if not ENHANCE_TRAINED and not os.path.exists(file):
+            raise WorkflowError(
+                f"{file} is not there, the {kind} that comes with lunarsite; restore it (git checkout), train one"
+                " (enhance.model: train) or do without (enhance.enabled: false)"
+            )
+        return file
+
+    return path
+
+
+if ENHANCE_TRAINED:
+
+    rule enhance_train:
+        input:
+            scenes=LIT_SCENES,
+        output:
+            model=f"{ENHANCERS}/denoiser.safetensors",
+            record=f"{ENHANCERS}/denoiser.json",
+        log:
+            f"{RESULTS}/log/enhance-train.log",
+        benchmark:
+            f"{RESULTS}/benchmark/enhance-train.tsv"
+        conda:
+            "../../envs/vision.yaml"
+        threads: 8
+        resources:
+            mem_mb=4000,
+            runtime=1440,
+            gpu=1,
+        params:
+            run=RUN,
+            settings=settings_of("enhance-train"),
+            code=code_of("enhance-train"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite enhance-train --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"
+
+    rule enhance_cycle:
+        input:
+            scenes=LIT_SCENES,
+            images=PSR_IMAGES if SETTINGS.source.psr_images.sunlit else [],
+        output:
+            model=f"{ENHANCERS}/cycle.safetensors",
+            record=f"{ENHANCERS}/cycle.json",
+            pictures=f"{ENHANCERS}/cycle.png",
+        log:
+            f"{RESULTS}/log/enhance-cycle.log",
+        benchmark:
+            f"{RESULTS}/benchmark/enhance-cycle.tsv"
+        conda:
+            "../../envs/vision.yaml"
+        threads: 8
+        resources:
+            mem_mb=4000,
+            runtime=1440,
+            gpu=1,
+        params:
+            run=RUN,
+            settings=settings_of("enhance-cycle"),
+            code=code_of("enhance-cycle"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite enhance-cycle --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+if ENHANCED:
+
+    rule enhance_frames:
+        input:
+            frames=FRAMES,
+            # The one that enhances: the other has no say in the result.
+            denoiser=enhancer("denoiser") if ENHANCE.enhancement.method == "denoiser" else [],
+            cycle=enhancer("cycle") if ENHANCE.enhancement.method == "cycle" else [],
+        output:
+            enhanced=ENHANCED,
+        log:
+            f"{RESULTS}/log/enhance-frames.log",
+        benchmark:
+            f"{RESULTS}/benchmark/enhance-frames.tsv"
+        conda:
+            "../../envs/vision.yaml"
+        threads: 8
+        resources:
+            mem_mb=3000,
+            runtime=120,
+        params:
+            run=RUN,
+            settings=settings_of("enhance-frames"),
+            code=code_of("enhance-frames"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite enhance-frames --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"
