@@ -21,6 +21,7 @@ from lunarsite.artefact.contracts.crater import DETECTED as DETECTED
 from lunarsite.artefact.contracts.enhance import CYCLE_MODEL as CYCLE_MODEL
 from lunarsite.artefact.contracts.enhance import DENOISER_MODEL as DENOISER_MODEL
 from lunarsite.artefact.contracts.enhance import ENHANCE_RECORD as ENHANCE_RECORD
+from lunarsite.artefact.contracts.enhance import ENHANCE_SAMPLES as ENHANCE_SAMPLES
 from lunarsite.artefact.contracts.enhance import ENHANCE_TRAINING as ENHANCE_TRAINING
 from lunarsite.artefact.contracts.enhance import ENHANCED_FRAMES as ENHANCED_FRAMES
 from lunarsite.artefact.contracts.enhance import FRAME_LIGHT as FRAME_LIGHT

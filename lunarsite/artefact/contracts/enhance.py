@@ -82,3 +82,26 @@ ENHANCED_FRAMES = ImagesSpec(
 supports it; in the frames' order and on their grids."""
 ENHANCE_RECORD = RecordSpec(name="enhance")
 SHADOWCAM_RECORD = RecordSpec(name="shadowcam_check")
+ENHANCE_SAMPLES = ImagesSpec(
+    "enhance_samples",
+    (Stack("picture", "float32", ("height", "width")),),
+    (
+        PerImage("kind", "uint8", classes=((0, "scene"), (1, "frame"))),
+        PerImage("name", "string"),
+        PerImage("method", "string"),
+        PerImage("quantity", "uint8", classes=((0, "image"), (1, "error"), (2, "support"))),
+        PerImage("electrons", "float64", "e-"),
+        PerImage("rows", "int64", "px"),
+        PerImage("cols", "int64", "px"),
+        PerImage("pixel_m", "float64", "m"),
+        PerImage("display_low", "float64"),
+        PerImage("display_high", "float64"),
+        PerImage("psnr_db", "float64", "dB"),
+        PerImage("ssim", "float64", "1"),
+    ),
+    portable=False,
+)
+"""Pictures side by side, chosen by seed. Those of one `kind`, `name` and `electrons` belong together, and have one grey
+scale for images and one for errors; the `method` 'raw' is the image as taken, and 'truth' (of scenes alone) has NaN
+electrons. Each stands at the upper left of its image; NaN beyond it, and where ground is unknown or overexposed.
+`psnr_db` and `ssim` are NaN where nothing was measured."""
