@@ -48,11 +48,11 @@ class Scale:
 
     def inverse(self, standard: NDArray[Any]) -> Floats:
         """Return standard values in the image's numbers."""
-        return (self.median + self.spread * np.sinh(np.asarray(standard, np.float64))).astype(np.float32)
+        return np.asarray(self.median + self.spread * np.sinh(np.asarray(standard, np.float64)), np.float32)
 
     def error(self, standard: NDArray[Any], standard_error: NDArray[Any]) -> Floats:
         """Return standard errors in the image's numbers, to first order: |dx/dy| = spread cosh(y) times that in y."""
-        return (self.spread * np.cosh(np.asarray(standard, np.float64)) * standard_error).astype(np.float32)
+        return np.asarray(self.spread * np.cosh(np.asarray(standard, np.float64)) * standard_error, np.float32)
 
     def overexposed(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         """Return where values are overexposed; False where they are NaN."""
