@@ -6,6 +6,8 @@ stays bounded whatever the raster's size; the result is a COG with overviews who
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,11 +23,12 @@ from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window
 
 from lunarsite.artefact.atomic import replacing, scratch
-from lunarsite.artefact.stamp import ArtefactError, Stamp, parse_stamp
+from lunarsite.artefact.stamp import ArtefactError, Stamp, canonical_json, parse_stamp
 from lunarsite.grid import Grid, is_polar_map
 
 _STAMP_TAG = "LUNARSITE_STAMP"
 _POLE_TAG = "LUNARSITE_POLE"
+_FACTS_TAG = "LUNARSITE_FACTS"
 _BLOCK_PX = 512
 _CLASS_NODATA = 255
 
@@ -47,7 +50,8 @@ class Band:
 class RasterSpec:
     """Contract of a raster: name, bands in order, and whether it holds floats (NaN) or classes (255).
 
-    A band without any data is refused unless `allow_empty` says that it makes sense.
+    A band without any data is refused unless `allow_empty` says that it makes sense. `facts` names numbers that the
+    file carries besides its pixels, such as the resolution of what it was made from; all must be given and finite.
     """
 
     name: str
@@ -55,6 +59,7 @@ class RasterSpec:
     dtype: Literal["float32", "uint8"] = "float32"
     description: str = ""
     allow_empty: bool = False
+    facts: tuple[str, ...] = ()
 
     @property
     def nodata(self) -> float:
@@ -89,8 +94,10 @@ class RasterSpec:
 class RasterReader:
     """An open raster that keeps its contract. Reads are windowed and checked against the valid range."""
 
-    def __init__(self, path: Path, spec: RasterSpec, dataset: Any, grid: Grid, stamp: Stamp) -> None:
-        self.path, self.spec, self.grid, self.stamp = path, spec, grid, stamp
+    def __init__(
+        self, path: Path, spec: RasterSpec, dataset: Any, grid: Grid, stamp: Stamp, facts: Mapping[str, float]
+    ) -> None:
+        self.path, self.spec, self.grid, self.stamp, self.facts = path, spec, grid, stamp, facts
         self._dataset = dataset
 
     def read(self, band: str | None = None, window: Slices | None = None) -> Array:
@@ -133,7 +140,7 @@ def opened(path: Path, spec: RasterSpec, grid: Grid | None = None) -> Iterator[R
         found = _grid_of(path, dataset)
         if grid is not None and found != grid:
             raise ArtefactError(f"{path}: lies on {found}, wanted is {grid}; one run has one grid")
-        yield RasterReader(path, spec, dataset, found, stamp)
+        yield RasterReader(path, spec, dataset, found, stamp, _facts_of(path, spec, dataset))
 
 
 def read(path: Path, spec: RasterSpec, grid: Grid | None = None) -> dict[str, Array]:
@@ -188,8 +195,21 @@ class RasterWriter:
 
 
 @contextmanager
-def creating(path: Path, spec: RasterSpec, grid: Grid, stamp: Stamp) -> Iterator[RasterWriter]:
-    """Write a raster window by window; on success it replaces `path` in one step as a COG with overviews."""
+def creating(
+    path: Path, spec: RasterSpec, grid: Grid, stamp: Stamp, facts: Mapping[str, float] | None = None
+) -> Iterator[RasterWriter]:
+    """Write a raster window by window; on success it replaces `path` in one step as a COG with overviews.
+
+    Args:
+        path: The file.
+        spec: The contract it will keep.
+        grid: The grid it lies on.
+        stamp: Its provenance.
+        facts: A number for each of `spec.facts`.
+    """
+    numbers = dict(facts or {})
+    if set(numbers) != set(spec.facts) or not all(math.isfinite(number) for number in numbers.values()):
+        raise ArtefactError(f"{path}: facts {numbers} given, '{spec.name}' needs finite ones: {spec.facts}")
     profile = {
         "driver": "GTiff",
         "width": grid.cols,
@@ -208,6 +228,8 @@ def creating(path: Path, spec: RasterSpec, grid: Grid, stamp: Stamp) -> Iterator
     with replacing(path) as partial, scratch(path, ".tif") as tiled:
         with rasterio.open(tiled, "w", **profile) as dataset:
             dataset.update_tags(**{_STAMP_TAG: stamp.to_json(), _POLE_TAG: grid.pole, "DESCRIPTION": spec.description})
+            if numbers:
+                dataset.update_tags(**{_FACTS_TAG: canonical_json(numbers)})
             for index, band in enumerate(spec.bands, start=1):
                 dataset.set_band_description(index, band.name)
                 dataset.set_band_unit(index, band.unit)
@@ -215,11 +237,18 @@ def creating(path: Path, spec: RasterSpec, grid: Grid, stamp: Stamp) -> Iterator
         _to_cog(tiled, partial, spec)
 
 
-def write(path: Path, spec: RasterSpec, grid: Grid, bands: Mapping[str, Array], stamp: Stamp) -> None:
-    """Write whole bands {name: (rows, cols)}; every band of the contract must be given."""
+def write(
+    path: Path,
+    spec: RasterSpec,
+    grid: Grid,
+    bands: Mapping[str, Array],
+    stamp: Stamp,
+    facts: Mapping[str, float] | None = None,
+) -> None:
+    """Write whole bands {name: (rows, cols)}; every band and every fact of the contract must be given."""
     if set(bands) != {band.name for band in spec.bands}:
         raise ArtefactError(f"{path}: bands {sorted(bands)} given, '{spec.name}' has {[b.name for b in spec.bands]}")
-    with creating(path, spec, grid, stamp) as writer:
+    with creating(path, spec, grid, stamp, facts) as writer:
         for name, values in bands.items():
             writer.write(values, name)
 
@@ -251,6 +280,21 @@ def _check_bands(path: Path, spec: RasterSpec, dataset: Any) -> None:
     right = nodata is not None and (np.isnan(nodata) if spec.dtype == "float32" else nodata == _CLASS_NODATA)
     if not right:
         raise ArtefactError(f"{path}: its no-data value is {nodata}, '{spec.name}' needs {spec.nodata}")
+
+
+def _facts_of(path: Path, spec: RasterSpec, dataset: Any) -> Mapping[str, float]:
+    """Return the numbers that a raster carries besides its pixels, which must be those of its contract."""
+    text = dataset.tags().get(_FACTS_TAG, "{}")
+    try:
+        found = json.loads(text)
+        if set(found) == set(spec.facts) and all(math.isfinite(number) for number in found.values()):
+            return {name: float(found[name]) for name in spec.facts}
+    except (TypeError, ValueError, AttributeError, OverflowError, RecursionError):
+        pass  # told below, like facts of another contract
+    raise ArtefactError(
+        f"{path}: carries the facts {text[:200]}, '{spec.name}' needs finite numbers for {spec.facts}; rerun the stage"
+        " that writes it"
+    )
 
 
 def _grid_of(path: Path, dataset: Any) -> Grid:

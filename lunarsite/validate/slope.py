@@ -1,7 +1,8 @@
-"""Slopes against finer published ones: how well they agree, and what a limit on ours lets through.
+"""Slopes against published ones: how well they agree, and what a limit on ours lets through.
 
 A slope belongs to a length. Ours is taken over two or three pixels of the run; a published one of 20 m sees what lies
-between them, so its mean over a pixel is larger, and its maximum larger still. That a pixel or a cell passes a limit at
+between them, so its mean over a pixel is larger, and its maximum larger still. (Of a product that is no finer than the
+run the maximum is the mean; the record leaves it out.) That a pixel or a cell passes a limit at
 our length says little about the steepest ground in it. Everything is summed band by band: memory does not grow with the
 map. How either slope was computed is not known here.
 """
@@ -175,7 +176,7 @@ def compare_slopes(
 
     Args:
         ours: Our slopes, degrees; NaN = no data.
-        fine: Published slopes, bands `slope_mean_deg` and `slope_max_deg` of the fine pixels in each of ours.
+        fine: Published slopes, bands `slope_mean_deg` and `slope_max_deg` of their own pixels in each of ours.
         cells: The cells over the grid. A cell counts if every pixel of it has both slopes.
         limits_deg: Limits on slope.
         progress: Told after each band.

@@ -1,8 +1,9 @@
-"""The record of slopes against finer published ones: claims, and in plain numbers what a limit at our length hides.
+"""The record of slopes against published ones: claims, and in plain numbers what a limit at our length hides.
 
 The claims are modest, for the two slopes are not of one length and need not be equal: ours must follow the published
 one better than latitude alone does, and ground that passes a limit must be gentler than ground at random. What share of
-it is steeper than the limit at the finer length has no bound; it is told.
+it is steeper than the limit in the published map has no bound; it is told. Of a product whose pixels are no smaller
+than the run's, no slope within a pixel is known, so no column tells of a steepest one.
 """
 
 from __future__ import annotations
@@ -16,13 +17,22 @@ from lunarsite.settings import RulesSettings
 from lunarsite.validate.slope import CLASSES_DEG, RING_DEG, Comparison, Passing, Sums
 
 Rows = list[dict[str, JsonValue]]
-_TITLE = "Slopes against finer published ones"
 _NO_PIXELS = "unknown: fewer than three pixels have both slopes"
 _CONSTANT = "unknown: one of the slopes is the same everywhere, and a constant has no correlation"
 
 
-def judge_slopes(found: Comparison, rules: RulesSettings, *, synthetic: bool) -> Record:
-    """Return the record of a comparison."""
+def judge_slopes(
+    found: Comparison, rules: RulesSettings, *, published_pixel_m: float, is_finer: bool, synthetic: bool
+) -> Record:
+    """Return the record of a comparison.
+
+    Args:
+        found: The comparison.
+        rules: The rules whose limits were compared.
+        published_pixel_m: Side of the published product's own pixels, metres.
+        is_finer: Whether several of them lie in one of the run's, so that a steepest one is known.
+        synthetic: Whether our slopes are those of a synthetic Moon.
+    """
     overall = found.overall
     why = "" if overall.n >= 3 else _NO_PIXELS
     metrics = [
@@ -45,8 +55,7 @@ def judge_slopes(found: Comparison, rules: RulesSettings, *, synthetic: bool) ->
     ]
     notes = [
         f"Our slope is taken over some {2.0 * found.pixel_m:g} m (Horn's method on pixels of {found.pixel_m:g} m), the"
-        " published one over less (20 m pixels in the product that runs name by default). Finer slopes are steeper, so"
-        " our bias is negative by nature, and the steepest pixel in a cell is far above its mean.",
+        f" published one is that of pixels of {published_pixel_m:g} m. {_of_lengths(is_finer)}",
         "A published fine slope has an error of its own, 1.5 to 2.5 degrees (Barker et al. 2021), which makes flat"
         " ground look rougher than it is.",
         "Rules read the mean slope of a cell; what is steeper inside it, a lander must find its way around.",
@@ -54,14 +63,41 @@ def judge_slopes(found: Comparison, rules: RulesSettings, *, synthetic: bool) ->
     if synthetic:
         notes.append("This is a synthetic Moon: agreement with the real one's slopes means nothing.")
     tables = {
-        "what_limits_hide": _hidden(found, rules),
-        "slope_by_class": [
-            _class_row(low, high, sums) for (low, high), sums in zip(pairwise(CLASSES_DEG), found.classes, strict=True)
-        ],
+        "what_limits_hide": _without_steepest(_hidden(found, rules), is_finer),
+        "slope_by_class": _without_steepest(
+            [
+                _class_row(low, high, sums)
+                for (low, high), sums in zip(pairwise(CLASSES_DEG), found.classes, strict=True)
+            ],
+            is_finer,
+        ),
     }
     return Record(
-        title=_TITLE, metrics=tuple(metrics), verdicts=tuple(_verdicts(found, why)), tables=tables, notes=tuple(notes)
+        title=f"Slopes against {'finer ' if is_finer else ''}published ones of {published_pixel_m:g} m pixels",
+        metrics=tuple(metrics),
+        verdicts=tuple(_verdicts(found, why)),
+        tables=tables,
+        notes=tuple(notes),
     )
+
+
+def _of_lengths(is_finer: bool) -> str:
+    if is_finer:
+        return (
+            "Finer slopes are steeper, so our bias is negative by nature, and the steepest pixel in a cell is far above"
+            " its mean."
+        )
+    return (
+        "These are no finer than ours, so that they cannot tell of steeper ground within our pixels: what a limit hides"
+        " there stays unknown, and only the agreement of the two is told."
+    )
+
+
+def _without_steepest(rows: Rows, is_finer: bool) -> Rows:
+    """Return rows without what a product that is no finer than the run does not know."""
+    if is_finer:
+        return rows
+    return [{key: value for key, value in row.items() if "steepest" not in key} for row in rows]
 
 
 def _why(value: float | None, why: str, otherwise: str = "") -> str:
@@ -101,11 +137,11 @@ def _verdicts(found: Comparison, why: str) -> list[Verdict]:
         value, told = None, "unknown: no cell with both slopes passes"
         if above is not None and base is not None:
             value = above - base
-            told = f"{100 * above:.1f} % of cells that pass are steeper in the mean at the finer length, of all cells"
+            told = f"{100 * above:.1f} % of cells that pass are steeper in the published mean, of all cells"
             told += f" {100 * base:.1f} %"
         verdicts.append(
             Verdict(
-                name=f"cells that pass {passing.limit_deg:g} degrees are gentler at the finer length than others",
+                name=f"cells that pass {passing.limit_deg:g} degrees are gentler in the published map than others",
                 value=value,
                 unit="1",
                 bound="< 0",

@@ -213,7 +213,7 @@ def slope(
     published_slope: Annotated[Path, Input(PUBLISHED_SLOPE)],
     record: Annotated[Path, Output(SLOPE_RECORD)],
 ) -> None:
-    """Compare slopes with finer published ones: how well they agree, and what a limit on ours lets through."""
+    """Compare slopes with published ones: how well they agree, and what a limit on ours lets through."""
     from lunarsite.artefact import raster
     from lunarsite.artefact import record as records
     from lunarsite.grid import Cells
@@ -224,7 +224,14 @@ def slope(
     with raster.opened(slope, SLOPE) as ours, raster.opened(published_slope, PUBLISHED_SLOPE, ours.grid) as fine:
         cells = Cells(ours.grid, grid.cell_m, grid.latitude_limit_deg)
         found = compare_slopes(ours, fine, cells, limits, job.progress)
-    result = judge_slopes(found, rules, synthetic=job.synthetic)
+        facts = fine.facts
+    result = judge_slopes(
+        found,
+        rules,
+        published_pixel_m=facts["published_pixel_m"],
+        is_finer=facts["published_is_finer"] > 0.0,
+        synthetic=job.synthetic,
+    )
     for verdict in result.verdicts:
         job.log.info("%s: %s, bound %s: %s", verdict.name, verdict.value, verdict.bound, verdict.holds)
     records.write(record, SLOPE_RECORD, result, job.stamp(SLOPE_RECORD))

@@ -231,7 +231,7 @@ def test_the_report_shows_light_beside_its_verdicts(text: str) -> None:
 def test_the_report_tells_what_limits_on_slope_hide(text: str) -> None:
     section = section_of(text, "trust")
     assert "What a limit on our slope lets through" in section
-    heads = ("Rules with this limit", "Of those, steeper in the mean of fine slopes (%)", "The same of all known (%)")
+    heads = ("Rules with this limit", "Of those, steeper in the published mean (%)", "The same of all known (%)")
     assert all(f">{head}</th>" in section for head in heads)
     cells = [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<t[dh][^>]*>[^<]*</t[dh]>", section)]
     start = cells.index("cells of 960 m")

@@ -168,6 +168,19 @@ def test_slopes_are_averaged_and_their_largest_kept(fetched: dict[str, Path], tm
     fine = rasters.slope_deg(rasters.grid_of("lola_slope_80s_20m", 4_800.0)).reshape(120, 4, 120, 4)
     assert np.allclose(found["slope_mean_deg"], fine.mean(axis=(1, 3)), atol=1e-4)
     assert np.array_equal(found["slope_max_deg"], fine.max(axis=(1, 3)))
+    with raster.opened(outputs["slope"], contracts.PUBLISHED_SLOPE) as opened:
+        assert opened.facts == {"published_pixel_m": 20.0, "published_is_finer": 1.0}
+
+
+def test_slopes_that_are_no_finer_say_so(
+    fetched: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = {"slope": tmp_path / "slope.tif"}
+    grid = GRID | {"pixel_m": 20.0}
+    assert run("published-slope", {"slope_files": fetched["lola_slope_80s_20m"]}, outputs, grid) == 0
+    with raster.opened(outputs["slope"], contracts.PUBLISHED_SLOPE) as opened:
+        assert opened.facts == {"published_pixel_m": 20.0, "published_is_finer": 0.0}
+    assert "no finer than the map" in capsys.readouterr().err
 
 
 def test_a_product_of_another_kind_is_refused(

@@ -30,7 +30,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> FakeRun:
     slope = made.layers["slope"].astype(np.float32)
     fine = {"slope_mean_deg": np.minimum(1.2 * slope + 0.5, 90.0), "slope_max_deg": np.minimum(2.0 * slope + 2.0, 90.0)}
     stamp = made.stamp("published_slope", "published-slope")
-    raster.write(made.path("published_slope"), contracts.PUBLISHED_SLOPE, LATTICE, fine, stamp)
+    facts = {"published_pixel_m": 40.0, "published_is_finer": 1.0}
+    raster.write(made.path("published_slope"), contracts.PUBLISHED_SLOPE, LATTICE, fine, stamp, facts)
+    same = dict.fromkeys(fine, fine["slope_mean_deg"])
+    facts = {"published_pixel_m": 960.0, "published_is_finer": 0.0}
+    raster.write(made.path("no_finer_slope"), contracts.PUBLISHED_SLOPE, LATTICE, same, stamp, facts)
     return made
 
 
@@ -88,9 +92,18 @@ def test_slopes_are_compared_and_the_rules_limits_are_told(run: FakeRun, tmp_pat
     assert passing["steepest_above_share"] == pytest.approx((passes > 1.5).mean(), abs=1e-3)
     assert found.metric("slope_correlation") == pytest.approx(1.0)
     assert [verdict.holds for verdict in found.verdicts][:2] == [True, True]
+    assert found.title == "Slopes against finer published ones of 40 m pixels"
     again = {"record": tmp_path / "again.json"}
     assert run.call("validate-slope", ("slope", "published_slope"), again, settings) == 0
     assert again["record"].read_bytes() == out["record"].read_bytes()
+
+
+def test_slopes_that_are_no_finer_tell_of_no_steepest_ground(run: FakeRun, tmp_path: Path) -> None:
+    out = {"record": tmp_path / "slope.json"}
+    assert run.call("validate-slope", ("slope", "published_slope=no_finer_slope"), out, {"grid": GRID}) == 0
+    found, _ = record.read(out["record"], contracts.SLOPE_RECORD)
+    assert found.title == "Slopes against published ones of 960 m pixels"
+    assert not [key for rows in found.tables.values() for row in rows for key in row if "steepest" in key]
 
 
 def _rule(slope_deg: float) -> dict[str, float]:

@@ -11,7 +11,10 @@ PUBLISHED_SLOPE = RasterSpec(
     "published_slope",
     (Band("slope_mean_deg", "deg", 0.0, 90.0), Band("slope_max_deg", "deg", 0.0, 90.0)),
     description="Mean and largest published slope of the fine pixels in each pixel",
+    facts=("published_pixel_m", "published_is_finer"),
 )
+"""Facts: the side of the product's own pixels, and 1 where several of them lie in one of the run's, else 0: then no
+larger slope than the mean is known, and both bands are the same."""
 SHADOWCAM = RasterSpec(
     "shadowcam", (Band("brightness", "1", -1.0, 1.0e3),), description="Average brightness of a ShadowCam composite"
 )

@@ -70,6 +70,11 @@ class Layer:
         return self.file_pixels > SAME_RESOLUTION
 
     @property
+    def pixel_m(self) -> float:
+        """Side of its own pixels on the map, metres; the median over the grid where they differ."""
+        return self.grid.pixel_m / self.file_pixels
+
+    @property
     def skips(self) -> bool:
         """Whether it is sampled onto the map so coarsely that pixels of it lie between the samples."""
         return self._dataset is not self.source.dataset and self.file_pixels > MOST_SAMPLES
@@ -138,7 +143,7 @@ def check_order(layers: Sequence[Layer]) -> None:
     """
     for before, after in pairwise(layers):
         if after.file_pixels > before.file_pixels * SAME_RESOLUTION:
-            sizes = [each.grid.pixel_m / each.file_pixels for each in (before, after)]
+            sizes = [each.pixel_m for each in (before, after)]
             raise LocalError(
                 f"{after.source.field}: {after.source.path} has pixels of {sizes[1]:.4g} m and stands behind"
                 f" {before.source.path} with {sizes[0]:.4g} m, which would hide it; name the finest product first"

@@ -11,7 +11,7 @@ from lunarsite.settings import GridSettings
 from lunarsite.stage import Input, Job, Output, stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -179,7 +179,9 @@ def slope(
         )
         _warn_of_samples(job, [fine])
         tiles = ((tile, (mean, most)) for tile, mean, most in published.slopes(fine))
-        _write_tiles(job, contracts.PUBLISHED_SLOPE, slope, near, tiles)
+        # What reads this file tells the product's pixels in words: seven digits are those of any published size.
+        facts = {"published_pixel_m": float(f"{fine.pixel_m:.7g}"), "published_is_finer": float(fine.finer)}
+        _write_tiles(job, contracts.PUBLISHED_SLOPE, slope, near, tiles, facts)
 
 
 def _write_tiles(
@@ -188,12 +190,13 @@ def _write_tiles(
     target: Path,
     grid: Grid,
     tiles: Iterable[tuple[Tile, tuple[NDArray[np.float32] | NDArray[np.uint8], ...]]],
+    facts: Mapping[str, float] | None = None,
 ) -> None:
-    """Write tiles as they come, one array for each band."""
+    """Write tiles as they come, one array for each band, and what the contract wants told of them all."""
     from lunarsite.artefact import raster
 
     done = 0
-    with raster.creating(target, spec, grid, job.stamp(spec)) as writer:
+    with raster.creating(target, spec, grid, job.stamp(spec), facts) as writer:
         for tile, bands in tiles:
             for band, values in zip(spec.bands, bands, strict=True):
                 writer.write(values, band.name, tile.core)

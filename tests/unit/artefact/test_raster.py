@@ -48,6 +48,23 @@ def test_round_trip(tmp_path: Path, grid: Grid) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["slope.tif"]
 
 
+def test_facts_are_those_of_the_contract(tmp_path: Path, grid: Grid) -> None:
+    path, spec, values = tmp_path / "slope.tif", replace(SLOPE, facts=("fine_m",)), {"slope_deg": slopes(grid)}
+    raster.write(path, spec, grid, values, make_stamp("slope"), {"fine_m": 20.1})
+    with raster.opened(path, spec) as source:
+        assert source.facts == {"fine_m": 20.1}
+    for wrong in (None, {"other": 1.0}, {"fine_m": float("nan")}, {"fine_m": 1.0, "other": 1.0}):
+        with pytest.raises(ArtefactError, match="needs finite ones"):
+            raster.write(tmp_path / "no.tif", spec, grid, values, make_stamp("slope"), wrong)
+    with pytest.raises(ArtefactError, match=r"slope.tif: carries the facts .*fine_m"), raster.opened(path, SLOPE):
+        pass
+    for text in ("", "[]", "[1]", "{", '{"fine_m": "x"}', '{"fine_m": NaN}', '{"fine_m": 1' + "0" * 400 + "}", "7"):
+        with rasterio.open(path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
+            dataset.update_tags(LUNARSITE_FACTS=text)
+        with pytest.raises(ArtefactError, match=r"slope.tif: carries the facts"), raster.opened(path, spec):
+            pass
+
+
 def test_is_a_cog_with_overviews(tmp_path: Path) -> None:
     grid = Grid(-300_000, 300_000, 240, 1100, 1300)
     written(tmp_path / "slope.tif", grid)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from lunarsite.artefact.record import Record
 from lunarsite.grid import Cells, Grid, xy_to_lonlat
 from lunarsite.settings import RulesSettings
 from lunarsite.validate import slope
@@ -33,6 +34,14 @@ class Map:
 
 def compared(ours: NDArray, mean: NDArray, top: NDArray, cells: Cells = CELLS) -> Comparison:
     return compare_slopes(Map(slope=ours), Map(slope_mean_deg=mean, slope_max_deg=top), cells, (5.0, 8.0))
+
+
+def judged(
+    found: Comparison, *, published_pixel_m: float = 20.0, is_finer: bool = True, synthetic: bool = False
+) -> Record:
+    return judge_slopes(
+        found, RulesSettings(), published_pixel_m=published_pixel_m, is_finer=is_finer, synthetic=synthetic
+    )
 
 
 @pytest.fixture
@@ -109,17 +118,17 @@ def test_latitude_alone_is_no_worse_where_slope_follows_it() -> None:
     found = compared(noisy, by_latitude, by_latitude, cells)
     assert found.baseline_correlation == pytest.approx(1.0)
     assert found.baseline_rms == pytest.approx(0.0, abs=1e-6)
-    record = judge_slopes(found, RulesSettings(), synthetic=False)
+    record = judged(found)
     assert record.verdicts[0].holds is False, "no better than latitude"
 
 
 def test_slopes_that_follow_hold_and_noise_does_not(ground) -> None:
     ours, mean, top = ground
-    record = judge_slopes(compared(ours, mean, top), RulesSettings(), synthetic=False)
+    record = judged(compared(ours, mean, top))
     assert [verdict.holds for verdict in record.verdicts] == [True, True, True, True]
     noise = np.random.default_rng(9).permutation(ours.ravel()).reshape(GRID.shape)
     noise[:, ::2] = np.flip(noise[:, ::2])
-    record = judge_slopes(compared(noise, mean, top), RulesSettings(), synthetic=True)
+    record = judged(compared(noise, mean, top), synthetic=True)
     assert record.verdicts[1].holds is False
     assert "synthetic" in record.notes[-1]
 
@@ -127,7 +136,7 @@ def test_slopes_that_follow_hold_and_noise_does_not(ground) -> None:
 def test_rows_tell_what_limits_hide(ground) -> None:
     ours, mean, top = ground
     found = compared(ours, mean, top)
-    record = judge_slopes(found, RulesSettings(), synthetic=False)
+    record = judged(found)
     rows = record.tables["what_limits_hide"]
     assert [(row["pieces"], row["max_slope_deg"], row["rules"]) for row in rows] == [
         ("pixels of 240 m", 5.0, "cassa"),
@@ -140,9 +149,35 @@ def test_rows_tell_what_limits_hide(ground) -> None:
     assert sum(int(row["pixels"]) for row in record.tables["slope_by_class"]) == found.overall.n
 
 
+def test_the_product_s_pixels_are_named(ground) -> None:
+    found = compared(*ground)
+    record = judged(found, published_pixel_m=40.0)
+    assert record.title == "Slopes against finer published ones of 40 m pixels"
+    assert "that of pixels of 40 m. Finer slopes are steeper" in record.notes[0]
+    assert "20 m" not in " ".join(record.notes)
+    assert "fine_steepest_deg" in record.tables["slope_by_class"][0]
+    assert "steepest_above_share" in record.tables["what_limits_hide"][0]
+
+
+def test_a_product_that_is_no_finer_knows_no_steepest_slope(ground) -> None:
+    finer = judged(compared(*ground))
+    record = judged(compared(*ground), published_pixel_m=240.0, is_finer=False)
+    assert record.title == "Slopes against published ones of 240 m pixels"
+    assert "no finer than ours" in record.notes[0]
+    keys = {key for rows in record.tables.values() for row in rows for key in row}
+    assert not [key for key in keys if "steepest" in key]
+    assert {"mean_above_share", "fine_mean_deg"} <= keys
+    told = " ".join(
+        (record.title, *record.notes, *(text for each in record.verdicts for text in (each.name, each.why)))
+    )
+    assert "steepest" not in told
+    assert "finer length" not in told
+    assert record.metrics == finer.metrics
+
+
 def test_without_common_ground_everything_is_unknown() -> None:
     nothing = np.full(GRID.shape, np.nan)
-    record = judge_slopes(compared(nothing, nothing, nothing), RulesSettings(), synthetic=False)
+    record = judged(compared(nothing, nothing, nothing))
     assert all(verdict.holds is None for verdict in record.verdicts)
     assert record.metric("slope_pixels") == 0
     assert record.metric("slope_rms") is None
@@ -151,7 +186,7 @@ def test_without_common_ground_everything_is_unknown() -> None:
 
 def test_steep_ground_passes_nothing_and_says_so() -> None:
     steep = np.full(GRID.shape, 30.0)
-    record = judge_slopes(compared(steep, steep, steep), RulesSettings(), synthetic=False)
+    record = judged(compared(steep, steep, steep))
     assert {row["why_unknown"] for row in record.tables["what_limits_hide"]} == {"none passes"}
     assert record.metric("slope_correlation") is None, "a constant"
     assert record.metric("slope_bias") == 0.0
