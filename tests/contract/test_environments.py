@@ -6,17 +6,20 @@ import ast
 import importlib.metadata
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from lunarsite.stage import StageRef, discover
 from tests.workflow.checkout import REPOSITORY
 
 from .test_imports import imports, modules
 
 ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
+PATHS = dict(modules())
 PIN = re.compile(r"([A-Za-z0-9_.-]+)==([^\s;]+)(?:\s*;.*)?")
 
 
@@ -38,41 +41,54 @@ def pins_of(path: Path) -> dict[str, str]:
     return {normal(pin[1]): pin[2] for pin in pins if pin}
 
 
-def rooms_by_environment() -> dict[str, set[str]]:
-    """Rooms whose stages run in each environment, read from the rules."""
+def stages_by_environment() -> dict[str, set[str]]:
+    """Stages that run in each environment, read from the rules."""
     found: dict[str, set[str]] = {}
     for path in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
         for rule in re.split(r"^\s*rule ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
             if "shell:" not in rule:
                 continue  # it names targets, and calls nothing
-            environment, stage = re.search(r"envs/(\w+)\.yaml", rule), re.search(r"-m lunarsite (\w+)-", rule)
+            environment, stage = re.search(r"envs/(\w+)\.yaml", rule), re.search(r"-m lunarsite ([\w-]+) ", rule)
             assert environment, f"a rule of {path.name} names no environment"
             assert stage, f"a rule of {path.name} calls no stage"
             found.setdefault(environment[1], set()).add(stage[1])
     return found
 
 
-def third_party(room: str) -> set[str]:
-    """Top-level names that a room's modules, and whatever of the package they import, import from outside."""
-    paths = dict(modules())
-    rooms = tuple(f"lunarsite.{above}{room}." for above in ("", "vision.", "site.", "source."))
-    # A folder with stages of its own is a room of its own, wherever it lies.
-    others = tuple(
-        name.removesuffix("stages")
-        for name in paths
-        if name.endswith(".stages") and name.startswith(rooms) and name.split(".")[-2] != room
-    )
-    queue = [name for name in paths if name.startswith(rooms) and not name.startswith(others)] + ["lunarsite.command"]
-    seen: set[str] = set()
-    found: set[str] = set()
+def third_party(name: str) -> set[str]:
+    """Top-level names from outside that a stage needs, with the modules it imports and all that these import in turn.
+
+    Of the stage's own module that is what stands at its top and in its function: other stages of the room may run in
+    other environments. Modules that it imports count whole.
+    """
+    ref = stages()[name]
+    tree = ast.parse(PATHS[ref.module].read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if not isinstance(node, ast.FunctionDef) or node.name == ref.function]
+    own = ast.unparse(tree)
+    found = outside(own)
+    queue = [*imports(own, ref.module, is_package=False), "lunarsite.command"]
+    seen: set[str] = {ref.module}
     while queue:
-        name = queue.pop()
-        if name not in seen and name in paths:
-            source = paths[name].read_text(encoding="utf-8")
-            queue += imports(source, name, paths[name].name == "__init__.py")
-            found |= outside(source)
-        seen.add(name)
+        module = queue.pop()
+        if module not in seen and module in PATHS:
+            inside, beyond = needs(module)
+            queue += inside
+            found |= beyond
+        seen.add(module)
     return found
+
+
+@cache
+def stages() -> dict[str, StageRef]:
+    """The package's stages."""
+    return discover()
+
+
+@cache
+def needs(module: str) -> tuple[set[str], set[str]]:
+    """What a module imports of the package, and from outside."""
+    source = PATHS[module].read_text(encoding="utf-8")
+    return imports(source, module, PATHS[module].name == "__init__.py"), outside(source)
 
 
 def outside(source: str) -> set[str]:
@@ -131,15 +147,15 @@ def test_environment_is_pinned_as_constrained(path: Path) -> None:
 
 
 def test_environments_are_those_of_the_rules() -> None:
-    assert {path.stem for path in ENVIRONMENTS} == set(rooms_by_environment())
+    assert {path.stem for path in ENVIRONMENTS} == set(stages_by_environment())
 
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
 def test_environment_holds_what_its_stages_import(path: Path) -> None:
     distributions = importlib.metadata.packages_distributions()
     pins = pins_of(path)
-    for room in rooms_by_environment()[path.stem]:
-        names = third_party(room)
+    for stage in sorted(stages_by_environment()[path.stem]):
+        names = third_party(stage)
         assert "pydantic" in names
         absent = [name for name in names if not {normal(d) for d in distributions[name]} & set(pins)]
-        assert not absent, f"{path.name} lacks what {room} imports"
+        assert not absent, f"{path.name} lacks what {stage} imports"
