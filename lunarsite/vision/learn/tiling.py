@@ -107,6 +107,50 @@ def predict(
         LearningError: Sizes do not fit the lattice, or the network's result has another shape than stated or is not
             finite.
     """
+    height, width = (-(-size // stride) for size in image.shape[-2:])
+    result: Floats | None = None
+    top = 0
+    for where, values in predict_strips(
+        network,
+        image,
+        outputs=outputs,
+        stride=stride,
+        tile_px=tile_px,
+        halo_px=halo_px,
+        views=views,
+        rows=rows,
+        activation=activation,
+        batch=batch,
+        progress=progress,
+    ):
+        if result is None:
+            step, top = tile_px // stride, where.start
+            bottom = height if rows is None else min(rows.stop * step, height)
+            result = np.empty((outputs, bottom - top, width), np.float32)
+        result[:, where.start - top : where.stop - top] = values
+    return np.empty((outputs, 0, width), np.float32) if result is None else result
+
+
+def predict_strips(
+    network: nn.Module,
+    image: Any,
+    *,
+    outputs: int,
+    stride: int,
+    tile_px: int,
+    halo_px: int,
+    views: Views = 1,
+    rows: range | None = None,
+    activation: Callable[[Tensor], Tensor] | None = None,
+    batch: int = 1,
+    progress: Callable[[float, float], None] | None = None,
+) -> Iterator[tuple[slice, Floats]]:
+    """Yield a network's result over a map from the top: (rows of the result, (outputs, rows, columns)).
+
+    Together the strips are what `predict` returns, bit by bit, and each tile is run once; memory is that of one row of
+    tiles, whatever the map's height. Windows of the image are asked for from the top, too. See `predict` for the
+    arguments and the errors raised.
+    """
     _check(image, tile_px, halo_px, stride, views)
     height, width = image.shape[1:]
     down, across = (spans(size, stride, tile_px, halo_px) for size in (height, width))
@@ -115,28 +159,28 @@ def predict(
         raise LearningError(f"the map has tile rows 0 to {len(down) - 1}, not {rows}")
     step, out_height = tile_px // stride, -(-height // stride)
     top, bottom = min(rows.start * step, out_height), min(rows.stop * step, out_height)
-    result = np.zeros((outputs, bottom - top, -(-width // stride)), np.float32)
     reaching = [span for span in down if max(span.used.start, top) < min(span.used.stop, bottom)]
     done, total = 0, len(reaching) * len(across)
-    with _evaluating(network) as device, torch.inference_mode():
-        for vertical in reaching:
+    # Rows from `top` on that have values, but not yet all of them.
+    held = np.zeros((outputs, 0, -(-width // stride)), np.float32)
+    with _evaluating(network) as device:
+        for index, vertical in enumerate(reaching):
+            strip = np.zeros((outputs, min(vertical.used.stop, bottom) - top, held.shape[2]), np.float32)
+            strip[:, : held.shape[1]] = held
             for group in _groups(across, batch):
                 tiles = np.stack([_window(image, vertical, horizontal) for horizontal in group])
                 found = _averaged(network, torch.from_numpy(tiles).to(device), views, activation)
-                expected = (outputs, tiles.shape[2] // stride, tiles.shape[3] // stride)
-                if found.shape[1:] != expected:
-                    raise LearningError(f"the network gives {found.shape[1:]} for a tile, not {expected} as stated")
-                if not np.isfinite(found).all():
-                    raise LearningError(
-                        f"the network's result is not finite at rows {vertical.used.start} to {vertical.used.stop} of"
-                        " the result; its weights are spoiled, or the image holds values beyond what it was trained on"
-                    )
+                _check_found(found, (outputs, tiles.shape[2] // stride, tiles.shape[3] // stride), vertical)
                 for horizontal, values in zip(group, found, strict=True):
-                    _add(result, top, vertical, horizontal, values)
+                    _add(strip, top, vertical, horizontal, values)
                 done += len(group)
                 if progress is not None:
                     progress(done, total)
-    return result
+            last = index + 1 == len(reaching)
+            ready = bottom if last else max(reaching[index + 1].used.start, top)
+            if ready > top:
+                yield slice(top, ready), strip[:, : ready - top]
+            held, top = strip[:, ready - top :], ready
 
 
 @contextmanager
@@ -154,15 +198,27 @@ def _evaluating(network: nn.Module) -> Iterator[torch.device]:
 
 def _averaged(network: nn.Module, tiles: Tensor, views: Views, activation: Callable[[Tensor], Tensor] | None) -> Floats:
     total: Tensor | None = None
-    for view in range(views):
-        turned = torch.rot90(tiles, view % 4, (2, 3))
-        turned = turned.flip(3) if view >= 4 else turned
-        found = network(turned.contiguous(memory_format=torch.channels_last)).float()
-        found = found if activation is None else activation(found)
-        found = torch.rot90(found.flip(3) if view >= 4 else found, -(view % 4), (2, 3))
-        total = found if total is None else total + found
-    assert total is not None
-    return np.asarray((total / views).cpu().numpy())
+    # Not around the whole: a generator would leave the mode on for whoever takes its strips.
+    with torch.inference_mode():
+        for view in range(views):
+            turned = torch.rot90(tiles, view % 4, (2, 3))
+            turned = turned.flip(3) if view >= 4 else turned
+            found = network(turned.contiguous(memory_format=torch.channels_last)).float()
+            found = found if activation is None else activation(found)
+            found = torch.rot90(found.flip(3) if view >= 4 else found, -(view % 4), (2, 3))
+            total = found if total is None else total + found
+        assert total is not None
+        return np.asarray((total / views).cpu().numpy())
+
+
+def _check_found(found: Floats, expected: tuple[int, int, int], vertical: Span) -> None:
+    if found.shape[1:] != expected:
+        raise LearningError(f"the network gives {found.shape[1:]} for a tile, not {expected} as stated")
+    if not np.isfinite(found).all():
+        raise LearningError(
+            f"the network's result is not finite at rows {vertical.used.start} to {vertical.used.stop} of the result;"
+            " its weights are spoiled, or the image holds values beyond what it was trained on"
+        )
 
 
 def _add(result: Floats, top: int, vertical: Span, horizontal: Span, values: Floats) -> None:

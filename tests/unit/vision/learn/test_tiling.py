@@ -15,7 +15,7 @@ from torch.nn import functional
 from lunarsite.grid import shard
 from lunarsite.vision.learn import LearningError
 from lunarsite.vision.learn.networks import NetworkSpec, build
-from lunarsite.vision.learn.tiling import predict, spans, tile_rows
+from lunarsite.vision.learn.tiling import predict, predict_strips, spans, tile_rows
 
 MULTIPLES = st.integers(1, 4).map(lambda n: 32 * n)
 STRIDES = st.sampled_from([1, 2])
@@ -97,6 +97,31 @@ def test_shards_are_the_whole_bit_by_bit(network: nn.Module, shards: int, batch:
     assert count == 4
     parts = [predict(network, image, rows=shard(count, index, shards), **options) for index in range(shards)]
     assert np.array_equal(np.concatenate(parts, axis=1), whole)
+
+
+@pytest.mark.parametrize("rows", [None, range(1, 3), range(3, 4), range(2, 2)])
+def test_strips_are_the_whole_and_each_tile_is_run_once(network: nn.Module, rows: range | None) -> None:
+    image, done = noise(1, 211, 130), []
+    options: dict[str, Any] = {"outputs": 2, "stride": 2, "tile_px": 64, "halo_px": 32, "rows": rows}
+    whole = predict(network, image, **options)
+    strips = list(predict_strips(network, image, progress=lambda at, _: done.append(at), **options))
+    assert torch.is_inference_mode_enabled() is False
+    if rows is None:
+        assert done == list(range(1, 4 * 3 + 1))
+        assert len(strips) == 4
+        assert [where.start for where, _ in strips[1:]] == [where.stop for where, _ in strips[:-1]]
+    together = np.concatenate([values for _, values in strips] or [np.empty((2, 0, 65), np.float32)], axis=1)
+    assert np.array_equal(together, whole)
+
+
+def test_strips_leave_inference_to_themselves(network: nn.Module) -> None:
+    network.train()
+    strips = predict_strips(network, noise(1, 211, 70), outputs=2, stride=2, tile_px=64, halo_px=32)
+    next(strips)
+    assert not torch.is_inference_mode_enabled()
+    strips.close()  # type: ignore[attr-defined]
+    assert network.training
+    network.eval()
 
 
 def test_eight_views_turn_with_the_map(network: nn.Module) -> None:
