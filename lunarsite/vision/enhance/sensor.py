@@ -8,10 +8,10 @@ is overexposed, and so is all ground that sees any part of the Sun: the exposure
 darker. The image is what a calibration that knows the mean of all this gives back: stored numbers expanded, bias and
 mean dark current taken off, in the scene's units. Stripes, gains and the noise stay in it.
 
-The chain follows ShadowCam (Robinson et al. 2023, J. Astron. Space Sci. 40, 149: a time-delay integrating line scanner,
-12 bits companded to 8) and the noise model of Moseley et al. (2021, CVPR) and Bickel et al. (2021, Nature Communications
-12, 5607): photon noise, dark current, read noise, companding. Smear, stray light and the point spread function are left
-out.
+The chain follows ShadowCam (Robinson et al. 2023, J. Astron. Space Sci. 40, 149: a line scanner with time-delay
+integration, 12 bits companded to 8) and the noise model of Moseley et al. (2021, CVPR) and Bickel et al. (2021, Nature
+Communications 12, 5607): photon noise, dark current, read noise, companding. Smear, stray light and the point spread
+function are left out.
 """
 
 from __future__ import annotations
