@@ -44,6 +44,8 @@ FRAME_LIGHT = ImagesSpec(
         Stack("sun_fraction", "float32", ("height", "width")),
         Stack("sunlit", "float32", ("height", "width")),
         Stack("scattered", "float32", ("height", "width")),
+        Stack("unshadowed", "float32", ("height", "width")),
+        Stack("elevation", "float32", ("height", "width")),
     ),
     (
         PerImage("frame", "string"),
@@ -57,9 +59,12 @@ FRAME_LIGHT = ImagesSpec(
     portable=False,
 )
 """What the elevation model says of each ShadowCam frame's ground at its moment, on the frame's own grid and in the
-frames' order: visible share of the Sun's disc, and I/F in direct and in scattered light. NaN where the frame has no
-data or the elevation model does not reach. `dem_pixel_m`: pixels of the elevation model that most of the frame lies
-on."""
+frames' order: visible share of the Sun's disc, and I/F in direct and in scattered light. `unshadowed` is what `sunlit`
+would be if no ground stood in the Sun's way (the ground's own tilt counts, the disc's centre stands for the disc, and
+nothing is scattered), `elevation` the model's height in metres: simple guesses of light that a prediction must better.
+All gaps of a frame are predicted too, for saturated, sunlit ground lies in them: NaN only beyond the ground that the
+frame covered (`swath.covered`) and where the elevation model does not reach. `dem_pixel_m`: pixels of the elevation
+model that most of the frame lies on."""
 
 DENOISER_MODEL = ModelSpec("denoiser_model", "safetensors", portable=True)
 CYCLE_MODEL = ModelSpec("cycle_model", "safetensors", portable=True)
