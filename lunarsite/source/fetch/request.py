@@ -77,6 +77,8 @@ def _ask(
         response = None
     if response is None or line.late:
         # The standard library takes a head that breaks off for a whole one.
+        if response is not None:
+            response.close()
         raise BrokenError(f"no whole answer within {longest_s:g} s")
     return response
 
