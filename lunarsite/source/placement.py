@@ -57,6 +57,27 @@ def pixels_per_pixel(dataset: Any, grid: Grid) -> tuple[bool, float]:
     return inside_any, float(np.median(np.sqrt(np.abs(area))))
 
 
+def finest_pixels_per_pixel(dataset: Any, grid: Grid) -> float:
+    """Return how many of the file's columns, or of its rows if these are more, lie along a grid pixel's side.
+
+    Where a file's pixels are long and narrow, as those in longitude and latitude are near a pole, this is more than
+    `pixels_per_pixel` tells, which knows their area alone. Both are medians of probes over the grid, so that the few
+    pixels about the pole, where all columns meet, do not count.
+    """
+    left, bottom, right, top = grid.bounds_m
+    x_m, y_m = (axis.ravel() for axis in np.meshgrid(np.linspace(left, right, 41), np.linspace(bottom, top, 41)))
+    col, row = file_pixels_at(dataset, grid, x_m, y_m)
+    inside = (col >= 0) & (col <= dataset.width) & (row >= 0) & (row <= dataset.height)
+    x_m, y_m = (axis[inside] if inside.any() else axis for axis in (x_m, y_m))
+    half = 0.5 * grid.pixel_m
+    east, west = file_pixels_at(dataset, grid, x_m + half, y_m), file_pixels_at(dataset, grid, x_m - half, y_m)
+    north, south = file_pixels_at(dataset, grid, x_m, y_m + half), file_pixels_at(dataset, grid, x_m, y_m - half)
+    # The most columns (and rows) that a way of a pixel's side crosses, whichever its direction.
+    most = np.maximum(*(np.hypot(east[axis] - west[axis], north[axis] - south[axis]) for axis in (0, 1)))
+    most = most[np.isfinite(most)]
+    return float(np.median(most)) if most.size else 1.0
+
+
 def file_pixels_at(
     dataset: Any, grid: Grid, x_m: NDArray[np.float64], y_m: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

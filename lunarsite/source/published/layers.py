@@ -23,7 +23,7 @@ from rasterio.windows import Window
 from lunarsite.grid import Grid, Tile, is_polar_map
 from lunarsite.source.kinds import LocalError
 from lunarsite.source.local import MOST_SAMPLES, SAME_RESOLUTION, Quantity, declared_nodata, no_overlap
-from lunarsite.source.placement import is_upright, pixels_per_pixel, warped
+from lunarsite.source.placement import finest_pixels_per_pixel, is_upright, pixels_per_pixel, warped
 from lunarsite.source.published.rasters import Source, is_integer
 from lunarsite.source.resample import WHOLE, Axis, Bools, Floats, Method, largest, resampled
 
@@ -57,10 +57,22 @@ class Layer:
         quantity: What it holds.
         dataset: Its pixels on the polar map: the file itself, or a view of it.
         file_pixels: Pixels of the file along a grid pixel's side: above 1 the file is finer.
+        samples: Samples of the view along a grid pixel's side; None if it is the file itself.
+        columns: Of the file's columns and rows, those that lie closer: how many along a grid pixel's side.
     """
 
-    def __init__(self, source: Source, grid: Grid, quantity: Quantity, dataset: Any, file_pixels: float) -> None:
+    def __init__(
+        self,
+        source: Source,
+        grid: Grid,
+        quantity: Quantity,
+        dataset: Any,
+        file_pixels: float,
+        samples: int | None = None,
+        columns: float = 1.0,
+    ) -> None:
         self.source, self.grid, self.quantity, self.file_pixels = source, grid, quantity, file_pixels
+        self.samples, self.columns = samples, columns
         self._dataset = dataset
         self._scale = float(source.dataset.scales[0]), float(source.dataset.offsets[0])
 
@@ -77,7 +89,7 @@ class Layer:
     @property
     def skips(self) -> bool:
         """Whether it is sampled onto the map so coarsely that pixels of it lie between the samples."""
-        return self._dataset is not self.source.dataset and self.file_pixels > MOST_SAMPLES
+        return self.samples is not None and self.columns > self.samples * SAME_RESOLUTION
 
     @property
     def tile_px(self) -> int:
@@ -126,13 +138,17 @@ def layer(source: Source, grid: Grid, quantity: Quantity) -> Iterator[Layer]:
     inside, file_pixels = pixels_per_pixel(dataset, grid)
     if not inside:
         raise no_overlap(source.path, grid, source.field)
+    samples, columns = None, 1.0
     with ExitStack() as stack:
         if not is_upright(dataset) or not is_polar_map(dataset.crs, grid.pole):
             # Sampled at the nearest pixel, a class stays one, and a mean over fine samples is one by area.
-            samples = min(math.ceil(file_pixels * 4.0), MOST_SAMPLES) if quantity is CLASSES or file_pixels > 1.0 else 1
+            samples, columns = 1, finest_pixels_per_pixel(dataset, grid)
+            if quantity is CLASSES or file_pixels > 1.0:
+                # Long and narrow pixels need more samples than their area tells.
+                samples = min(max(math.ceil(file_pixels * 4.0), math.ceil(columns), 1), MOST_SAMPLES)
             how = Resampling.nearest if quantity is CLASSES or samples > 1 else Resampling.bilinear
-            dataset = stack.enter_context(warped(dataset, grid, max(samples, 1), how, declared_nodata(dataset)))
-        yield Layer(source, grid, quantity, dataset, file_pixels)
+            dataset = stack.enter_context(warped(dataset, grid, samples, how, declared_nodata(dataset)))
+        yield Layer(source, grid, quantity, dataset, file_pixels, samples, columns)
 
 
 def check_order(layers: Sequence[Layer]) -> None:

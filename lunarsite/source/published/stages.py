@@ -209,11 +209,12 @@ def _warn_of_samples(job: Job, maps: list[Layer]) -> None:
     for each in maps:
         if each.skips:
             job.log.warning(
-                "%s: %s has %.1f file pixels along a pixel's side in another projection; at most 16 samples along it"
-                " are taken, so means, shares and largest values leave pixels of it out",
+                "%s: %s has up to %.1f file pixels along a pixel's side in another projection, of which samples are"
+                " taken, %d along it; so means, shares and largest values leave pixels of it out",
                 each.source.field,
                 each.source.path,
-                each.file_pixels,
+                each.columns,
+                each.samples,
             )
 
 

@@ -244,6 +244,43 @@ def test_slopes_no_finer_than_the_map_have_one_value(tmp_path: Path) -> None:
     assert np.array_equal(most, values)
 
 
+RADIAL = Grid(-9_600.0, 9_600.0, 240.0, 80, 80)
+
+
+@pytest.mark.parametrize(("step_deg", "skips"), [(0.25, False), (0.05, True)])
+def test_narrow_pixels_that_lie_between_samples_are_told(tmp_path: Path, step_deg: float, skips: bool) -> None:
+    """One column of steep ground along 0 E: 4.4 m wide for each kilometre from the pole, or a fifth of that."""
+    step_lat = 1.0 / 64.0
+    values = np.full((64, round(360.0 / step_deg)), 5.0, np.float32)
+    values[:, 0] = 80.0
+    (tmp_path / "a").mkdir()
+    affine = Affine(step_deg, 0.0, 0.0, 0.0, -step_lat, -89.0)
+    write(tmp_path / "a" / "a.TIF", values, affine, CRS.from_authority("IAU_2015", 30100))
+    receipt = receipt_of("a", tmp_path / "a")
+    with seen([receipt], SLOPE, RADIAL) as (each,):
+        assert each.skips == skips
+        assert each.file_pixels < 16.0, "by area alone they would all be seen"
+        assert each.columns > 4.0 * each.file_pixels * 0.5
+    _, most = slopes(receipt, RADIAL)
+    # Pixels whose western or eastern side is 0 E, 6 to 8 km from the pole; samples begin half a step from it.
+    lon_deg, _ = xy_to_lonlat(np.array([[1.0]]), RADIAL.y_m()[None, 6:14])
+    assert ((lon_deg >= 0.0) & (lon_deg < step_deg)).all()
+    assert (most[6:14, 40] == (5.0 if skips else 80.0)).all()
+
+
+@pytest.mark.parametrize(("file_m", "skips"), [(40.0, False), (12.0, True)])
+def test_turned_maps_are_sampled_and_say_when_pixels_are_left_out(tmp_path: Path, file_m: float, skips: bool) -> None:
+    run = Grid(-2_400.0, 2_400.0, 240.0, 20, 20)
+    side = round(6_800.0 / file_m)
+    turned = Affine.rotation(30.0) @ Affine.translation(-3_400.0, 3_400.0) @ Affine.scale(file_m, -file_m)
+    (tmp_path / "a").mkdir()
+    write(tmp_path / "a" / "a.TIF", np.full((side, side), 5.0, np.float32), turned)
+    with seen([receipt_of("a", tmp_path / "a")], SLOPE, run) as (each,):
+        assert each.columns == pytest.approx(each.file_pixels, rel=1e-3), "square pixels, however they are turned"
+        assert each.file_pixels == pytest.approx(240.0 / file_m, rel=1e-3)
+        assert each.skips == skips
+
+
 def test_slopes_beyond_the_vertical_are_refused(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match=r"allowed are 0..90 deg; is a no-data value not declared"):
         slopes(product(tmp_path, "a", RUN, np.full(RUN.shape, -9_999.0, np.float32)))
