@@ -23,7 +23,7 @@ from lunarsite.artefact import ArtefactError
 from lunarsite.settings import Settings, SettingsError, parse
 from lunarsite.source.fetch.errors import amount
 from lunarsite.source.listing_json import as_json
-from lunarsite.source.needs import check_products, dataset_products, named_products, needed_products
+from lunarsite.source.needs import check_products, dataset_products, named_products, needed_products, ways_without
 from lunarsite.source.products import Product, ProductFile, read_products
 from lunarsite.source.stock import Stock, free_bytes, look, same_disk, unpacked_bytes
 
@@ -90,8 +90,24 @@ class Listing:
     @property
     def by_hand(self) -> tuple[str, ...]:
         """Those of them that no program may fetch."""
-        mirrors = self.settings.source.fetch.mirrors
-        return tuple(name for name in self.lacking if self.products[name].access == "credentials" and not mirrors)
+        return tuple(name for name in self.lacking if self.is_by_hand(name))
+
+    def is_by_hand(self, name: str) -> bool:
+        """Whether no program would fetch a product: no mirror may have it, nor would Kaggle's client bring it."""
+        at_no_address = self.products[name].access == "credentials" and not self.settings.source.fetch.mirrors
+        return at_no_address and not self.is_by_kaggle(name)
+
+    def is_by_kaggle(self, name: str) -> bool:
+        """Whether Kaggle's client would fetch a product."""
+        asked = self.products[name].kaggle is not None and not self.settings.source.fetch.mirrors
+        return asked and not self.kaggle_lacks
+
+    @cached_property
+    def kaggle_lacks(self) -> str:
+        """Why Kaggle's client would fetch nothing, '' if it would."""
+        from lunarsite.source.fetch.kaggle import lacks
+
+        return "source.fetch.offline forbids it" if self.settings.source.fetch.offline else lacks(os.environ)
 
     @property
     def bytes_to_fetch(self) -> int:
@@ -173,15 +189,22 @@ def _sets_lines(listing: Listing) -> list[str]:
     """Return what `snakemake datasets` would still fetch, and what a person gets for it."""
     lacking = [name for name in listing.for_sets if listing.stocks[name].state != "online"]
     lacking = [name for name in lacking if not listing.stocks[name].usable]
-    by_hand = [name for name in lacking if listing.products[name].access == "credentials"]
+    by_hand = [name for name in lacking if listing.is_by_hand(name)]
+    by_kaggle = [name for name in lacking if listing.is_by_kaggle(name)]
     sizes = {name: listing.stocks[name].bytes_to_fetch or 0 for name in lacking}
     there = sum(sizes[name] for name in lacking if name not in by_hand)
     text = f"To fetch for them: about {amount(there)}, besides pages and images of archives, one by one."
+    if by_kaggle:
+        text += f" Of that about {amount(sum(sizes[name] for name in by_kaggle))} by Kaggle's client: "
+        text += f"{', '.join(by_kaggle)}."
     if by_hand:
         got = sum(sizes[name] for name in by_hand)
         text += (
             f" At no address of their own, about {amount(got)}: {', '.join(by_hand)}; how they are got is in {NOTES}."
         )
+        meant = [name for name in by_hand if listing.products[name].kaggle is not None]
+        if meant:
+            text += f" Kaggle's client would fetch {', '.join(meant)}, but {listing.kaggle_lacks}."
     return _wrapped(text, 2)
 
 
@@ -197,7 +220,7 @@ def fetch_lines(listing: Listing) -> list[str]:
         product, stock = listing.products[name], listing.stocks[name]
         size = "unknown size" if stock.bytes_to_fetch is None else amount(stock.bytes_to_fetch)
         about = _about(stock.missing) if stock.bytes_to_fetch else ""
-        lines.append(f"  {name:<{_NAME}}{about + size:>15}  {_WORDS[stock.state]}; {_origin(listing, product)}")
+        lines.append(f"  {name:<{_NAME}}{about + size:>15}  {_WORDS[stock.state]}; {_origin(listing, name)}")
         lines += _wrapped(f"{product.licence}{f'; {_note(stock)}' if stock.note else ''}", 6)
     unsure = sum(bool(listing.products[name].notes) for name in asked)
     if unsure:
@@ -340,8 +363,11 @@ def _about(files: Sequence[ProductFile]) -> str:
     return "" if all(file.size_is == "published" for file in files) else "about "
 
 
-def _origin(listing: Listing, product: Product) -> str:
-    """Return the servers that are asked, in turn."""
+def _origin(listing: Listing, name: str) -> str:
+    """Return the servers that are asked, in turn, or Kaggle's client."""
+    if listing.is_by_kaggle(name):
+        return "Kaggle's client"
+    product = listing.products[name]
     urls = [url for file in product.files for url in file.urls] or [product.zenodo or product.page]
     mirrors = listing.settings.source.fetch.mirrors
     return ", ".join(dict.fromkeys(url.split("/")[2] for url in (*mirrors, *urls)))
@@ -354,22 +380,34 @@ def _by_hand_lines(listing: Listing) -> list[str]:
     return [*lines, *(line for name in listing.by_hand for line in _place_lines(listing, name))]
 
 
+def _without_lines(listing: Listing, name: str) -> list[str]:
+    """Return by which settings the run does without a product; nothing if it cannot."""
+    ways = ways_without(listing.settings, name)
+    return _wrapped(f"or leave it out of the run: {'; and '.join(ways)}", 4) if ways else []
+
+
 def _place_lines(listing: Listing, name: str) -> list[str]:
     product, stock = listing.products[name], listing.stocks[name]
     lines = [f"  {name}: {product.title} ({product.page})"]
     lines += _wrapped(product.instructions, 4) if product.instructions else []
+    if product.kaggle is not None:
+        why = listing.kaggle_lacks or "mirrors are asked instead"
+        lines += _wrapped(f"Kaggle's client would fetch it, but {why}", 4)
     lines += _wrapped(_note(stock), 4) if stock.note else []
     lines.append(f"    put into {stock.folder.absolute()}:")
     for file in stock.missing if product.files else ():
         size = "" if file.bytes is None else f", {_about((file,))}{amount(file.bytes)}"
         record = f" (in the record: {file.published_as})" if file.published_as else ""
         lines.append(f"      {file.name}{record}{size}" + "".join(f"\n        {url}" for url in file.urls))
-    return lines
+    return [*lines, *_without_lines(listing, name)]
 
 
 def _wrapped(text: str, indent: int) -> list[str]:
     pad = " " * indent
-    return textwrap.wrap(text, _WIDTH, initial_indent=pad, subsequent_indent=pad, break_long_words=False)
+    # Paths and addresses stay whole.
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=pad, subsequent_indent=pad, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _mapping(path: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ def as_json(listing: Listing) -> dict[str, Any]:
         "needed": list(listing.needed),
         "lacking": list(listing.lacking),
         "by_hand": list(listing.by_hand),
+        "by_kaggle": [name for name in (*listing.lacking, *listing.for_sets) if listing.is_by_kaggle(name)],
         "datasets": list(listing.for_sets),
         "bytes_to_fetch": listing.bytes_to_fetch,
         "bytes_to_unpack": listing.bytes_to_unpack,

@@ -48,16 +48,26 @@ def named_products(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def ways_out(name: str, product: Product) -> tuple[str, ...]:
     """Return the settings by which a run does without a product; none if no setting names it or none may be empty."""
-    ways = []
-    for setting in product.used_by:
-        key = setting.removeprefix("source.published.")
-        field = PublishedSettings.model_fields.get(key)
-        if field is not None and isinstance(field.default, tuple):
-            all_or_none = "; if it is the last one, sun, earth and psr: []" if key in _MAPS else ""
-            ways.append(f"{setting} without {name}{all_or_none}")
-        elif field is not None and type(None) in get_args(field.annotation):
-            ways.append(f"{setting}: null")
-    return tuple(ways)
+    return tuple(way for setting in product.used_by if (way := _way(setting, name)))
+
+
+def ways_without(settings: Settings, name: str) -> tuple[str, ...]:
+    """Return the changes of a run's settings, all of them, that leave a product out of it; none if one is not possible.
+
+    Unlike `ways_out` this looks at the settings that name the product in this run.
+    """
+    ways = [_way(setting, name) for setting, named in named_products(settings) if named == name]
+    return tuple(ways) if all(ways) else ()
+
+
+def _way(setting: str, name: str) -> str:
+    """Return how a setting does without a product that it names; '' if it must name one."""
+    key = setting.removeprefix("source.published.")
+    field = PublishedSettings.model_fields.get(key)
+    if field is not None and isinstance(field.default, tuple):
+        all_or_none = "; if it is the last one, sun, earth and psr: []" if key in _MAPS else ""
+        return f"{setting} without {name}{all_or_none}"
+    return f"{setting}: null" if field is not None and type(None) in get_args(field.annotation) else ""
 
 
 def image_names(product: Product) -> tuple[str, ...]:

@@ -44,11 +44,20 @@ def client(environment: Mapping[str, str]) -> str | None:
     Args:
         environment: The process's environment: PATH, HOME, and the names that the client itself looks at.
     """
-    found = shutil.which(CLIENT, path=environment.get("PATH", os.defpath))
+    return None if lacks(environment) else shutil.which(CLIENT, path=environment.get("PATH", os.defpath))
+
+
+def lacks(environment: Mapping[str, str]) -> str:
+    """Return why Kaggle's client would fetch nothing: it is not installed, or there is no token; '' if it would."""
+    if shutil.which(CLIENT, path=environment.get("PATH", os.defpath)) is None:
+        return "it is not on the PATH (pip install kaggle)"
     named = all(environment.get(name) for name in ("KAGGLE_USERNAME", "KAGGLE_KEY"))
     home = Path(environment["HOME"]) if environment.get("HOME") else Path.home()
     folder = Path(environment.get("KAGGLE_CONFIG_DIR") or home / ".kaggle")
-    return found if found is not None and (named or (folder / "kaggle.json").is_file()) else None
+    token = folder / "kaggle.json"
+    if named or token.is_file():
+        return ""
+    return f"no credentials: neither KAGGLE_USERNAME and KAGGLE_KEY are set nor is there {token}"
 
 
 def fetch_set(

@@ -239,6 +239,7 @@ def test_the_text(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "missing; data.example, mirror.example" in text
     assert "transfer about 1 GiB into data, and about 1 GiB more once archives are unpacked" in text
     assert "Ask the authors." in text.split("No program may fetch these")[1]
+    assert "or leave it out of the run: source.published.experts: null" in text.split("No program may fetch these")[1]
     assert str(site / "data" / "sites" / "2023") in text
     assert "illumination-sweep" in text
     assert "published-elevation" in text
@@ -280,6 +281,47 @@ def test_what_sets_of_images_read_is_a_group_of_its_own(site: Path, capsys: pyte
     assert json.loads(capsys.readouterr().out)["datasets"] == ["rocks", "deepmoon_train", "esawebb_images"]
 
 
+def test_what_kaggle_s_client_would_fetch_is_not_by_hand(
+    site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = yaml.safe_load((site / "products.yaml").read_text())
+    hand = {"access": "credentials", "instructions": "Ask.", "kaggle": "me/rocks"}
+    zipped = {"name": "a.zip", "content": "zip", "bytes": 3 * 2**30}
+    table["products"]["rocks"] = {**ENTRY, **hand, "title": "Rocks", "files": [zipped]}
+    table["products"]["sites"]["kaggle"] = "me/sites"
+    (site / "products.yaml").write_text(yaml.safe_dump(table, sort_keys=False))
+    programs = site / "bin"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.setenv("HOME", str(site))
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+    def said(*more: str) -> str:
+        assert command.main([*CALL, *more]) == 0
+        return " ".join(capsys.readouterr().out.split())
+
+    text = said()
+    assert "At no address of their own, about 3 GiB: rocks;" in text
+    assert "Kaggle's client would fetch rocks, but it is not on the PATH (pip install kaggle)." in text
+    assert "Kaggle's client would fetch it, but it is not on the PATH" in text.split("No program may fetch these")[1]
+    (programs / "kaggle").write_text("#!/bin/sh\n")
+    (programs / "kaggle").chmod(0o755)
+    assert f"rocks, but no credentials: neither KAGGLE_USERNAME and KAGGLE_KEY are set nor is there {site}" in said()
+    monkeypatch.setenv("KAGGLE_USERNAME", "me")
+    monkeypatch.setenv("KAGGLE_KEY", "secret")
+    text = said()
+    assert "Of that about 3 GiB by Kaggle's client: rocks." in text
+    assert "At no address" not in text
+    assert "No program may fetch" not in text
+    assert "missing; Kaggle's client" in text
+    assert "secret" not in text
+    found = json.loads(said("--json"))
+    assert (found["by_hand"], found["by_kaggle"]) == ([], ["sites", "rocks"])
+    (site / "mirror.yaml").write_text("source: {fetch: {mirrors: ['http://127.0.0.1:8000/m']}}")
+    assert "Kaggle" not in said("mirror.yaml"), "fetch-product asks mirrors alone"
+
+
 def test_the_json_tells_uses_addresses_and_checksums(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = yaml.safe_load((site / "products.yaml").read_text())
     table["products"]["slopes"]["files"][0] |= {"md5": "0" * 32, "sha256": "1" * 64}
@@ -317,6 +359,14 @@ def test_offline_lists_what_is_missing_and_where_to_put_it(site: Path, capsys: p
     assert "slopes.zip, about 1 GiB\n        https://data.example/slopes.zip\n        http://mirror.example" in said
     assert "sites.csv" in said
     assert "heights.tif" not in said
+    assert "or leave it out of the run: source.published.slope: null" in said
+    assert "or leave it out of the run: source.published.experts: null" in said
+    (site / "data" / "dem" / "2023" / "receipt.json").unlink()
+    (site / "data" / "dem" / "2023" / "heights.tif").unlink()
+    assert command.main([*CALL, "--offline"]) == command.EXIT_ARTEFACT
+    said = capsys.readouterr().err
+    assert said.count("heights.tif") >= 1
+    assert said.count("or leave it out") == 2, "no run does without an elevation model"
 
 
 def test_offline_in_the_settings_does_the_same(site: Path) -> None:

@@ -11,7 +11,14 @@ import pytest
 
 from lunarsite.artefact import ArtefactError
 from lunarsite.settings import Settings, SettingsError, parse
-from lunarsite.source.needs import check_products, dataset_products, image_names, needed_products, ways_out
+from lunarsite.source.needs import (
+    check_products,
+    dataset_products,
+    image_names,
+    needed_products,
+    ways_out,
+    ways_without,
+)
 from lunarsite.source.products import Product, read_products
 
 DEFAULT = (
@@ -118,6 +125,19 @@ DEM_20M = ("source.published.fine_dems without lola_dem_80s_20m",)
 )
 def test_how_a_run_does_without_a_product(name: str, ways: tuple[str, ...], products: Mapping[str, Product]) -> None:
     assert ways_out(name, products[name]) == ways
+
+
+def test_how_this_run_does_without_a_product(products: Mapping[str, Product]) -> None:
+    """Not how any run could: one that reads a product in two places must leave it out of both."""
+    dem = "lola_dem_80s_20m"
+    assert ways_without(run(published={"slope": "lola_slope_80s_20m"}), "lola_slope_80s_20m") == (
+        "source.published.slope: null",
+    )
+    assert ways_without(run(published={"fine_dems": [dem]}), dem) == DEM_20M
+    assert ways_without(run(published={"dem": dem, "fine_dems": [dem]}), dem) == (), "no run lacks an elevation model"
+    both = run(published={"far_dem": dem, "fine_dems": [dem]})
+    assert ways_without(both, dem) == ("source.published.far_dem: null", *DEM_20M)
+    assert ways_without(run(published={"slope": None}), "lola_slope_80s_20m") == ()
 
 
 def test_images_have_names_of_their_own(products: Mapping[str, Product]) -> None:
