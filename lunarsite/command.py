@@ -31,6 +31,7 @@ WORDS = {
         "lunarsite.source.listing",
         "List the published products, and what a run would fetch and cost.",
     ),
+    "enhance": ("lunarsite.vision.enhance.one_image", "Enhance one image of shadowed ground."),
 }
 """What people call beside the stages: the module whose `main` does it, and a line about it."""
 EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_ARTEFACT, EXIT_INTERRUPT, EXIT_TERMINATED = 0, 1, 2, 3, 130, 143
@@ -64,6 +65,7 @@ def _say(word: str, *arguments: str) -> int:
     from lunarsite.artefact.stamp import ArtefactError
     from lunarsite.settings import SettingsError
 
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         code: int = importlib.import_module(WORDS[word][0]).main(arguments)
         sys.stdout.flush()
@@ -73,6 +75,9 @@ def _say(word: str, *arguments: str) -> int:
     except ArtefactError as error:
         print(f"lunarsite {word}: {error}", file=sys.stderr)  # noqa: T201
         return EXIT_ARTEFACT
+    except KeyboardInterrupt:
+        print(f"lunarsite {word}: interrupted; nothing was replaced", file=sys.stderr)  # noqa: T201
+        return EXIT_INTERRUPT
     except BrokenPipeError:
         # Whoever reads has seen enough; Python would complain at its end that the rest has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -201,7 +206,7 @@ def _execute(ref: StageRef, call: dict[str, Any], options: argparse.Namespace, l
             raise StageError(f"{ref.name}: did not write its output '{parameter.name}' ({path})")
         if parameter.spec is not None:
             _kind(parameter.spec).validate(path, parameter.spec)
-    log.info("done in %.1f s, peak memory %.0f MiB", time.monotonic() - start, _peak_memory_mib())
+    log.info("done in %.1f s, peak memory %.0f MiB", time.monotonic() - start, peak_memory_mib())
 
 
 def key_compiled_kernels(package: Path) -> None:
@@ -275,8 +280,25 @@ def _terminated(_signal: int, _frame: types.FrameType | None) -> None:
     raise SystemExit(EXIT_TERMINATED)
 
 
-def _peak_memory_mib() -> float:
+def peak_memory_mib() -> float:
+    """Return the largest memory of this process so far, MiB.
+
+    On Linux ru_maxrss begins with the peak of the process that started this one (it outlives exec), so the kernel's
+    high-water mark of this program's own memory is read instead.
+    """
     import resource
 
+    if sys.platform.startswith("linux"):
+        own_kib = high_water_kib(Path("/proc/self/status").read_text(encoding="utf-8", errors="replace"))
+        if own_kib is not None:
+            return own_kib / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def high_water_kib(status: str) -> int | None:
+    """Return VmHWM of the text of /proc/<pid>/status, KiB; None where the kernel does not tell it."""
+    import re
+
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return None if found is None else int(found[1])
