@@ -1,0 +1,147 @@
+"""The ensemble and its loss: what they must be by definition, and files that hold another network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lunarsite.artefact import ArtefactError
+from lunarsite.artefact.contracts import DENOISER_MODEL
+from lunarsite.artefact.model import Card
+from lunarsite.settings.enhance import SensorSettings
+from lunarsite.stage import Job
+from lunarsite.vision.enhance.denoiser import (
+    INPUTS,
+    MOST_STANDARD,
+    OUTPUTS,
+    Ensemble,
+    EnsembleSpec,
+    Member,
+    build_ensemble,
+    denoiser_loss,
+)
+from lunarsite.vision.enhance.enhancer import load_denoiser
+from lunarsite.vision.enhance.training import measure
+from lunarsite.vision.learn import LearningError
+from lunarsite.vision.learn.networks import NetworkSpec
+from lunarsite.vision.learn.saved import rounded, save
+from tests.unit.vision.enhance.made_scenes import VALIDATION, write_scenes
+
+SPEC = NetworkSpec(kind="plain-unet", inputs=1, outputs=2, channels=4, depth=2)
+
+
+def ensemble(members: int = 2, factor: float = 1.0) -> Ensemble:
+    torch.manual_seed(1)
+    made = Ensemble(EnsembleSpec(network=SPEC, members=members, variance_factor=factor))
+    for member in made.members:
+        nn.init.normal_(member.body.last.weight, std=0.2)  # type: ignore[union-attr,arg-type]
+    return made.eval()
+
+
+class Fixed(nn.Module):
+    """A member that says the same everywhere."""
+
+    def __init__(self, mean: float, variance: float) -> None:
+        super().__init__()
+        self.mean, self.variance = mean, variance
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.cat((torch.full_like(image, self.mean), torch.full_like(image, np.log(self.variance))), dim=1)
+
+
+def test_a_new_member_gives_its_input_back() -> None:
+    member = Member(SPEC).eval()
+    image = torch.linspace(-12.0, 12.0, 32 * 32).reshape(1, 1, 32, 32)
+    found = member(image)
+    assert torch.allclose(found[:, :1], image.clamp(-MOST_STANDARD, MOST_STANDARD))
+    assert torch.allclose(found[:, 1:], torch.zeros_like(image), atol=1e-5)
+
+
+def test_the_ensemble_is_the_mixture_of_its_members() -> None:
+    members = [Fixed(1.0, 0.5), Fixed(2.0, 0.7), Fixed(6.0, 0.3)]
+    mixture = Ensemble(EnsembleSpec(network=SPEC, members=3, variance_factor=2.0), members)  # type: ignore[arg-type]
+    found = mixture(torch.zeros(1, 1, 4, 4))
+    assert found.shape == (1, 2, 4, 4)
+    assert found[0, 0].unique().item() == pytest.approx(3.0)
+    assert found[0, 1, 0, 0].item() == pytest.approx(2.0 * (0.5 + np.var([1.0, 2.0, 6.0])), rel=1e-5)
+    with pytest.raises(LearningError, match="2 members was given 3"):
+        Ensemble(EnsembleSpec(network=SPEC, members=2), members)  # type: ignore[arg-type]
+
+
+def test_the_likelihood_is_lowest_at_the_true_variance() -> None:
+    target = torch.randn(4, 1, 64, 64, generator=torch.Generator().manual_seed(1)) * 0.5
+    batch = {"target": target, "weight": torch.ones_like(target)}
+    losses = {}
+    for variance in (0.15, 0.2, 0.25, 0.3, 0.35):
+        raw = torch.cat((torch.zeros_like(target), torch.full_like(target, np.log(variance))), dim=1)
+        losses[variance] = float(denoiser_loss(raw, batch)[1]["likelihood"])
+    assert min(losses, key=losses.__getitem__) == 0.25
+
+
+def test_gradients_of_the_mean_grow_with_the_square_root_of_the_precision() -> None:
+    raw = torch.zeros(1, 2, 1, 2, requires_grad=True)
+    with torch.no_grad():
+        raw[0, 1, 0] = torch.log(torch.tensor([0.04, 1.0]))
+    batch = {"target": torch.ones(1, 1, 1, 2), "weight": torch.ones(1, 1, 1, 2)}
+    denoiser_loss(raw, batch)[0].backward()
+    assert raw.grad is not None
+    # beta = 0.5: off / variance times the square root of the variance.
+    assert raw.grad[0, 0, 0].tolist() == pytest.approx([-1.0 / 0.2 / 2.0, -1.0 / 2.0])
+
+
+def test_pixels_without_a_weight_do_not_count() -> None:
+    raw = torch.randn(2, 2, 8, 8, generator=torch.Generator().manual_seed(2))
+    target, weight = torch.zeros(2, 1, 8, 8), torch.zeros(2, 1, 8, 8)
+    weight[..., :4] = 1.0
+    first = denoiser_loss(raw, {"target": target, "weight": weight})[0]
+    spoiled = torch.where(weight > 0.0, target, 1e3)
+    assert denoiser_loss(raw, {"target": spoiled, "weight": weight})[0] == first
+    assert denoiser_loss(raw, {"target": target, "weight": torch.zeros_like(weight)})[0] == 0.0
+
+
+def written(path: Path, network: Ensemble, **spec: object) -> Path:
+    card = Card(spec={**network.spec.to_json(), **spec}, inputs=INPUTS, classes=OUTPUTS)  # type: ignore[dict-item]
+    stamp = Job("enhance-train", "default", "code", "settings", origin="synthetic", git=(None, None)).stamp(
+        DENOISER_MODEL
+    )
+    save(path, DENOISER_MODEL, rounded(network), card, stamp)
+    return path
+
+
+def test_a_file_gives_the_same_ensemble_back(tmp_path: Path) -> None:
+    made = ensemble(factor=1.7)
+    enhancer = load_denoiser(written(tmp_path / "model.safetensors", made))
+    image = torch.randn(1, 1, 64, 32, generator=torch.Generator().manual_seed(3))
+    with torch.inference_mode():
+        assert torch.equal(enhancer.network(image), made(image))
+        assert torch.equal(enhancer.network(image), enhancer.network(image))
+
+
+def test_a_file_with_another_number_of_members_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match=r"lacks weights: members\.2"):
+        load_denoiser(written(tmp_path / "model.safetensors", ensemble(), members=3))
+    with pytest.raises(ArtefactError, match=r"has unknown weights: members\.1"):
+        load_denoiser(written(tmp_path / "model.safetensors", ensemble(), members=1))
+
+
+@pytest.mark.parametrize("change", [{"members": 0}, {"variance_factor": -1.0}, {"network": 3}, {"more": 1}])
+def test_a_spec_of_something_else_is_refused(change: dict[str, object]) -> None:
+    spec = {**EnsembleSpec(network=SPEC, members=2).to_json(), **change}
+    with pytest.raises(LearningError, match="not one of an ensemble"):
+        build_ensemble(spec)  # type: ignore[arg-type]
+
+
+def test_the_factor_makes_errors_true(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "scenes.h5", [VALIDATION] * 4)
+    sensor, numbers = SensorSettings(least_electrons=10.0, most_electrons=10.0), [0, 1, 2, 3]
+    raw = ensemble()
+    found = measure(raw, tmp_path / "scenes.h5", numbers, sensor)
+    assert found["within_one"] == pytest.approx(0.6827, abs=1e-3)
+    scaled = Ensemble(raw.spec.model_copy(update={"variance_factor": found["factor"] ** 2}), list(raw.members)).eval()  # type: ignore[arg-type]
+    assert measure(scaled, tmp_path / "scenes.h5", numbers, sensor)["factor"] == pytest.approx(1.0, rel=1e-3)
+    # One signal: all scenes are of one half of the range.
+    assert {"square_raw_low", "square_raw_high"} - found.keys()
