@@ -16,23 +16,14 @@ from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from lunarsite.artefact import ArtefactError
+from lunarsite.artefact.offline import ITSELF as ITSELF
+from lunarsite.artefact.offline import OFFLINE as OFFLINE
 
 
 class LocalError(ArtefactError):
     """A user's file that cannot be used; the message names the setting, the file, what is wrong and what to do."""
 
 
-# No file is let through to curl, and curl knows no such proxy: both refuse before they look up a name.
-OFFLINE = {
-    "CPL_VSIL_CURL_ALLOWED_FILENAME": "none",
-    "GDAL_HTTP_PROXY": "off://off",
-    "GDAL_HTTPS_PROXY": "off://off",
-    "GDAL_VRT_ENABLE_PYTHON": "NO",
-}
-"""Options that keep GDAL from the network, and from running code of a file."""
-# A raster's metadata may name any other file as its overviews (OVERVIEW_FILE), and reduced reads would show that one.
-ITSELF = {"OVERVIEW_LEVEL": "NONE"}
-"""Options of opening a raster: its own pixels alone, no overviews."""
 _HEAD_BYTES = 2**20
 """So much of a file is looked at. GDAL itself tells the kind by a few kilobytes."""
 _MOST_TABLE_BYTES, _MOST_LINE_BYTES = 2**30, 2**16
