@@ -37,3 +37,15 @@ def load_denoiser(path: Path) -> Enhancer:
 
     network, card, _ = load(path, DENOISER_MODEL, build_ensemble)
     return Enhancer(network, "denoiser", card)
+
+
+def load_cycle(path: Path) -> Enhancer:
+    """Return the CycleGAN of a model file; its network also tells the cycle's `residual`.
+
+    Raises:
+        ArtefactError: The file breaks its contract.
+    """
+    from lunarsite.vision.enhance.cycle_model import load_enhancer
+
+    network, card = load_enhancer(path)
+    return Enhancer(network, "cycle", card)
