@@ -162,15 +162,17 @@ def write_img(path: Path, grid: Grid, ground: np.ndarray, *, scale: float = HEIG
     return label
 
 
-def write_jp2(path: Path, grid: Grid, ground: np.ndarray) -> Path:
+def write_jp2(path: Path, grid: Grid, ground: np.ndarray, tile_px: int | None = None) -> Path:
     """Write LOLA's lossless JPEG 2000 image of heights and its detached label; return the label."""
+    tiles = {} if tile_px is None else {"BLOCKXSIZE": tile_px, "BLOCKYSIZE": tile_px}
     numbers = np.round(ground / HEIGHT_SCALE).astype(np.int16)
     profile = {"driver": "GTiff", "width": grid.cols, "height": grid.rows, "count": 1, "dtype": "int16"}
     with MemoryFile() as memory:
         with memory.open(**profile, crs=MOON_ME, transform=grid.affine) as dataset:
             dataset.write(numbers, 1)
         with memory.open() as dataset:
-            rasterio.shutil.copy(dataset, path, driver="JP2OpenJPEG", QUALITY="100", REVERSIBLE="YES", GMLJP2="NO")
+            how = {"QUALITY": "100", "REVERSIBLE": "YES", "GMLJP2": "NO", **tiles}
+            rasterio.shutil.copy(dataset, path, driver="JP2OpenJPEG", **how)
     label = path.with_suffix(".LBL")
     label.write_text(label_text(path.name, grid, packed=True), encoding="ascii", newline="")
     return label

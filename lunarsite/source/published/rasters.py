@@ -25,7 +25,7 @@ from lunarsite.artefact import contracts, download
 from lunarsite.artefact.download import Receipt
 from lunarsite.grid import geographic_crs, lunar_crs
 from lunarsite.source.kinds import OFFLINE, LocalError, raster_driver
-from lunarsite.source.local import HEIGHT, HEIGHT_ERROR, Quantity, checked
+from lunarsite.source.local import HEIGHT, HEIGHT_ERROR, Quantity, check_blocks, checked
 from lunarsite.source.published.pds3 import LabelError, Pds3Label, parse_label
 
 CACHE_BYTES = 128 * 2**20
@@ -185,6 +185,8 @@ def _packed_band(label: Pds3Label, pixels: Path, where: str) -> str:
         raise LocalError(f"{where}: {pixels.name} is no JPEG 2000 image")
     try:
         with rasterio.open(pixels, driver="JP2OpenJPEG") as image:
+            # Of an image of one tile the decoder unpacks what is asked for, of several each tile whole.
+            check_blocks(image, f"{where}: {pixels.name}")
             found = image.height, image.width, image.count, image.dtypes[0]
     except RasterioError as error:
         raise LocalError(f"{where}: {pixels.name} cannot be opened ({error})") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from lunarsite.artefact import ArtefactError
 from lunarsite.grid import Grid, is_polar_map, xy_to_lonlat
+from lunarsite.source import local
 from lunarsite.source.local import HEIGHT, placed
 from lunarsite.source.published.rasters import PublishedError, Source, opened
 from tests.layouts import rasters
@@ -203,3 +206,51 @@ def test_every_published_layout_is_opened_on_its_own_pixels(tmp_path: Path, prod
         assert source.dataset.transform == grid.affine
         assert source.dataset.shape == grid.shape
         assert is_polar_map(source.dataset.crs)
+
+
+def test_a_packed_image_of_huge_tiles_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a label GDAL tells the blocks of the description, not those of the image."""
+    receipt = _tiled(tmp_path, 64)
+    with opened(receipt, "dem"):
+        pass
+    monkeypatch.setattr(local, "_MOST_BLOCK_BYTES", 64 * 64 * 2 - 1)
+    with (
+        pytest.raises(PublishedError, match=r"LDEM_60S_240M.JP2: has blocks of 8192 bytes, .*TILED=YES"),
+        opened(receipt, "dem"),
+    ):
+        pass
+
+
+def _tiled(folder: Path, tile_px: int) -> Path:
+    grid = Grid(-12_000.0, 12_000.0, 240.0, 100, 100)
+    label = rasters.write_jp2(folder / "LDEM_60S_240M.JP2", grid, np.zeros(grid.shape), tile_px)
+    return receipt_of("lola_dem_60s_240m", label.parent)
+
+
+WINDOW = """
+import sys
+from pathlib import Path
+from rasterio.windows import Window
+from lunarsite.source.local import checked
+def peak_mib():
+    with open("/proc/self/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+with checked(Path(sys.argv[1]), "dem") as dataset:
+    before = peak_mib()
+    for corner in (0, dataset.width - 64):
+        dataset.read(1, window=Window(corner, corner, 64, 64))
+    print("RESULT", dataset.width, peak_mib() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's high-water mark is Linux's")
+def test_an_image_of_one_tile_is_not_unpacked_whole(tmp_path: Path) -> None:
+    """36 million pixels, which the decoder would hold in 4 bytes each, and once more for the wavelets."""
+    side = 6_000
+    grid = Grid(-720_000.0, 720_000.0, 240.0, side, side)
+    rasters.write_jp2(tmp_path / "LDEM_60S_240M.JP2", grid, np.zeros(grid.shape, np.float32), side)
+    call = [sys.executable, "-c", WINDOW, str(tmp_path / "LDEM_60S_240M.JP2")]
+    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    width, grown_mib = done.stdout.split("RESULT")[1].split()
+    assert int(width) == side
+    assert float(grown_mib) < 100.0
