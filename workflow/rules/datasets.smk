@@ -1,5 +1,18 @@
 """Data sets of images that learning reads: no part of a run, made by `snakemake datasets` or one by one."""
 
+import functools
+
+from lunarsite.source.folders import state_of
+
+# A folder of the user's is a setting: its content counts through names, sizes and times, looked at once.
+_folder_state = functools.cache(state_of)
+
+
+def folder_state(*folders):
+    """What makes a job of a user's folders run anew: a digest of names, sizes and times of the files below them."""
+    return lambda wildcards: _folder_state(*folders)
+
+
 ROCK_SCENES = f"{RESULTS}/images/rocks.h5"
 LANDFORM_IMAGES = f"{RESULTS}/images/landforms.h5"
 ARCHIVE_INDEX = f"{RESULTS}/archive/index.parquet"
@@ -40,6 +53,7 @@ rule images_rocks:
         run=RUN,
         settings=settings_of("images-rocks"),
         code=code_of("images-rocks"),
+        folder=folder_state(SETTINGS.source.rock_images.folder),
         inputs=inputs_if_any,
         outputs=outputs,
     shell:
@@ -201,6 +215,7 @@ rule images_shadowcam_frames:
         run=RUN,
         settings=settings_of("images-shadowcam-frames"),
         code=code_of("images-shadowcam-frames"),
+        folder=folder_state(SETTINGS.source.shadowcam_frames.folder),
         inputs=inputs_if_any,
         outputs=outputs,
     shell:
@@ -224,6 +239,7 @@ rule images_psr:
         run=RUN,
         settings=settings_of("images-psr"),
         code=code_of("images-psr"),
+        folder=folder_state(SETTINGS.source.psr_images.sunlit, SETTINGS.source.psr_images.shadowed),
         outputs=outputs,
     shell:
         "python -m lunarsite images-psr --out {params.outputs:q}"

@@ -11,9 +11,8 @@ from pathlib import Path
 from lunarsite.artefact import contracts, download
 from lunarsite.artefact.images import Credit
 from lunarsite.artefact.stamp import digest
+from lunarsite.source.folders import MOST_FILES
 from lunarsite.source.kinds import LocalError
-
-_MOST_FILES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ def below(folder: Path, credit: Credit, field: str) -> ImageSet:
             if not name.startswith("."):
                 path = Path(place) / name
                 found[path.relative_to(folder).as_posix()] = path
-        if len(found) > _MOST_FILES:
-            raise LocalError(f"{field}: {folder}: holds more than {_MOST_FILES} files; name the set's own folder")
+        if len(found) > MOST_FILES:
+            raise LocalError(f"{field}: {folder}: holds more than {MOST_FILES} files; name the set's own folder")
     return ImageSet(dict(sorted(found.items())), credit, field)
 
 
