@@ -7,7 +7,9 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 from lunarsite.grid import Grid
 
@@ -65,6 +67,93 @@ def _rasters(folder: Path) -> tuple[bytes, ...]:
             out.write(np.arange(1_600, dtype=np.int16).reshape(40, 40), 1)
         found.append(path.read_bytes())
     return tuple(found)
+
+
+END_OF_LABEL = b"\nEND\n#image#\n"
+"""What parts a label from the image behind it, in the inputs of one target."""
+
+
+def raw_images() -> tuple[bytes, ...]:
+    text = labels()[0].rstrip()
+    assert text.endswith(b"END")
+    return (text[: -len(b"END")].rstrip() + END_OF_LABEL + bytes(2 * GRID.rows * GRID.cols),)
+
+
+@cache
+def packed_images() -> tuple[bytes, ...]:
+    import numpy as np
+
+    from tests.layouts.rasters import write_jp2
+
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for tile_px in (None, 32):
+            path = Path(folder) / "A.JP2"
+            write_jp2(path, GRID, np.arange(1_600.0).reshape(40, 40), tile_px)
+            found.append(path.read_bytes())
+    return tuple(found)
+
+
+def packed_label() -> bytes:
+    from tests.layouts.rasters import label_text
+
+    return label_text("A.JP2", GRID, packed=True).encode()
+
+
+@cache
+def mosaics() -> tuple[bytes, ...]:
+    """A mosaic of the file seed.tif beside it."""
+    from lunarsite.grid import lunar_crs
+
+    source = (
+        '<SimpleSource><SourceFilename relativeToVRT="1">seed.tif</SourceFilename><SourceBand>1</SourceBand>'
+        '<SrcRect xOff="0" yOff="0" xSize="40" ySize="40"/><DstRect xOff="0" yOff="0" xSize="40" ySize="40"/>'
+        "</SimpleSource>"
+    )
+    text = (
+        f'<VRTDataset rasterXSize="40" rasterYSize="40"><SRS>{escape(lunar_crs().to_wkt())}</SRS>'
+        "<GeoTransform>-4800,240,0,4800,0,-240</GeoTransform>"
+        f'<VRTRasterBand dataType="Int16" band="1">{source}</VRTRasterBand></VRTDataset>'
+    )
+    return (text.encode(),)
+
+
+_PARTS = (".shp", ".shx", ".dbf", ".prj")
+
+
+def parts(data: bytes) -> dict[str, bytes]:
+    """Return the parts of a shapefile that stand one after the other, each but the last behind its length."""
+    found = {}
+    for suffix in _PARTS[:-1]:
+        length = int.from_bytes(data[:4], "little")
+        found[f"psr{suffix}"], data = data[4 : 4 + length], data[4 + length :]
+    return {**found, f"psr{_PARTS[-1]}": data}
+
+
+@cache
+def shapefiles() -> tuple[bytes, ...]:
+    with tempfile.TemporaryDirectory() as folder:
+        _write_outlines(Path(folder) / "psr.shp", "ESRI Shapefile")
+        contents = [(Path(folder) / f"psr{suffix}").read_bytes() for suffix in _PARTS]
+    return (b"".join(len(part).to_bytes(4, "little") + part for part in contents[:-1]) + contents[-1],)
+
+
+@cache
+def geopackages() -> tuple[bytes, ...]:
+    with tempfile.TemporaryDirectory() as folder:
+        _write_outlines(Path(folder) / "psr.gpkg", "GPKG")
+        return ((Path(folder) / "psr.gpkg").read_bytes(),)
+
+
+def _write_outlines(path: Path, driver: str) -> None:
+    import geopandas as gpd
+    import shapely
+
+    from lunarsite.grid import lunar_crs
+
+    shapes = [shapely.Polygon(SQUARE[0]), shapely.Point(-2_000.0, -2_000.0).buffer(500.0, 4)]
+    frame = gpd.GeoDataFrame({"PSR_ID": ["a", "b"], "AREA_KM2": [4.0, 0.8]}, geometry=shapes, crs=lunar_crs().to_wkt())
+    frame.to_file(path, driver=driver)
 
 
 def tile_files() -> tuple[bytes, ...]:
@@ -191,6 +280,40 @@ LABEL_WORDS = (
     ),
     *(b"{1, 2}", b'"/etc/passwd"', b"('../A.IMG', 2)", b"2001-01-01T00:00:00Z", b"23:59:60", b"1e999", b"NaN", b"-"),
     *(b"LINES = ", b"SAMPLE_TYPE = PC_REAL", b"MISSING_CONSTANT = ", b"2#1#", b"<", b">", b"(", b")", b"= =", b"\n"),
+)
+JP2_WORDS = (
+    b"\xff\x51",
+    b"\xff\x52",
+    b"\xff\x90",
+    b"\xff\xd9",
+    b"jp2c",
+    b"jp2h",
+    b"uuid",
+    b"\xff\xff\xff\xff",
+    b"\x00\x00",
+)
+VRT_WORDS = (
+    *(b"<ComplexSource>", b"<KernelFilteredSource>", b'subClass="VRTDerivedRasterBand"', b"/vsicurl/http://a", b"-1"),
+    *(b"99999999999", b"NaN", b"1e999", b"<!DOCTYPE a>", b"&#0;", b"<SourceFilename>", b"<Overview>", b"../", b"<LUT>"),
+    *(b"<ScaleRatio>0</ScaleRatio>", b"<NoDataValue>", b'dataType="CFloat64"', b"<VRTRasterBand>" * 200),
+)
+SHAPE_WORDS = (
+    b"\xff\xff\xff\x7f",
+    b"\x00\x00\x27\x0a",
+    b"\x05\x00\x00\x00",
+    b"\xff\xff\xff\xff",
+    b"\x00" * 8,
+    b"PROJCS[",
+)
+SQLITE_WORDS = (
+    b"\xff\xff",
+    b"GPKG",
+    b"CREATE TABLE ",
+    b"CREATE VIEW ",
+    b"gpkg_contents",
+    b"\x00\x00\x00\x00",
+    b"GP\x00",
+    b"POLYGON",
 )
 TIFF_WORDS = (b"\xff\xff\xff\xff", b"\x00\x00\x00\x80", b"\xff\xff", b"\x00\x00", b"II+\x00", b"\x00\x01", b"\x7f")
 PRODUCT_WORDS = (

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -96,6 +97,17 @@ def receipt(product: str, name: str, data: bytes) -> Path:
     entry = {"name": name, "bytes": len(data), "sha256": "0" * 64, "url": "", "checked": "made up"}
     path.with_name("receipt.json").write_text(json.dumps({**receipt_values(product), "files": [entry]}))
     return path.with_name("receipt.json")
+
+
+def receipt_of_files(product: str, files: Mapping[str, bytes]) -> Path:
+    """Write the files of a product and their receipt, into a folder that holds nothing else."""
+    place = scratch() / product
+    shutil.rmtree(place, ignore_errors=True)
+    entries = []
+    for name, data in files.items():
+        file(f"{product}/{name}", data)
+        entries.append({"name": name, "bytes": len(data), "sha256": "0" * 64, "url": "", "checked": "made up"})
+    return file(f"{product}/receipt.json", json.dumps({**receipt_values(product), "files": entries}).encode())
 
 
 def receipt_values(product: str) -> dict[str, Any]:
@@ -254,6 +266,54 @@ def _raster(data: bytes) -> object:
         return raster.read()
 
 
+def _published(product: str, files: Mapping[str, bytes]) -> object:
+    from lunarsite.source.local import placed
+    from lunarsite.source.published.rasters import opened
+
+    with (
+        opened(receipt_of_files(product, files), "dem") as source,
+        placed(source.dataset, source.path, GRID, source.field) as raster,
+    ):
+        return raster.read()
+
+
+def _raw_image(data: bytes) -> object:
+    """A label and behind its end the image that it tells of."""
+    text, _, pixels = data.partition(seeds.END_OF_LABEL)
+    return _published("raw_image", {"A.LBL": text + seeds.END_OF_LABEL, "A.IMG": pixels})
+
+
+def _packed_image(data: bytes) -> object:
+    return _published("packed_image", {"A.LBL": seeds.packed_label(), "A.JP2": data})
+
+
+def _own_packed_image(data: bytes) -> object:
+    from lunarsite.source.local import opened
+
+    with opened(file("own.jp2", data), GRID, "source.local.dem") as raster:
+        return raster.read()
+
+
+def _mosaic(data: bytes) -> object:
+    from lunarsite.source.local import opened
+
+    file("seed.tif", seeds.rasters()[0])
+    with opened(file("mosaic.vrt", data), GRID, "source.local.dem") as raster:
+        return raster.read()
+
+
+def _shadow_outlines(name: str) -> Callable[[bytes], object]:
+    """Outlines in one file, or in the parts of a shapefile one after the other, each after its length."""
+
+    def run(data: bytes) -> object:
+        from lunarsite.source.published.psr_polygons import read_psr_polygons
+
+        files = seeds.parts(data) if name.endswith(".shp") else {name: data}
+        return read_psr_polygons(receipt_of_files(f"psr_{Path(name).suffix[1:]}", files), GRID)
+
+    return run
+
+
 def _lines(data: bytes) -> object:
     from lunarsite.source.scarps import read_scarps
 
@@ -307,6 +367,13 @@ TARGETS: tuple[Target, ...] = (
     Target("regions", _regions, _ANY, _outlines, seeds.JSON_WORDS, native=True),
     Target("scarps", _lines, _LOCAL, _stretches, seeds.JSON_WORDS, native=True),
     Target("raster", _raster, _LOCAL, seeds.rasters, seeds.TIFF_WORDS, native=True),
+    Target("raw-image", _raw_image, _ANY, seeds.raw_images, seeds.LABEL_WORDS, native=True),
+    Target("packed-image", _packed_image, _ANY, seeds.packed_images, seeds.JP2_WORDS, native=True),
+    Target("own-packed-image", _own_packed_image, _LOCAL, seeds.packed_images, seeds.JP2_WORDS, native=True),
+    Target("mosaic", _mosaic, _LOCAL, seeds.mosaics, seeds.VRT_WORDS, native=True),
+    Target("psr-polygons", _shadow_outlines("psr.geojson"), _ANY, _outlines, seeds.JSON_WORDS, native=True),
+    Target("psr-shapefile", _shadow_outlines("psr.shp"), _ANY, seeds.shapefiles, seeds.SHAPE_WORDS, native=True),
+    Target("psr-geopackage", _shadow_outlines("psr.gpkg"), _ANY, seeds.geopackages, seeds.SQLITE_WORDS, native=True),
     Target("tiles", _tiles, _LOCAL, seeds.tile_files, seeds.HDF5_WORDS, native=True),
 )
 
