@@ -38,20 +38,22 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Band:
-    """One band: its name (with unit), unit and the range in which its values make sense."""
+    """One band: its name (with unit), unit and the range in which its values make sense; whether it may be blank."""
 
     name: str
     unit: str
     valid_min: float
     valid_max: float
+    optional: bool = False
 
 
 @dataclass(frozen=True)
 class RasterSpec:
     """Contract of a raster: name, bands in order, and whether it holds floats (NaN) or classes (255).
 
-    A band without any data is refused unless `allow_empty` says that it makes sense. `facts` names numbers that the
-    file carries besides its pixels, such as the resolution of what it was made from; all must be given and finite.
+    A band without any data is refused unless it is optional or `allow_empty` says that it makes sense. `facts` names
+    numbers that the file carries besides its pixels, such as the resolution of what it was made from; all must
+    be given and finite.
     """
 
     name: str
@@ -165,7 +167,7 @@ def validate(path: Path, spec: RasterSpec) -> None:
             present = False
             for tile in source.grid.tiles(4 * _BLOCK_PX):
                 present |= bool((~spec.missing(source.read(band.name, tile.core))).any())
-            if not present and not spec.allow_empty:
+            if not present and not spec.allow_empty and not band.optional:
                 raise ArtefactError(
                     f"{path}: band '{band.name}' holds no data at all; look at its stage's log and inputs"
                 )

@@ -50,6 +50,7 @@ from lunarsite.settings.site import UncertaintySettings as UncertaintySettings
 from lunarsite.settings.site import WeightsSettings as WeightsSettings
 from lunarsite.settings.source import ArchiveSettings as ArchiveSettings
 from lunarsite.settings.source import CatalogueColumns as CatalogueColumns
+from lunarsite.settings.source import CompositeBands as CompositeBands
 from lunarsite.settings.source import FetchSettings as FetchSettings
 from lunarsite.settings.source import LocalSettings as LocalSettings
 from lunarsite.settings.source import PsrImagesSettings as PsrImagesSettings

@@ -171,6 +171,8 @@ class ShadowCamReferenceSettings(Section):
 
     block_km: Annotated[float, Field(gt=0.0, le=500.0)] = 1.0
     """Side of the blocks that the bootstrap draws on a composite, km."""
+    frame_block_km: Annotated[float, Field(gt=0.0, le=500.0)] = 5.0
+    """The same on a timed frame: shadows of a low Sun are longer than those of average light are wide."""
     most_shift_px: Annotated[int, Field(ge=0, le=50)] = 6
     """Largest shift of a frame that is tried, pixels."""
     draws: Annotated[int, Field(ge=100, le=1_000_000)] = 1_000

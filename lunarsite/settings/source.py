@@ -35,6 +35,21 @@ class CatalogueColumns(Section):
     """A catalogue may lack this one."""
 
 
+Band = Annotated[int, Field(ge=1, le=1_000)]
+
+
+class CompositeBands(Section):
+    """Which band of a user's ShadowCam composites holds what, from 1. It is never guessed."""
+
+    brightness: Band | None = None
+    """Brightness, in any unit. null: the files have one band."""
+    saturated: Band | None = None
+    """1 where the brightness is only known to be at least the number given, else 0. null: the files do not tell."""
+    visibility_pct: Band | None = None
+    """A published share of time with any part of the Sun in sight, percent, with which the brightness is compared,
+    too. null: the files do not tell."""
+
+
 class LocalSettings(Section):
     """A user's own data. Paths are relative to the folder in which snakemake is started."""
 
@@ -59,6 +74,10 @@ class LocalSettings(Section):
     """Map of the depth at which ice is stable, metres: one-band GeoTIFF with a lunar CRS."""
     scarps: FilePath | None = None
     """Lobate scarps: lines in any vector file, in the polar map or in longitude and latitude."""
+    shadowcam: tuple[FilePath, ...] = ()
+    """ShadowCam composites of permanently shadowed ground, which are compared with light as computed: GeoTIFFs with a
+    lunar CRS; pixels finer than source.shadowcam.pixel_m are averaged."""
+    shadowcam_bands: CompositeBands = CompositeBands()
 
 
 class PublishedSettings(Section):
@@ -87,7 +106,8 @@ class PublishedSettings(Section):
     experts: ProductId | None = "wueller_2026"
     """Sites that experts chose, with which the run's own are compared."""
     shadowcam: ProductId | None = None
-    """ShadowCam images of permanently shadowed ground, for the catalogue: shadowcam_cabeus, 10 GiB."""
+    """ShadowCam images of permanently shadowed ground, with which light as computed is compared: shadowcam_cabeus, 10
+    GiB."""
     rules_read: Literal["computed", "published"] = "computed"
     """Which maps of light, Earth view and permanent shadow the rules read; the others are compared with them."""
 

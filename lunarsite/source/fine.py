@@ -31,19 +31,20 @@ _BORDER_POINTS = 2_001
 _STEP_M = 1.0
 
 
-def fine_grid(path: Path, run: Grid, field: str) -> Grid:
+def fine_grid(path: Path, run: Grid, field: str, band: int | None = None) -> Grid:
     """Return the grid on which a finer elevation model is kept.
 
     Args:
         path: The file.
         run: The grid of the run's near field.
         field: Name of the setting that names the file, for messages.
+        band: The band that is read, of a file that may have others.
 
     Raises:
         LocalError: The file cannot be used (see `local.checked`), does not overlap the run's map, is no finer than the
             run's map, or far too large.
     """
-    with checked(path, field) as dataset:
+    with checked(path, field, band) as dataset:
         return grid_of(dataset, path, run, field)
 
 

@@ -89,6 +89,7 @@ class Reading:
         quantity: What the file holds.
         samples: Interpolated samples along a pixel's side that are averaged; 1 where none are.
         by_area: Whether the file's own pixels are averaged by their area, as those on the polar map are.
+        band: The file's band, from 1.
     """
 
     path: Path
@@ -100,6 +101,7 @@ class Reading:
     quantity: Quantity = HEIGHT
     samples: int = 1
     by_area: bool = False
+    band: int = 1
 
     def __str__(self) -> str:
         how = {
@@ -171,7 +173,7 @@ class LocalRaster:
         """Values of a window of the data set, or of the grid where pixels are copied; NaN where there are none."""
         try:
             cut = self.reading.method == "copied"
-            stored = self._cut(window) if cut else self._dataset.read(1, window=window, masked=True)
+            stored = self._cut(window) if cut else self._dataset.read(self.reading.band, window=window, masked=True)
         except RasterioError as error:
             raise LocalError(
                 f"{self._field}: {self.reading.path}: cannot be read ({error}); it may be truncated: copy it again"
@@ -187,11 +189,13 @@ class LocalRaster:
         row0 = round((affine.f - self._grid.y_max_m) / self._grid.pixel_m) + window.row_off
         col0 = round((self._grid.x_min_m - affine.c) / self._grid.pixel_m)
         rows, cols = window.height, window.width
-        out = np.ma.array(np.zeros((rows, cols), dtype=self._dataset.dtypes[0]), mask=True)
+        dtype = self._dataset.dtypes[self.reading.band - 1]
+        out = np.ma.array(np.zeros((rows, cols), dtype=dtype), mask=True)
         top, bottom = max(row0, 0), min(row0 + rows, self._dataset.height)
         left, right = max(col0, 0), min(col0 + cols, self._dataset.width)
         if top < bottom and left < right:
-            part = self._dataset.read(1, window=Window(left, top, right - left, bottom - top), masked=True)
+            window = Window(left, top, right - left, bottom - top)
+            part = self._dataset.read(self.reading.band, window=window, masked=True)
             out[top - row0 : bottom - row0, left - col0 : right - col0] = part
         return out
 
@@ -206,7 +210,9 @@ class LocalRaster:
 
 
 @contextmanager
-def opened(path: Path, grid: Grid, field: str, quantity: Quantity = HEIGHT) -> Iterator[LocalRaster]:
+def opened(
+    path: Path, grid: Grid, field: str, quantity: Quantity = HEIGHT, band: int | None = None
+) -> Iterator[LocalRaster]:
     """Open a user's raster for reading onto a grid.
 
     Args:
@@ -214,23 +220,26 @@ def opened(path: Path, grid: Grid, field: str, quantity: Quantity = HEIGHT) -> I
         grid: Where the values are wanted.
         field: Name of the setting that names the file, for messages.
         quantity: What the file holds.
+        band: The band that holds it, from 1; None: the file must have one band.
 
     Raises:
         LocalError: It is missing, unreadable, not one band, without CRS, of another body, or does not meet the grid.
     """
-    with checked(path, field) as dataset, placed(dataset, path, grid, field, quantity) as raster:
+    with checked(path, field, band) as dataset, placed(dataset, path, grid, field, quantity, band or 1) as raster:
         yield raster
 
 
 @contextmanager
-def placed(dataset: Any, path: Path, grid: Grid, field: str, quantity: Quantity = HEIGHT) -> Iterator[LocalRaster]:
+def placed(
+    dataset: Any, path: Path, grid: Grid, field: str, quantity: Quantity = HEIGHT, band: int = 1
+) -> Iterator[LocalRaster]:
     """Make an open data set, whose header is sound, ready for reading onto a grid; see `opened`.
 
     Raises:
         LocalError: It does not meet the grid.
     """
     with ExitStack() as stack:
-        reading = _plan(dataset, path, grid, field, quantity)
+        reading = _plan(dataset, path, grid, field, quantity, band)
         source = dataset
         if reading.method != "copied" and not reading.by_area:
             source = stack.enter_context(warped(dataset, grid, reading.samples, Resampling.bilinear, reading.nodata))
@@ -238,8 +247,10 @@ def placed(dataset: Any, path: Path, grid: Grid, field: str, quantity: Quantity 
 
 
 @contextmanager
-def checked(path: Path, field: str) -> Iterator[Any]:
+def checked(path: Path, field: str, band: int | None = None) -> Iterator[Any]:
     """Open a user's raster and yield GDAL's data set if its header is sound: one band of numbers on the Moon.
+
+    If a band is named there may be others.
 
     One driver of GDAL is tried, and GDAL has no network until the data set is closed.
 
@@ -263,17 +274,20 @@ def checked(path: Path, field: str) -> Iterator[Any]:
                 dataset = stack.enter_context(rasterio.open(place, driver=driver, **ITSELF))
         except (RasterioError, UnicodeDecodeError) as error:  # names of a damaged CRS are no text
             raise LocalError(f"{field}: {path}: is no readable raster ({error}); give a GeoTIFF") from error
-        _check_header(dataset, path, field)
+        _check_header(dataset, path, field, band)
         yield dataset
 
 
-def _check_header(dataset: Any, path: Path, field: str) -> None:
-    if dataset.count != 1:
+def _check_header(dataset: Any, path: Path, field: str, band: int | None) -> None:
+    if band is not None and not 1 <= band <= dataset.count:
+        raise LocalError(f"{field}: {path}: has {dataset.count} bands, and band {band} is asked for; name another one")
+    if band is None and dataset.count != 1:
         raise LocalError(
             f"{field}: {path}: has {dataset.count} bands, needs one; extract it (gdal_translate -b 1 in.tif out.tif)"
         )
-    if np.dtype(dataset.dtypes[0]).kind not in "iuf":
-        raise LocalError(f"{field}: {path}: holds {dataset.dtypes[0]}, needs integers or floats; convert it")
+    dtype = dataset.dtypes[(band or 1) - 1]
+    if np.dtype(dtype).kind not in "iuf":
+        raise LocalError(f"{field}: {path}: holds {dtype}, needs integers or floats; convert it")
     check_blocks(dataset, f"{field}: {path}")
     if dataset.crs is None:
         raise LocalError(
@@ -316,7 +330,7 @@ def no_overlap(path: Path, grid: Grid, field: str) -> LocalError:
     )
 
 
-def _plan(dataset: Any, path: Path, grid: Grid, field: str, quantity: Quantity) -> Reading:
+def _plan(dataset: Any, path: Path, grid: Grid, field: str, quantity: Quantity, band: int) -> Reading:
     inside, file_pixels = pixels_per_pixel(dataset, grid)
     if not inside:
         raise no_overlap(path, grid, field)
@@ -327,18 +341,19 @@ def _plan(dataset: Any, path: Path, grid: Grid, field: str, quantity: Quantity) 
     by_area = method == "averaged" and is_upright(dataset) and is_polar_map(dataset.crs, grid.pole)
     if method == "averaged" and not by_area:
         samples = min(math.ceil(file_pixels), MOST_SAMPLES)
-    nodata = declared_nodata(dataset)
-    scale, offset = float(dataset.scales[0]), float(dataset.offsets[0])
-    return Reading(path, method, file_pixels, scale, offset, nodata, quantity, samples, by_area)
+    nodata = declared_nodata(dataset, band)
+    scale, offset = float(dataset.scales[band - 1]), float(dataset.offsets[band - 1])
+    return Reading(path, method, file_pixels, scale, offset, nodata, quantity, samples, by_area, band)
 
 
-def declared_nodata(dataset: Any) -> float | None:
-    """Return the number that stands for missing data, or None if none is declared.
+def declared_nodata(dataset: Any, band: int = 1) -> float | None:
+    """Return the number that stands for missing data of a band, or None if none is declared.
 
     Files whose number is the lowest of 64 bits often declare it with 15 digits (-1.79769313486232e+308), which is
     lower still, so that GDAL reads it as minus infinity and finds it nowhere.
     """
-    if dataset.nodata is None:
+    declared = dataset.nodatavals[band - 1]
+    if declared is None:
         return None
-    nodata = float(dataset.nodata)
+    nodata = float(declared)
     return math.copysign(float(np.finfo(np.float64).max), nodata) if math.isinf(nodata) else nodata

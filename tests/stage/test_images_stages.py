@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from PIL import Image
 
 from lunarsite.artefact import contracts, download, images, raster
 from lunarsite.artefact.download import Downloaded, Receipt
 from lunarsite.artefact.stamp import digest
 from lunarsite.command import main
+from lunarsite.grid import lunar_crs
 from tests.layouts.images import FRAMES, PHOTOGRAPHS, save, write_frames, write_landforms, write_rocks, write_shadowcam
 from tests.unit.artefact.conftest import make_stamp
 
@@ -154,6 +156,50 @@ def test_shadowcam(tmp_path, capsys) -> None:
     assert np.isnan(values[:, 0]).all()
     assert call("shadowcam", given, {"shadowcam": out}, settings, "--part", "left") == 3
     assert "bottomillum-avg, topillum-avg" in capsys.readouterr().err
+
+
+def test_a_users_composite_tells_of_saturation_and_sunlight(tmp_path, capsys) -> None:
+    path = tmp_path / "own.tif"
+    brightness = np.linspace(0.0, 1.5, 30 * 20, dtype=np.float32).reshape(20, 30)
+    brightness[0] = np.nan
+    visibility = np.linspace(0.0, 2.0, 30 * 20, dtype=np.float32).reshape(20, 30)
+    profile = {"driver": "GTiff", "width": 30, "height": 20, "count": 3, "dtype": "float32", "nodata": np.nan}
+    where = {"crs": lunar_crs(), "transform": Affine(60.0, 0.0, -3_000.0, 0.0, -60.0, 2_400.0)}
+    with rasterio.open(path, "w", **profile, **where) as dataset:
+        dataset.write(np.stack([visibility, brightness, (brightness >= 1.2).astype(np.float32)]))
+    out, given = tmp_path / "composite.tif", {"composite_file": path}
+    bands = {"brightness": 2, "saturated": 3, "visibility_pct": 1}
+    assert call("composite", given, {"shadowcam": out}, {"grid": GRID, "bands": bands}) == 0
+    with raster.opened(out, contracts.SHADOWCAM) as source:
+        assert (source.grid.pixel_m, source.grid.shape) == (60.0, (20, 30))
+        assert np.array_equal(source.read("brightness"), brightness, equal_nan=True)
+        assert np.array_equal(source.read("saturated_share"), brightness >= 1.2)
+        assert np.allclose(source.read("published_sun_any"), visibility / 100.0)
+        assert source.stamp.origin == "local"
+    assert call("composite", given, {"shadowcam": out}, {"grid": GRID, "bands": {"brightness": 2}}) == 0
+    with raster.opened(out, contracts.SHADOWCAM) as source:
+        assert np.isnan(source.read("saturated_share")).all()
+    assert call("composite", given, {"shadowcam": out}, {"grid": GRID}) == 3
+    assert "has 3 bands, needs one" in capsys.readouterr().err
+    assert call("composite", given, {"shadowcam": out}, {"grid": GRID, "bands": {"brightness": 4}}) == 3
+    assert "has 3 bands, and band 4 is asked for" in capsys.readouterr().err
+    swapped = {"brightness": 2, "saturated": 1}
+    assert call("composite", given, {"shadowcam": out}, {"grid": GRID, "bands": swapped}) == 3
+    assert "1 means saturated" in capsys.readouterr().err
+
+
+def test_images_that_the_table_of_frames_does_not_tell_of_are_left_out_and_told(tmp_path, capsys) -> None:
+    folder = write_frames(tmp_path / "frames")
+    out, settings = tmp_path / "frames.h5", {"grid": GRID, "shadowcam_frames": {"folder": str(folder)}}
+    assert call("shadowcam-frames", {}, {"frames": out}, settings) == 0
+    before = out.read_bytes()
+    capsys.readouterr()
+    shutil.copy(next(folder.glob("*.tif")), folder / "composite.tif")
+    assert call("shadowcam-frames", {}, {"frames": out}, settings) == 0
+    assert (
+        "1 images are left out, the table does not tell when they were taken: composite.tif" in capsys.readouterr().err
+    )
+    assert out.read_bytes() == before
 
 
 def test_shadowcam_frames(tmp_path) -> None:

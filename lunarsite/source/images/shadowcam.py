@@ -1,10 +1,11 @@
 """ShadowCam: composites of the floor of a shadowed crater, and mapped frames with their times.
 
 Composites (Fassett 2024, Zenodo 11175455): one-band GeoTIFFs of 64-bit floats with pixels of 1.71 m; no data is the
-lowest number there is. Frames: GeoTIFFs on the polar map, with a table images.csv that tells of each when it was taken
-and where the Sun stood overhead. Both are averaged, area by area, onto polar grids of whole pixels from the pole, and
-read window by window: a composite never enters memory whole. Brightness stays in the publisher's numbers, small
-negative ones (noise) included. This module must not know what the brightness is compared with.
+lowest number there is. A user's own may hold what is saturated, and published sunlight, in further bands. Frames:
+GeoTIFFs on the polar map, with a table images.csv that tells of each when it was taken and where the Sun stood
+overhead. Both are averaged, area by area, onto polar grids of whole pixels from the pole, and read window by window: a
+composite never enters memory whole. Brightness stays in the publisher's numbers, small negative ones (noise) included.
+This module must not know what the brightness is compared with.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from lunarsite.source.local import Quantity, opened
 
 BRIGHTNESS = Quantity("brightness", "1", -1.0, 1.0e3, "is its no-data value declared, and is it a calibrated image?")
 FRAME_TABLE = "images.csv"
+SATURATED = Quantity("mark of saturation", "1", 0.0, 1.0, "1 means saturated and 0 not; is it another band?")
+VISIBILITY = Quantity("visibility of the Sun", "%", 0.0, 100.0, "it is a share of time in percent; is it another band?")
 CACHE_BYTES = 128 * 2**20
 """What GDAL may keep of an image that is read; of itself it takes a twentieth of the machine's memory."""
 _COLUMNS = ("file", "utc", "subsolar_lat_deg", "subsolar_lon_deg")
@@ -67,7 +70,7 @@ def part_of(images: ImageSet, part: str) -> Path:
     return found[0]
 
 
-def snapped_grid(path: Path, run: Grid, pixel_m: float, field: str) -> Grid:
+def snapped_grid(path: Path, run: Grid, pixel_m: float, field: str, band: int | None = None) -> Grid:
     """Return the polar grid onto which an image is averaged: pixels of `pixel_m`, whole ones from the pole.
 
     An image whose own pixels are as large or larger keeps these. It is cut to the run's map.
@@ -77,11 +80,12 @@ def snapped_grid(path: Path, run: Grid, pixel_m: float, field: str) -> Grid:
         run: The run's map; the size of its pixels does not matter.
         pixel_m: Pixel size wanted, metres.
         field: Setting or product, for messages.
+        band: The band that is read, of a file that may have others.
 
     Raises:
         LocalError: The file cannot be used, or does not overlap the run's map (see `fine.fine_grid`).
     """
-    own = fine_grid(path, run, field)
+    own = fine_grid(path, run, field, band)
     if own.pixel_m >= pixel_m * (1.0 - 1e-6):
         return own
     left, bottom, right, top = own.bounds_m
@@ -115,10 +119,10 @@ def parse_frames(data: bytes, where: str) -> list[tuple[str, dt.datetime, float,
 
 
 def frames_of(images: ImageSet) -> list[Frame]:
-    """Return the frames of a set in the order of their times.
+    """Return the frames of a set in the order of their times: those of its table.
 
     Raises:
-        LocalError: The table is missing or broken, or table and files do not agree; the message counts.
+        LocalError: The table is missing or broken, or a file that it names is; the message counts.
     """
     tables = [path for name, path in images.files.items() if PurePosixPath(name).name == FRAME_TABLE]
     if len(tables) != 1:
@@ -136,13 +140,21 @@ def frames_of(images: ImageSet) -> list[Frame]:
     }
     wanted = {name for name, *_ in rows}
     missing, untold = wanted - rasters.keys(), rasters.keys() - wanted
-    if missing or untold:
+    if missing:
         raise LocalError(
-            f"{images.field}: {tables[0]}: of {len(wanted)} frames {len(missing)} are not there"
-            f" ({listed(missing) or 'none'}), and of {len(untold)} images it does not tell ({listed(untold) or 'none'})"
+            f"{images.field}: {tables[0]}: of {len(wanted)} frames {len(missing)} are not there ({listed(missing)}),"
+            f" and of {len(untold)} images it does not tell ({listed(untold) or 'none'})"
         )
     frames = [Frame(_stem(name), rasters[name], utc, lon, lat) for name, utc, lon, lat in rows]
     return sorted(frames, key=lambda frame: (frame.utc, frame.name))
+
+
+def untold(images: ImageSet, frames: list[Frame]) -> list[str]:
+    """Return the names of a set's rasters that are none of its frames: its table does not tell when they were taken."""
+    known = {frame.path for frame in frames}
+    return [
+        name for name, path in images.files.items() if PurePosixPath(name).suffix.lower() in _TIFF and path not in known
+    ]
 
 
 def frame_grids(frames: list[Frame], run: Grid, pixel_m: float, field: str) -> list[Grid]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from lunarsite.artefact import contracts
 from lunarsite.settings import (
+    CompositeBands,
     GridSettings,
     PsrImagesSettings,
     RockImagesSettings,
@@ -95,6 +96,7 @@ def shadowcam(
     part: str,
 ) -> None:
     """Average one ShadowCam composite onto a polar grid of its own."""
+    import numpy as np
     import rasterio
 
     from lunarsite.artefact import raster as rasters
@@ -113,7 +115,50 @@ def shadowcam(
         job.log.info("%d x %d pixels of %g m; %s", own.rows, own.cols, own.pixel_m, source.reading)
         for window, values in source.blocks():
             writer.write(values, window=window)
+            for band in spec.bands[1:]:
+                writer.write(np.full_like(values, np.nan), band.name, window)
             job.progress(window[0].stop, own.rows, "rows")
+
+
+@stage
+def composite(
+    job: Job,
+    grid: GridSettings,
+    composite: ShadowCamSettings,
+    bands: CompositeBands,
+    composite_file: Annotated[Path, Input()],
+    shadowcam: Annotated[Path, Output(contracts.SHADOWCAM)],
+) -> None:
+    """Read a user's ShadowCam composite onto a polar grid of its own, with what it tells of saturation and sunlight."""
+    import numpy as np
+    import rasterio
+
+    from lunarsite.artefact import raster as rasters
+    from lunarsite.source.images import shadowcam as reader
+    from lunarsite.source.local import opened
+
+    job.origin = "local"
+    field, spec = "source.local.shadowcam", contracts.SHADOWCAM
+    # A file of one band needs no number, and one of several may not be read by chance.
+    first = bands.brightness
+    own = reader.snapped_grid(composite_file, _run_cells(grid), composite.pixel_m, field, first)
+    read = {
+        "brightness": (reader.BRIGHTNESS, first, 1.0),
+        "saturated_share": (reader.SATURATED, bands.saturated, 1.0),
+        "published_sun_any": (reader.VISIBILITY, bands.visibility_pct, 0.01),
+    }
+    with (
+        rasterio.Env(GDAL_CACHEMAX=reader.CACHE_BYTES),
+        rasters.creating(shadowcam, spec, own, job.stamp(spec)) as writer,
+    ):
+        for name, (quantity, band, factor) in read.items():
+            if name != "brightness" and band is None:
+                writer.write(np.full(own.shape, np.nan, dtype=np.float32), name)
+                continue
+            with opened(composite_file, own, field, quantity, band) as source:
+                job.log.info("%s on %d x %d pixels of %g m; %s", name, own.rows, own.cols, own.pixel_m, source.reading)
+                for window, values in source.blocks():
+                    writer.write(values * np.float32(factor), name, window)
 
 
 @stage
@@ -130,7 +175,7 @@ def shadowcam_frames(
     from lunarsite.artefact import images as image_files
     from lunarsite.artefact.images import Credit
     from lunarsite.source.images import shadowcam as reader
-    from lunarsite.source.images.members import digest_of
+    from lunarsite.source.images.members import digest_of, listed
 
     credit = Credit(
         title="Map-projected ShadowCam frames",
@@ -139,8 +184,16 @@ def shadowcam_frames(
     )
     images = _image_set(job, frame_files, shadowcam_frames.folder, "source.shadowcam_frames.folder", credit)
     found = reader.frames_of(images)
+    left_out = reader.untold(images, found)
+    if left_out:
+        job.log.warning(
+            "%s: %d images are left out, the table does not tell when they were taken: %s",
+            images.field,
+            len(left_out),
+            listed(left_out),
+        )
     if frame_files is None:
-        job.inputs["folder"] = digest_of(images.files)
+        job.inputs["folder"] = digest_of({name: path for name, path in images.files.items() if name not in left_out})
     grids = reader.frame_grids(found, _run_cells(grid), shadowcam_frames.pixel_m, images.field)
     sides = {"height": max(own.rows for own in grids), "width": max(own.cols for own in grids)}
     spec = contracts.SHADOWCAM_FRAMES
@@ -179,8 +232,9 @@ def psr(
         field = f"source.psr_images.{name}"
         if folder is None:
             raise LocalError(f"{field}: names no folder; both sunlit and shadowed images are needed")
-        found[name] = reader.images_in(below(folder, credit, field))
-        job.inputs[name] = digest_of(found[name])
+        given = below(folder, credit, field)
+        found[name] = reader.images_in(given)
+        job.inputs[name] = digest_of(reader.files_read(given, found[name]))
     reader.check_apart(found["sunlit"], found["shadowed"], "source.psr_images")
     done, total = 0, sum(map(len, found.values()))
     with image_files.creating(images, spec, job.stamp(spec), credit, {"tile": size}) as writer:
