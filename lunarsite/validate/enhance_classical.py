@@ -49,6 +49,7 @@ class Classical:
         unit: What a strength counts.
         apply: The filter.
         package: What must be installed for it, beyond lunarsite's own dependencies; '' if nothing.
+        slow: Whether it takes so long that stripes are treated as the best of the others treats them.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Classical:
     unit: str
     apply: Filter
     package: str = ""
+    slow: bool = False
 
     @property
     def present(self) -> bool:
@@ -183,22 +185,30 @@ def _bm3d(image: Floats, sigma: float, strength: float) -> Floats:
 CLASSICAL = (
     Classical("median 3", "median of 3 x 3 pixels", (3.0,), "px", _median),
     Classical("median 5", "median of 5 x 5 pixels", (5.0,), "px", _median),
-    Classical("gaussian", "Gaussian mean", (0.7, 1.0, 1.4, 2.0, 2.8, 4.0), "px", _gaussian),
+    Classical("gaussian", "Gaussian mean", (0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6), "px", _gaussian),
     Classical(
         "non-local means",
         "non-local means (Buades et al. 2005), patches of 5 px, 7 px around",
-        (0.5, 0.7, 1.0, 1.4, 2.0),
+        (0.7, 1.0, 1.4, 2.0, 2.8),
         "noise",
         _non_local,
     ),
     Classical(
-        "total variation", "total variation (Chambolle 2004)", (0.7, 1.0, 1.4, 2.0, 2.8, 4.0), "noise", _variation
+        "total variation", "total variation (Chambolle 2004)", (1.0, 1.4, 2.0, 2.8, 4.0, 5.6), "noise", _variation
     ),
-    Classical("bm3d", "BM3D (Dabov et al. 2007; Mäkinen et al. 2020)", (0.8, 1.0, 1.25, 1.6), "noise", _bm3d, "bm3d"),
+    Classical(
+        "bm3d",
+        "BM3D (Dabov et al. 2007; Mäkinen et al. 2020)",
+        (0.8, 1.0, 1.25),
+        "noise",
+        _bm3d,
+        package="bm3d",
+        slow=True,
+    ),
     Classical(
         "clahe",
         "contrast-limited adaptive histogram equalisation (Zuiderveld 1994), after a Gaussian mean of 1.5 px",
-        (0.001, 0.003, 0.01),
+        (0.0005, 0.001, 0.003),
         "clip",
         _clahe,
     ),

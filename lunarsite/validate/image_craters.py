@@ -35,9 +35,9 @@ LEAST_PX, MOST_PX = 6.0, 30.0
 """Diameters that are looked for, pixels."""
 AZIMUTHS_DEG = tuple(range(0, 360, 45))
 """Directions of the light where it is unknown: the best fitting one counts at each place."""
-SLACK = 0.15
+SLACK = 0.1
 """The low threshold lies so far below the high one."""
-MOST_BUMP_SHARE = 0.1
+MOST_BUMP_SHARE = 0.2
 """At the high threshold there are at most this many bumps for each bowl in the truth."""
 THRESHOLDS = tuple(round(0.5 + 0.025 * k, 3) for k in range(17))
 """High thresholds that are tried."""
