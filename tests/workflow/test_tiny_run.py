@@ -216,7 +216,8 @@ def test_failed_job_leaves_nothing_and_the_next_run_finishes(tiny: Checkout) -> 
     # Two stages learn from the same labels, and whichever starts first stops the run.
     failed = set(re.findall(r"ERROR lunarsite\.(score-\w+): .*no cell passes", done.stdout))
     outputs = {"score-train": "scores.parquet", "score-crossvalidate": "crossvalidation.json"}
-    assert failed and failed <= set(outputs), done.stdout
+    assert failed, done.stdout
+    assert failed <= set(outputs)
     for stage in failed:
         assert not (tiny.results / "site" / outputs[stage]).exists()
     assert not leftovers(tiny)
