@@ -33,8 +33,6 @@ Mask = NDArray[np.bool_]
 
 LEAST_PX, MOST_PX = 6.0, 30.0
 """Diameters that are looked for, pixels."""
-AZIMUTHS_DEG = tuple(range(0, 360, 45))
-"""Directions of the light where it is unknown: the best fitting one counts at each place."""
 SLACK = 0.1
 """The low threshold lies so far below the high one."""
 MOST_BUMP_SHARE = 0.2
@@ -132,10 +130,9 @@ def seen(
     if not shadow.any():
         return NONE
     known = np.where(shadow, image, float(np.mean(image[shadow])))
-    azimuths = [azimuth_deg] if math.isfinite(azimuth_deg) else AZIMUTHS_DEG
     found = []
     for diameter in diameters_px(min(image.shape)):
-        score = _score(known, shadow, contrast, diameter, azimuths, -1.0 if bumps else 1.0)
+        score = correlation(known, shadow, contrast, diameter, azimuth_deg, bumps=bumps)
         peak = (score >= least) & (score == ndimage.maximum_filter(score, size=max(3, int(0.5 * diameter) | 1)))
         row, col = np.nonzero(peak)
         found.append(np.stack([col, row, np.full(col.size, diameter), score[row, col]], axis=1).astype(np.float64))
@@ -144,19 +141,30 @@ def seen(
     return Seen(*peaks[_apart(peaks)].T)
 
 
-def _score(
-    image: Floats, shadow: Mask, contrast: float, diameter_px: float, azimuths_deg: Sequence[float], sign: float
+def correlation(
+    image: Floats, shadow: Mask, contrast: float, diameter_px: float, azimuth_deg: float, *, bumps: bool = False
 ) -> Floats:
-    """Return the best correlation over directions, -1 where window or contrast do not suffice, (H, W)."""
+    """Return how well a crater of one size fits at each pixel, -1 where window or contrast do not suffice, (H, W).
+
+    Light from any direction gives a sum of the patterns lit from the top and from the right. The two are perpendicular
+    and equally long, so where the direction is unknown the best one's correlation is the root of the squares of both.
+
+    Args:
+        image: (H, W), finite.
+        shadow: (H, W), the pixels that count.
+        contrast: The truth's range, or any other measure of contrast in the image's numbers.
+        diameter_px: The crater's, rim to rim.
+        azimuth_deg: Where the light comes from; NaN if unknown.
+        bumps: Look for bumps instead; with unknown light they are no different.
+    """
     from skimage import feature
 
     correlated: Any = feature.match_template  # carries no types
     side = pattern(diameter_px, 0.0).shape[0]
     inside = ndimage.uniform_filter(shadow.astype(np.float64), side, mode="constant") >= _INSIDE_SHARE
-    best = np.full(image.shape, -1.0)
-    for azimuth in azimuths_deg:
-        found = correlated(image, sign * pattern(diameter_px, float(azimuth)), pad_input=True, mode="edge")
-        best = np.maximum(best, np.nan_to_num(found, nan=-1.0))
+    azimuths = [azimuth_deg] if math.isfinite(azimuth_deg) else [0.0, 90.0]
+    parts = [correlated(image, pattern(diameter_px, one), pad_input=True, mode="edge") for one in azimuths]
+    best = (-parts[0] if bumps else parts[0]) if len(parts) == 1 else np.hypot(*parts)
     mean = ndimage.uniform_filter(image, side)
     spread = np.sqrt(np.maximum(ndimage.uniform_filter(image**2, side) - mean**2, 0.0))
     return np.where(inside & shadow & (best * spread >= _LEAST_CONTRAST * contrast), best, -1.0)
