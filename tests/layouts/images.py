@@ -174,3 +174,74 @@ def write(product: str, folder: Path, half_width_m: float = 48_000.0) -> None:
     for place in sorted((path for path in tree.rglob("*") if path.is_dir()), reverse=True):
         place.rmdir()
     tree.rmdir()
+
+
+def write_nac(path: Path, numbers: NDArray[np.int16], beside: bool = False) -> Path:
+    """Write a calibrated LROC NAC image as its archive has it: 16 bits behind a PDS3 label, or the label beside it.
+
+    After the data record's specification (LROC EDR/CDR SIS): numbers below -32752 tell why there is none.
+    """
+    lines, samples = numbers.shape
+    record = 2 * samples
+    text = "\r\n".join(
+        (
+            "PDS_VERSION_ID                     = PDS3",
+            "RECORD_TYPE                        = FIXED_LENGTH",
+            f"RECORD_BYTES                       = {record}",
+            f"FILE_RECORDS                       = {lines}",
+            "LABEL_RECORDS                      = @LABEL@",
+            "^IMAGE                             = @IMAGE@",
+            'DATA_SET_ID                        = "LRO-L-LROC-3-CDR-V1.0"',
+            f'PRODUCT_ID                         = "{path.stem}"',
+            'MISSION_PHASE_NAME                 = "NOMINAL MISSION"',
+            "TARGET_NAME                        = MOON",
+            "OBJECT = IMAGE",
+            f"  LINES                            = {lines}",
+            f"  LINE_SAMPLES                     = {samples}",
+            "  SAMPLE_BITS                      = 16",
+            "  SAMPLE_TYPE                      = LSB_INTEGER",
+            '  UNIT                             = "RADIANCE"',
+            "  SCALING_FACTOR                   = 1.0",
+            "  VALID_MINIMUM                    = -32752",
+            "  NULL                             = -32768",
+            "  LOW_REPR_SATURATION              = -32767",
+            "  LOW_INSTR_SATURATION             = -32766",
+            "  HIGH_INSTR_SATURATION            = -32765",
+            "  HIGH_REPR_SATURATION             = -32764",
+            "END_OBJECT = IMAGE",
+            "END",
+            "",
+        )
+    )
+    pixels = numbers.astype("<i2").tobytes()
+    if beside:
+        text = text.replace("@LABEL@", "1").replace("@IMAGE@", f'"{path.name}"')
+        path.with_suffix(".LBL").write_text(text, encoding="ascii", newline="")
+        path.write_bytes(pixels)
+    else:
+        records = -(-(len(text) + 8) // record)
+        text = text.replace("@LABEL@", str(records)).replace("@IMAGE@", str(records + 1))
+        path.write_bytes(text.encode("ascii").ljust(records * record) + pixels)
+    return path
+
+
+def write_ohrc(path: Path, numbers: NDArray[np.uint8], name: str | None = None) -> Path:
+    """Write an OHRC image as its archive has it: raw bytes, and the PDS4 label beside it."""
+    lines, samples = numbers.shape
+    axes = "".join(
+        f"<Axis_Array><axis_name>{axis}</axis_name><elements>{size}</elements>"
+        f"<sequence_number>{number}</sequence_number></Axis_Array>"
+        for number, (axis, size) in enumerate((("Line", lines), ("Sample", samples)), 1)
+    )
+    path.write_bytes(numbers.tobytes())
+    path.with_suffix(".xml").write_text(
+        '<?xml version="1.0" encoding="UTF-8"?>\n<Product_Observational xmlns="http://pds.nasa.gov/pds4/pds/v1">'
+        f"<Identification_Area><logical_identifier>urn:isro:isda:ch2_cho.ohr:data:{path.stem}</logical_identifier>"
+        "</Identification_Area><File_Area_Observational>"
+        f'<File><file_name>{name or path.name}</file_name></File><Array_2D_Image><offset unit="byte">0</offset>'
+        "<axes>2</axes><axis_index_order>Last Index Fastest</axis_index_order>"
+        f"<Element_Array><data_type>UnsignedByte</data_type></Element_Array>{axes}</Array_2D_Image>"
+        "</File_Area_Observational></Product_Observational>",
+        encoding="utf-8",
+    )
+    return path

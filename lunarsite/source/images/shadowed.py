@@ -1,8 +1,10 @@
 """Unpaired images of sunlit and of permanently shadowed ground, cut into tiles with their radiometry kept.
 
-Images lie in two folders of the user's: grey PNG or JPEG of 8 or 16 bits, or one-band TIFF of integers or floats, with
-or without a map. Numbers stay those of the file, its band's scale and offset applied; nothing is stretched. Tiles cover
-an image evenly to its last pixel, so neighbours overlap where its sides are no whole number of tiles.
+Images lie in two folders of the user's: grey PNG or JPEG of 8 or 16 bits, one-band TIFF of integers or floats, with or
+without a map, or what the archives give out: PDS3 images with their label in them or beside them (LROC NAC), raw images
+with a PDS4 label beside them (OHRC). Numbers stay those of the file, its band's scale and offset applied; nothing is
+stretched. Tiles cover an image evenly to its last pixel, so neighbours overlap where its sides are no whole number of
+tiles.
 
 Images of one product show the same ground and must not be split: the `scene` is the product's id where the name has one
 (LROC NAC: M115143943; OHRC: the strip), else the name. Large TIFFs are read window by window. This module must not know
@@ -32,6 +34,10 @@ from lunarsite.source.kinds import ITSELF, OFFLINE, LocalError, raster_driver
 from lunarsite.source.local import check_blocks, declared_nodata
 
 _PICTURES, _TIFFS = (".png", ".jpg", ".jpeg"), (".tif", ".tiff")
+_RAW, _LABELS = ".img", (".xml", ".lbl")
+_PDS3, _LABEL_HEAD_BYTES = b"PDS_VERSION_ID", 4_096
+# Stored numbers below this say why there is none (null, saturated); of LROC's and ISIS's images of 16 bits.
+_LEAST_PDS3_NUMBER = -32_752
 # Grey pictures that were saved in colour with losses differ by a few levels between their channels.
 _MOST_COLOUR = 8
 _LEAST_VALID_SHARE = 0.5
@@ -83,6 +89,7 @@ class _Raster:
     where: str
     dataset: Any
     nodata: float | None
+    least: float
 
     @property
     def height(self) -> int:
@@ -106,7 +113,8 @@ class _Raster:
             raise LocalError(f"{self.where}: cannot be read ({error}); it may be truncated: copy it again") from error
         numbers = np.ma.getdata(stored).astype(np.float64)
         values = numbers * float(self.dataset.scales[0]) + float(self.dataset.offsets[0])
-        values[np.ma.getmaskarray(stored) | ~np.isfinite(values) | (numbers == self.nodata)] = np.nan
+        unknown = np.ma.getmaskarray(stored) | ~np.isfinite(values) | (numbers == self.nodata) | (numbers < self.least)
+        values[unknown] = np.nan
         if np.nanmax(np.abs(values), initial=0.0) > _MOST_VALUE:
             raise LocalError(f"{self.where}: holds numbers beyond {_MOST_VALUE:g}; is its no-data value not declared?")
         return values.astype(np.float32)
@@ -121,14 +129,29 @@ class Cut:
 
 
 def images_in(images: ImageSet) -> dict[str, Path]:
-    """Return the images of a folder by name.
+    """Return the images of a folder by name: the files to open, which of a raw image is the label beside it.
 
     Raises:
-        LocalError: There are none, or files that are no images by their suffix.
+        LocalError: There are none, or files that are no images by their suffix, or a raw image without a label.
     """
-    found = {
-        name: path for name, path in images.files.items() if PurePosixPath(name).suffix.lower() in _PICTURES + _TIFFS
+    labels = {
+        (place.parent, place.stem.lower()): path
+        for name, path in images.files.items()
+        if (place := PurePosixPath(name)).suffix.lower() in _LABELS
     }
+    found = {}
+    for name, path in images.files.items():
+        place = PurePosixPath(name)
+        if place.suffix.lower() in _PICTURES + _TIFFS:
+            found[name] = path
+        elif place.suffix.lower() == _RAW:
+            label = path if _has_label(path) else labels.get((place.parent, place.stem.lower()))
+            if label is None:
+                raise LocalError(
+                    f"{images.field}: {path}: has no label, neither in it (PDS3) nor beside it ({place.stem}.xml or"
+                    f" {place.stem}.lbl); put the label of the product there too"
+                )
+            found[name] = label
     # GDAL's notes and tables of contents may lie beside images.
     beside = (".xml", ".csv", ".txt", ".md", ".json", ".lbl")
     others = [name for name in images.files if name not in found and not name.lower().endswith(beside)]
@@ -138,6 +161,17 @@ def images_in(images: ImageSet) -> dict[str, Path]:
             f" ({listed(others) or 'none'}); needed are images alone: convert the others, or move them away"
         )
     return found
+
+
+def files_read(images: ImageSet, found: Mapping[str, Path]) -> dict[str, Path]:
+    """Return what is read of a folder's images, for a digest: the images, and labels that stand beside them."""
+    beside = {f"{name}, its label": path for name, path in found.items() if path != images.files[name]}
+    return {**{name: images.files[name] for name in found}, **beside}
+
+
+def _has_label(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _PDS3 in file.read(_LABEL_HEAD_BYTES)
 
 
 def check_apart(sunlit: Mapping[str, Path], shadowed: Mapping[str, Path], field: str) -> None:
@@ -221,17 +255,21 @@ def _opened(path: Path, field: str) -> Iterator[_Image]:
         yield _Picture(read_grey(path, field, _MOST_COLOUR))
         return
     where = f"{field}: {path}"
-    if raster_driver(path, where) != "GTiff":
-        raise LocalError(f"{where}: is no TIFF, whatever its name says; convert it (gdal_translate)")
+    driver, labelled = raster_driver(path, where), path.suffix.lower() in (_RAW, *_LABELS)
+    if driver not in (("PDS", "PDS4") if labelled else ("GTiff",)):
+        kind = "label of PDS3 or PDS4" if labelled else "TIFF"
+        raise LocalError(f"{where}: is no {kind}, whatever its name says; convert it (gdal_translate)")
     with ExitStack() as stack:
         stack.enter_context(rasterio.Env(**OFFLINE, GDAL_ERROR_ON_LIBJPEG_WARNING="TRUE"))
         try:
             with warnings.catch_warnings():
                 # Images need no map here.
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                dataset = stack.enter_context(rasterio.open(path.absolute(), driver="GTiff", **ITSELF))
+                if labelled:
+                    _check_place(path, driver, where)
+                dataset = stack.enter_context(rasterio.open(path.absolute(), driver=driver, **ITSELF))
         except RasterioError as error:
-            raise LocalError(f"{where}: is no readable TIFF ({error}); it may be truncated: copy it again") from error
+            raise LocalError(f"{where}: is no readable image ({error}); it may be truncated: copy it again") from error
         if dataset.count != 1 or np.dtype(dataset.dtypes[0]).kind not in "iuf":
             raise LocalError(
                 f"{where}: has {dataset.count} bands of {dataset.dtypes[0]}, needed is one of integers or floats;"
@@ -240,4 +278,15 @@ def _opened(path: Path, field: str) -> Iterator[_Image]:
         if dataset.width * dataset.height > _MOST_RASTER_PX:
             raise LocalError(f"{where}: has {dataset.height} x {dataset.width} pixels; cut it into parts")
         check_blocks(dataset, where)
-        yield _Raster(where, dataset, declared_nodata(dataset))
+        special = driver == "PDS" and dataset.dtypes[0] == "int16"
+        least = float(_LEAST_PDS3_NUMBER) if special else -np.inf
+        yield _Raster(where, dataset, declared_nodata(dataset), least)
+
+
+def _check_place(path: Path, driver: str, where: str) -> None:
+    """Refuse a label that points to a file of another folder."""
+    # With ITSELF GDAL tells of no files.
+    with rasterio.open(path.absolute(), driver=driver) as dataset:
+        away = [name for name in dataset.files if Path(name).resolve().parent != path.resolve().parent]
+    if away:
+        raise LocalError(f"{where}: points to {away[0][:200]!r}; a label and its image lie in one folder")

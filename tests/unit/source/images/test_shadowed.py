@@ -20,6 +20,7 @@ from lunarsite.source import local
 from lunarsite.source.images import shadowed
 from lunarsite.source.images.members import below
 from lunarsite.source.kinds import LocalError
+from tests.layouts.images import write_nac, write_ohrc
 
 CREDIT = Credit(title="Images", licence="x", citation="y")
 
@@ -170,8 +171,8 @@ def test_folders_hold_images_alone_and_apart(tmp_path) -> None:
     Image.fromarray(values[::-1]).save(tmp_path / "sunlit/a.png")
     shadowed.check_apart(*sets, "source.psr_images")
     (tmp_path / "sunlit/notes.csv").write_text("file\n")
-    (tmp_path / "sunlit/a.img").write_bytes(b"x")
-    with pytest.raises(LocalError, match=r"1 images .* and 1 other files \(a\.img\)"):
+    (tmp_path / "sunlit/a.cub").write_bytes(b"x")
+    with pytest.raises(LocalError, match=r"1 images .* and 1 other files \(a\.cub\)"):
         shadowed.images_in(below(tmp_path / "sunlit", CREDIT, "source.psr_images.sunlit"))
 
 
@@ -188,3 +189,65 @@ def test_folders_hold_images_alone_and_apart(tmp_path) -> None:
 )
 def test_scenes_by_name(name: str, scene: str) -> None:
     assert shadowed.scene_of(name) == scene
+
+
+def images_of(folder: Path) -> dict[str, Path]:
+    return shadowed.images_in(below(folder, CREDIT, "source.psr_images.shadowed"))
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_calibrated_nac_images_are_read_as_they_are_archived(tmp_path: Path, beside: bool) -> None:
+    numbers = np.random.default_rng(1).integers(-50, 4_000, (70, 96)).astype(np.int16)
+    numbers[3, 4:9] = [-32_768, -32_767, -32_766, -32_765, -32_764]
+    numbers[5, 5] = -32_752
+    write_nac(tmp_path / "M115143943LC.IMG", numbers, beside=beside)
+    ((name, path),) = images_of(tmp_path).items()
+    assert name == "M115143943LC.IMG"
+    (found,) = [each.arrays for each in shadowed.tiles_of(name, path, 1, 64, "f")][:1]
+    expected = numbers[:64, :64].astype(np.float32)
+    expected[3, 4:9] = np.nan
+    np.testing.assert_array_equal(found["images"][0], expected)
+    assert found["scene"][0] == "M115143943"
+    assert found["full_scale"][0] == 32_767.0
+
+
+def test_ohrc_images_are_read_as_they_are_archived(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(2).integers(0, 256, (40, 64)).astype(np.uint8)
+    name = "ch2_ohr_ncp_20210401T2353_d_img_d18.img"
+    write_ohrc(tmp_path / name, numbers)
+    files = below(tmp_path, CREDIT, "f")
+    found = shadowed.images_in(files)
+    assert found == {name: tmp_path / f"{name[:-4]}.xml"}
+    cuts = [each.arrays for each in shadowed.tiles_of(name, found[name], 1, 32, "f")]
+    np.testing.assert_array_equal(cuts[0]["images"][1], numbers[:32, 32:])
+    assert cuts[0]["scene"][0] == "ch2_ohr_ncp_20210401T2353"
+    read = shadowed.files_read(files, found)
+    assert set(read.values()) == {tmp_path / name, found[name]}, "a changed pixel and a changed label both count"
+
+
+def test_raw_images_need_their_label_in_the_same_folder(tmp_path: Path) -> None:
+    numbers = np.zeros((40, 40), np.uint8)
+    (tmp_path / "lost").mkdir()
+    (tmp_path / "lost" / "a.img").write_bytes(numbers.tobytes())
+    with pytest.raises(
+        LocalError, match=r"a.img: has no label, neither in it \(PDS3\) nor beside it \(a.xml or a.lbl\)"
+    ):
+        images_of(tmp_path / "lost")
+    (tmp_path / "away").mkdir()
+    write_ohrc(tmp_path / "away" / "a.img", numbers, "../lost/a.img")
+    (path,) = images_of(tmp_path / "away").values()
+    with pytest.raises(LocalError, match=r"a.xml: points to .*lost/a.img"):
+        list(shadowed.tiles_of("a.img", path, 1, 32, "f"))
+    (tmp_path / "other").mkdir()
+    write_ohrc(tmp_path / "other" / "a.img", numbers)
+    (tmp_path / "other" / "a.xml").write_text("<html/>")
+    (path,) = images_of(tmp_path / "other").values()
+    with pytest.raises(LocalError, match=r"a.xml: is no (readable raster|label of PDS3 or PDS4)"):
+        list(shadowed.tiles_of("a.img", path, 1, 32, "f"))
+
+
+def test_labels_and_notes_beside_pictures_are_no_images(tmp_path: Path) -> None:
+    write_tiff(tmp_path / "a.tif", np.zeros((40, 40), np.uint8))
+    for name in ("a.lbl", "a.xml", "a.tif.aux.xml"):
+        (tmp_path / name).write_text("PDS_VERSION_ID = PDS3")
+    assert images_of(tmp_path) == {"a.tif": tmp_path / "a.tif"}
