@@ -152,7 +152,7 @@ def _creating(out: Path, image: ImageFile, about: Mapping[str, Any]) -> Iterator
     with replacing(out) as partial, scratch(out, ".tif") as tiled, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(tiled, "w", **profile) as dataset:
-            _place(source, dataset)
+            _place(image, dataset)
             dataset.update_tags(**_tags(image), **{TAG: canonical_json(about)})
             for index, name in enumerate(BANDS, start=1):
                 dataset.set_band_description(index, name)
@@ -172,13 +172,14 @@ def _creating(out: Path, image: ImageFile, about: Mapping[str, Any]) -> Iterator
         )
 
 
-def _place(source: Any, target: Any) -> None:
+def _place(image: ImageFile, target: Any) -> None:
     """Give the result the image's map, whichever way the file tells it."""
+    source = image.dataset
     gcps, gcps_crs = source.gcps
     if gcps:
-        target.gcps = (gcps, gcps_crs or source.crs)
-    elif not source.transform.is_identity:
-        target.transform = source.transform
+        target.gcps = (gcps, gcps_crs)
+    elif image.affine is not None:
+        target.transform = image.affine
         if source.crs is not None:
             target.crs = source.crs
     if source.rpcs is not None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
@@ -42,6 +43,8 @@ _SEALED = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_PAM_ENABLED": "NO",
     "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",
+    # Its short cut for whole PNGs takes a truncated file for a whole one, and gives wrong numbers.
+    "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO",
     # Of itself GDAL takes a twentieth of the machine's memory.
     "GDAL_CACHEMAX": 128 * 2**20,
 }
@@ -57,8 +60,8 @@ _MEND_KIND = "convert it on your side (gdal_translate IN out.tif)"
 class ImageFile:
     """An open image file, a source of rows; errors of reading name the file."""
 
-    def __init__(self, path: Path, dataset: Any, bands: tuple[int, ...]) -> None:
-        self.path, self.dataset, self.bands = path, dataset, bands
+    def __init__(self, path: Path, dataset: Any, bands: tuple[int, ...], placed: bool) -> None:
+        self.path, self.dataset, self.bands, self._placed = path, dataset, bands, placed
         self.factor, self.offset = float(dataset.scales[bands[0] - 1]), float(dataset.offsets[bands[0] - 1])
         self._nodata = dataset.nodatavals[bands[0] - 1]
 
@@ -66,6 +69,14 @@ class ImageFile:
     def shape(self) -> tuple[int, int]:
         """Height and width, pixels."""
         return int(self.dataset.height), int(self.dataset.width)
+
+    @property
+    def affine(self) -> Affine | None:
+        """The map coordinates of its pixels; None if the file has none, or tells them by points or coefficients."""
+        source = self.dataset
+        # Where there are none the data set's own is not set at all: any numbers.
+        absent = not self._placed or source.gcps[0] or (source.rpcs is not None and source.crs is None)
+        return None if absent else source.transform
 
     @property
     def unit(self) -> str:
@@ -84,7 +95,8 @@ class ImageFile:
             missing = self.dataset.read_masks(self.bands[0], window=window) < _OPAQUE
         except RasterioError as error:
             raise ArtefactError(
-                f"{self.path}: cannot be read to its end ({error}); it may be truncated: copy it again"
+                f"{self.path}: cannot be read to its end ({error.__cause__ or error}); it may be truncated: copy it"
+                " again"
             ) from error
         stored = self._grey(numbers, missing) if len(self.bands) > 1 else numbers[0]
         missing |= ~np.isfinite(stored) if stored.dtype.kind == "f" else False
@@ -133,15 +145,20 @@ def opened(path: Path, band: int | None = None) -> Iterator[ImageFile]:
     with ExitStack() as stack:
         stack.enter_context(rasterio.Env(**_SEALED))
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)  # images need no map
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
                 dataset = stack.enter_context(rasterio.open(path.absolute(), driver=driver, **ITSELF))
         except (RasterioError, CRSError) as error:
             raise ArtefactError(f"{path}: is no readable {driver} ({error}); copy it again") from error
+        # Images need no map, but what else is told is told on.
+        placed = not any(issubclass(warning.category, NotGeoreferencedWarning) for warning in told)
+        for warning in told:
+            if not issubclass(warning.category, NotGeoreferencedWarning):
+                warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
         _check_size(path, dataset)
         bands = _bands(path, dataset, band)
         _check_numbers(path, dataset, bands)
-        yield ImageFile(path, dataset, bands)
+        yield ImageFile(path, dataset, bands, placed)
 
 
 def _driver(path: Path) -> str:
