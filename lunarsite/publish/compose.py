@@ -24,10 +24,11 @@ from lunarsite.artefact.contracts import (
     SLOPE_RECORD,
 )
 from lunarsite.artefact.record import Record
-from lunarsite.publish import crater_story, score_story, site_story, story
+from lunarsite.publish import crater_story, enhance_story, score_story, site_story, story
 from lunarsite.publish import report as page
 from lunarsite.publish.charts import MOST_FEATURES
 from lunarsite.publish.crater_story import CraterFiles, tell
+from lunarsite.publish.enhance_story import EnhanceFiles
 from lunarsite.publish.polar_map import read_named_features
 from lunarsite.publish.sections import tell as tell_record
 from lunarsite.settings import GridSettings, PublishSettings, RulesSettings
@@ -46,6 +47,8 @@ class Chosen:
     rules: RulesSettings
     target: str
     """The rule whose probability the scorer learned."""
+    method: str
+    """The network that enhances."""
     pages: int
     """Best sites that have a page of their own."""
 
@@ -68,6 +71,8 @@ class Files:
     illumination: Path | None
     slopes: Path | None
     craters: CraterFiles
+    enhance: EnhanceFiles
+    shadowcam: Path | None
     named_features: Path
 
 
@@ -92,6 +97,12 @@ def compose(job: Job, chosen: Chosen, files: Files, figures: Mapping[str, Path])
     craters = tell(files.craters)
     if craters is not None and craters.record is not None:
         records["craters"] = craters.record
+    shadow = enhance_story.tell(files.enhance, chosen.method)
+    if shadow is not None:
+        records["enhance"] = shadow.record
+    compared = enhance_story.read_shadowcam(files.shadowcam)
+    if compared is not None:
+        records["shadowcam"] = compared
     records["labels"] = slopes_read(records["labels"], chosen.rules, chosen.grid.pixel_m)
     sections = {name: tell_record(name, found, chosen.target) for name, found in records.items()}
     # The command line reads one stamp for each input under a contract, in the order of their digests.
@@ -114,6 +125,9 @@ def compose(job: Job, chosen: Chosen, files: Files, figures: Mapping[str, Path])
         "worth": score_story.worth(records["crossvalidation"]),
         "worth_tables": score_story.tables(records["crossvalidation"]),
         "craters": craters,
+        "shadow": shadow,
+        "shadow_pictures": enhance_story.SEEN,
+        "shadowcam_pictures": enhance_story.COMPARED,
         "pictures": story.pictures(figures, score_table, chosen.rules),
         "crater_pictures": list(crater_story.PICTURES),
         "best": page.top_cells(score_table, cell_table, features, chosen.publish.top_cells),

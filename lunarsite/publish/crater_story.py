@@ -228,12 +228,12 @@ def candidate_table(candidates: pd.DataFrame, most: int = CANDIDATES) -> Table:
     )
 
 
-def card_table(card: Card) -> Table:
-    """Return a model's card: how it was trained, on what, and what was measured, key by key."""
+def card_table(card: Card, words: str = "The model's card") -> Table:
+    """Return a model's card: how it was trained, on what, and what was measured, key by key; `words` name it."""
     parts: dict[str, Any] = {"training": card.training, "calibration": card.spec.get("calibration")}
     body = tuple((key, value) for name, part in parts.items() for key, value in _flat(name, part))
     return Table(
-        "The model's card: on what it was trained and tuned, and what was measured.",
+        f"{words}: on what it was trained and tuned, and what was measured.",
         ("Entry", "Value"),
         body or (("training", "unknown"),),
         (False, False),

@@ -180,6 +180,33 @@ SECTION_WORDS: Final[dict[str, dict[str, str]]] = {
         "rms": "RMS (°)",
         "correlation": "Correlation",
     },
+    "enhance": {
+        "method": "Method",
+        "electrons": "Electrons of the median pixel",
+        "psnr_db": "PSNR (dB)",
+        "ssim": "SSIM",
+        "psnr_fitted_db": "PSNR, best gain and offset (dB)",
+        "ssim_fitted": "SSIM, best gain and offset",
+        "bias": "Bias (of the truth's range)",
+        "edge_recall": "Edges found",
+        "truth": "Craters of the truth",
+        "result": "Seen in the result",
+        "found": "Of the truth's, seen",
+        "invented": "Invented",
+        "recall": "Craters shown",
+        "chance_recall": "The same by chance",
+        "invented_share": "Invented, of those seen",
+        "invented_per_100km2": "Invented per 100 km²",
+        "lost_per_100km2": "Lost per 100 km²",
+        "gain_psnr_db": "Gain of PSNR (dB)",
+        "gain_ssim": "Gain of SSIM",
+        "within_one": "Truth within one standard error",
+        "within_two": "within two",
+        "supported_share": "Pixels supported",
+        "rms_supported": "RMS error, supported",
+        "rms_unsupported": "RMS error, not supported",
+        "words": "What it is",
+    },
     "others": {"of": "Compared with"},
     "sites": {"sites": "Sites of this region's list (HLS)", "good_cells": "Good cells (HLS)"},
     "artemis": {
@@ -190,6 +217,7 @@ SECTION_WORDS: Final[dict[str, dict[str, str]]] = {
 }
 """Columns that have another name in one record than elsewhere."""
 FIRST: Final[dict[str, tuple[str, ...]]] = {
+    "enhance": ("method", "electrons", "over"),
     "others": ("of",),
     "slopes": ("pieces", "rules", "max_slope_deg", "known", "passing", "from", "to"),
 }
@@ -264,6 +292,14 @@ METRIC_WORDS: Final = {
 """Metrics in plain words."""
 SECTION_CAPTIONS: Final[dict[str, dict[str, str]]] = {
     "labels": {"rules": "The rules: limits, labels, and how many cells meet each if the errors are as stated."},
+    "enhance": {
+        "by_level": "Every method on rendered scenes, by signal: means over scenes with 95 % intervals over grounds.",
+        "craters": "Craters that one detector sees in results and in the truth, by signal.",
+        "gains": "How much better each network is than the image as taken and than each filter, on the same scenes and"
+        " noise.",
+        "errors": "What the networks' own errors and masks of support are worth.",
+        "strengths": "The filters' strengths, chosen on validation scenes.",
+    },
     "slopes": {
         "what_limits_hide": "What a limit on our slope lets through: published slopes inside pixels and cells that"
         " pass, beside all known ground.",
@@ -285,11 +321,12 @@ SECTION_CAPTIONS: Final[dict[str, dict[str, str]]] = {
 }
 """Captions that hold for one record alone."""
 LEFT_OUT: Final[dict[str, tuple[str, ...]]] = {
+    "enhance": ("spectrum", "craters_by_pixel"),
     "scorer": ("importance",),
     "crossvalidation": ("models",),
     "sites": ("top",),
     "artemis": ("region_counts",),
 }
 """Tables that the report tells in another way, or on the regions' pages."""
-TOLD_IN_TABLES: Final = frozenset({"artemis", "crossvalidation", "others"})
+TOLD_IN_TABLES: Final = frozenset({"artemis", "crossvalidation", "enhance", "others"})
 """Records whose metrics all stand in their tables or sentences already."""

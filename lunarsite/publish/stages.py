@@ -18,18 +18,26 @@ from lunarsite.artefact.contracts import (
     CRATERS,
     CRITERIA,
     CROSSVALIDATION_RECORD,
+    CYCLE_MODEL,
     DEM,
+    DENOISER_MODEL,
     DETECTED,
     EARTH_ANY,
     EARTH_MEAN,
     ELEVATION_ERROR,
+    ENHANCE_RECORD,
+    ENHANCE_SAMPLES,
+    ENHANCE_TRAINING,
+    ENHANCED_FRAMES,
     FAR_DEM,
+    FRAME_LIGHT,
     HELD_OUT,
     ICE_DEPTH,
     ILLUMINATION_CELLS,
     ILLUMINATION_RECORD,
     LABELS,
     LABELS_RECORD,
+    LIT_SCENES,
     NIGHT,
     PLACE_PROFILES,
     PLACE_SERIES,
@@ -46,6 +54,8 @@ from lunarsite.artefact.contracts import (
     SCORER_RECORD,
     SCORES,
     SHADOWCAM,
+    SHADOWCAM_FRAMES,
+    SHADOWCAM_RECORD,
     SITE_MONTHS,
     SITE_RANKS,
     SITE_RECORD,
@@ -64,6 +74,7 @@ from lunarsite.settings import (
     CatalogueSettings,
     CraterReferenceSettings,
     DarknessSettings,
+    EnhancementSettings,
     GridSettings,
     IlluminationReferenceSettings,
     PlacesSettings,
@@ -78,6 +89,7 @@ from lunarsite.stage import Input, Job, Output, stage
 Plain = Annotated[Path, Input(None)]
 MaybePlain = Annotated[Path | None, Input(None)]
 Figure = Annotated[Path, Output(None)]
+MaybeFigure = Annotated[Path | None, Output(None)]
 
 
 @stage
@@ -285,6 +297,38 @@ def crater_checks(
 
 
 @stage
+def enhance(
+    job: Job,
+    publish: PublishSettings,
+    record: Annotated[Path, Input(ENHANCE_RECORD)],
+    samples: Annotated[Path, Input(ENHANCE_SAMPLES)],
+    enhance_samples_png: Figure,
+    enhance_samples_pdf: Figure,
+    enhance_levels_png: Figure,
+    enhance_levels_pdf: Figure,
+    enhance_spectrum_png: Figure,
+    enhance_spectrum_pdf: Figure,
+    enhance_frames_png: MaybeFigure,
+    enhance_frames_pdf: MaybeFigure,
+) -> None:
+    """Draw what enhancement makes of shadow: pictures beside the truth, metrics by signal, and real frames."""
+    from lunarsite.publish.enhance_charts import Measured
+    from lunarsite.publish.enhance_pictures import Samples
+    from lunarsite.publish.style import save_drawn
+
+    pictures, measured = Samples.read(samples), Measured.read(record)
+    job.log.info("draws %d sample pictures", len(pictures.found))
+    drawn = [
+        (enhance_samples_png, enhance_samples_pdf, pictures.draw_scenes),
+        (enhance_levels_png, enhance_levels_pdf, measured.draw_levels),
+        (enhance_spectrum_png, enhance_spectrum_pdf, measured.draw_spectrum),
+    ]
+    if enhance_frames_png is not None and enhance_frames_pdf is not None:
+        drawn.append((enhance_frames_png, enhance_frames_pdf, pictures.draw_frames))
+    save_drawn(drawn, publish.figure_dpi, job.progress)
+
+
+@stage
 def site_checks(
     job: Job,
     publish: PublishSettings,
@@ -341,6 +385,7 @@ def report(
     rules: RulesSettings,
     scorer: ScorerSettings,
     places: PlacesSettings,
+    enhancement: EnhancementSettings,
     dem: Annotated[Path, Input(DEM)],
     slope: Annotated[Path, Input(SLOPE)],
     roughness: Annotated[Path, Input(ROUGHNESS)],
@@ -367,6 +412,10 @@ def report(
     crater_model: Annotated[Path | None, Input(CRATER_MODEL)],
     crater_record: Annotated[Path | None, Input(CRATER_RECORD)],
     crater_candidates: Annotated[Path | None, Input(CRATER_CANDIDATES)],
+    enhance_record: Annotated[Path | None, Input(ENHANCE_RECORD)],
+    denoiser: Annotated[Path | None, Input(DENOISER_MODEL)],
+    cycle: Annotated[Path | None, Input(CYCLE_MODEL)],
+    shadowcam_record: Annotated[Path | None, Input(SHADOWCAM_RECORD)],
     named_features: Plain,
     score_map_png: Plain,
     close_up_png: Plain,
@@ -393,12 +442,19 @@ def report(
     crater_curve_png: MaybePlain,
     crater_reliability_png: MaybePlain,
     crater_recall_png: MaybePlain,
+    enhance_samples_png: MaybePlain,
+    enhance_levels_png: MaybePlain,
+    enhance_spectrum_png: MaybePlain,
+    enhance_frames_png: MaybePlain,
+    shadowcam_frames_png: MaybePlain,
+    shadowcam_aucs_png: MaybePlain,
     report: Annotated[Path, Output(None)],
 ) -> None:
     """Write the run's report: one HTML file without external parts."""
     given = locals()
     from lunarsite.publish.compose import Chosen, Files, compose
     from lunarsite.publish.crater_story import CraterFiles
+    from lunarsite.publish.enhance_story import EnhanceFiles
     from lunarsite.publish.report import render
 
     # Of all inputs the job knows those that were given; figures are the ones that end so.
@@ -419,9 +475,13 @@ def report(
         illumination=illumination,
         slopes=slope_record,
         craters=rooms,
+        enhance=EnhanceFiles(enhance_record, denoiser, cycle),
+        shadowcam=shadowcam_record,
         named_features=named_features,
     )
-    context = compose(job, Chosen(publish, grid, rules, scorer.target, places.best_sites), files, drawn)
+    context = compose(
+        job, Chosen(publish, grid, rules, scorer.target, enhancement.method, places.best_sites), files, drawn
+    )
     render(report, context)
     job.log.info("%s", context["tally"])
 
@@ -491,6 +551,17 @@ def catalogue(
     crater_matches: Annotated[Path | None, Input(CRATER_MATCHES)],
     crater_candidates: Annotated[Path | None, Input(CRATER_CANDIDATES)],
     crater_curve: Annotated[Path | None, Input(CRATER_CURVE)],
+    lit_scenes: Annotated[Path | None, Input(LIT_SCENES)],
+    denoiser: Annotated[Path | None, Input(DENOISER_MODEL)],
+    denoiser_training: Annotated[Path | None, Input(ENHANCE_TRAINING)],
+    cycle: Annotated[Path | None, Input(CYCLE_MODEL)],
+    cycle_training: Annotated[Path | None, Input(ENHANCE_TRAINING)],
+    shadowcam_frames: Annotated[Path | None, Input(SHADOWCAM_FRAMES)],
+    frame_light: Annotated[Path | None, Input(FRAME_LIGHT)],
+    enhanced_frames: Annotated[Path | None, Input(ENHANCED_FRAMES)],
+    enhance_record: Annotated[Path | None, Input(ENHANCE_RECORD)],
+    enhance_samples: Annotated[Path | None, Input(ENHANCE_SAMPLES)],
+    shadowcam_record: Annotated[Path | None, Input(SHADOWCAM_RECORD)],
     report: Plain,
     pages: Plain,
     catalogue: Annotated[Path, Output(None)],

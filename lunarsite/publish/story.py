@@ -10,7 +10,7 @@ import pandas as pd
 
 from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import Origin
-from lunarsite.publish import crater_story, score_story, site_story
+from lunarsite.publish import crater_story, enhance_story, score_story, site_story
 from lunarsite.publish.polar_map import Feature
 from lunarsite.publish.report import Picture, embed, nearest
 from lunarsite.publish.words import latitude_words, longitude_words, number_words
@@ -22,6 +22,8 @@ SOURCES = (
     "Slope: Horn 1981 (Proc. IEEE 69, 14). SHAP: Lundberg and Lee 2017 (NeurIPS 30).",
     "p-values: Davison and Hinkley 1997 (Bootstrap Methods and their Application, p. 141).",
     "Differences: PuOr of ColorBrewer, Harrower and Brewer 2003 (Cartogr. J. 40, 27).",
+    "ShadowCam: Robinson et al. 2023 (J. Astron. Space Sci. 40, 149); NASA, KARI, Arizona State University.",
+    "Networks: CycleGAN, Zhu et al. 2017 (ICCV); deep ensembles, Lakshminarayanan et al. 2017 (NeurIPS 30).",
     "Craters: LU1319381, Wu et al. 2022 (Geophys. Res. Lett. 49, e2022GL100886), where it is the given catalogue.",
     "Colours: Okabe and Ito 2008; cividis, Nuñez et al. 2018 (PLoS ONE 13, e0199239).",
 )
@@ -190,5 +192,6 @@ def pictures(paths: Mapping[str, Path], scores: pd.DataFrame, rules: RulesSettin
         **site_story.PICTURES,
         **_LIGHT,
         **crater_story.PICTURES,
+        **enhance_story.PICTURES,
     }
     return {name: embed(name, paths[name], *words[name]) for name in words if name in paths}

@@ -22,7 +22,7 @@ from lunarsite.publish.crater_sheet import Ground
 from lunarsite.publish.score_checks import ScoreChecks
 from lunarsite.publish.site_charts import Sites
 
-from . import fake_score
+from . import fake_enhance, fake_score
 from .fake_run import CRATERS, FIGURES, GRID, LIGHT, SITE_CHECKS, TABLES, FakeRun
 
 PUBLISH = {"figure_dpi": 60, "top_cells": 7, "title": "Test <run> & more"}
@@ -37,16 +37,18 @@ SITE_INPUTS = (
     "site_record",
 )
 BARE_INPUTS = (*RASTERS, "cells", "scores", "scorer_record", *SITE_INPUTS, "artemis", "named_features")
-REPORT_INPUTS = (*BARE_INPUTS, "illumination", "slope_record", *CRATER_INPUTS)
+ENHANCE_INPUTS = ("enhance_record", "denoiser", "cycle")
+REPORT_INPUTS = (*BARE_INPUTS, "illumination", "slope_record", *CRATER_INPUTS, *ENHANCE_INPUTS)
 CATALOGUE_INPUTS = (
     *(*RASTERS, "cells", "scores", "scorer", "scorer_record", "artemis", "illumination"),
     *(*TABLES, "crater_model", "crater_probability", "detected_craters", "crater_record", "crater_matches"),
     *("crater_candidates", "crater_curve", *fake_score.TABLES, *fake_score.RASTERS, *fake_score.RECORDS),
+    *(*fake_enhance.IMAGES, *fake_enhance.MODELS, "denoiser_training", "cycle_training", "enhance_record"),
     *("report", "pages"),
 )
 ALWAYS = (*FIGURES, *SITE_CHECKS)
 """Figures that every run has."""
-DRAWN = (*ALWAYS, *LIGHT, *CRATERS)
+DRAWN = (*ALWAYS, *LIGHT, *CRATERS, *fake_enhance.INTO_SHADOW)
 """What the report embeds."""
 PNGS = tuple(f"{name}_png" for name in DRAWN)
 # Further stages of figures: their inputs, their figures and further settings.
@@ -81,6 +83,11 @@ FURTHER: dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, object]]] =
             "catalogue": {"lon_deg": [0.0, 180.0]},
             "split": {"validation_lon_deg": [135.0, 175.0], "test_lon_deg": [15.0, 75.0]},
         },
+    ),
+    "publish-enhance": (
+        ("record=enhance_record", "samples=enhance_samples"),
+        fake_enhance.INTO_SHADOW,
+        {},
     ),
     "publish-places": (("dem", "profiles=place_profiles", "series=place_series"), ("places",), {}),
 }
@@ -249,6 +256,7 @@ def test_a_run_without_references_and_nights_has_no_such_section(run: FakeRun, t
     page = report["report"].read_text(encoding="utf-8")
     assert "Light and shadow" not in page
     assert "Craters</h2>" not in page
+    assert "into shadow" not in page
     assert len(Page(page).all("img")) == len(ALWAYS)
 
 
@@ -332,6 +340,49 @@ def test_craters_without_a_catalogue_are_counted_and_not_judged(run: FakeRun, tm
     assert "f1 3km</th><td>0.71</td>" in section
     assert "F1 for" not in section
     assert re.findall(r'<figure id="figure-(\w+)"', section) == ["crater_map", "crater_probability"]
+
+
+def test_the_report_tells_what_enhancement_gains_and_what_it_invents(text: str) -> None:
+    section = section_of(text, "shadow")
+    assert re.findall(r'<figure id="figure-(\w+)"', section) == list(fake_enhance.INTO_SHADOW)
+    assert "At the lowest signal, 4 electrons in the median pixel, the image as taken has a PSNR of 14.8" in section
+    assert "The best of 5 classical filters reach 19.8 (95 %: 17.8 to 21.7) dB (CLAHE) in PSNR" in section
+    assert "The denoiser reaches 20.8 (95 %: 18.7 to 22.8) dB and 0.65 (95 %: 0.585 to 0.715), above every" in section
+    assert "9 (95 %: 8.1 to 9.9) for the CycleGAN" in section
+    assert "2.75 (CLAHE) to 3.75 (median, 3 px) for the filters" in section
+    assert "This run enhances with the denoiser." in section
+    assert "It falls short in: CycleGAN invents no more (5.5, asked: &lt;= 0)." in section
+    assert "Scenes are rendered &lt;by us&gt;." in section
+    assert "denoiser &lt;made up&gt;" in section
+
+
+def test_the_report_names_the_network_that_enhances(run: FakeRun, tmp_path: Path) -> None:
+    pngs = tuple(f"{name}_png" for name in (*ALWAYS, "enhance_samples"))
+    settings = {"publish": PUBLISH, "grid": GRID, "enhancement": {"method": "cycle"}}
+    report = {"report": tmp_path / "report.html"}
+    assert run.call("publish-report", (*BARE_INPUTS, "enhance_record", *pngs), report, settings) == 0
+    section = section_of(report["report"].read_text(encoding="utf-8"), "shadow")
+    assert "This run enhances with the CycleGAN." in section
+    assert re.findall(r'<figure id="figure-(\w+)"', section) == ["enhance_samples"]
+    assert "The networks</h3>" not in section
+
+
+def test_networks_without_the_record_of_enhancement_are_refused(
+    run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pngs = tuple(f"{name}_png" for name in ALWAYS)
+    report = {"report": tmp_path / "report.html"}
+    inputs = (*BARE_INPUTS, "cycle", *pngs)
+    assert run.call("publish-report", inputs, report, {"publish": PUBLISH, "grid": GRID}) == 3
+    assert "the cycle without the record of enhancement" in capsys.readouterr().err
+
+
+def test_a_run_without_frames_draws_none(run: FakeRun, tmp_path: Path) -> None:
+    names = fake_enhance.INTO_SHADOW[:-1]
+    outputs = {f"{name}_{kind}": tmp_path / f"{name}.{kind}" for name in names for kind in ("png", "pdf")}
+    inputs = ("record=enhance_record", "samples=enhance_samples")
+    assert run.call("publish-enhance", inputs, outputs, {"publish": PUBLISH}) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in outputs.values()}
 
 
 def test_a_crater_record_without_detections_is_refused(

@@ -87,7 +87,8 @@ class SiteRun:
         tables: The tables by the stage's names; those of cells have one row per cell, in the same order.
         months: Light by calendar month, None if the run has none.
         skies: Horizons and skies of the sites by place, None if the run has none.
-        records: The records by the stage's names: sites_record, artemis, site.
+        records: The records by the stage's names: sites_record, artemis, site, and enhance and
+            shadowcam where the run has them.
         features: Named features.
         regions: The candidate regions.
         stamps: Stamps of all stamped inputs by the stage's names.
@@ -205,6 +206,8 @@ def read(
         "sites_record": contracts.SITES_RECORD,
         "artemis": contracts.ARTEMIS_RECORD,
         "site": contracts.SITE_RECORD,
+        "enhance": contracts.ENHANCE_RECORD,
+        "shadowcam": contracts.SHADOWCAM_RECORD,
     }
     return SiteRun(
         run=run,
@@ -213,7 +216,7 @@ def read(
         tables=tables,
         months=_months(given),
         skies=_skies(given, chosen.places),
-        records={name: record.read(given[name], spec)[0] for name, spec in specs.items()},
+        records={name: record.read(given[name], spec)[0] for name, spec in specs.items() if name in given},
         features=read_named_features(given["named_features"]),
         regions=read_regions(given["regions"], chosen.grid.pole),
         stamps=stamps,

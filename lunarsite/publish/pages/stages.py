@@ -11,6 +11,7 @@ from lunarsite.artefact.contracts import (
     CRITERIA,
     DEM,
     EARTH_ANY,
+    ENHANCE_RECORD,
     HELD_OUT,
     LABELS,
     PLACE_PROFILES,
@@ -19,6 +20,7 @@ from lunarsite.artefact.contracts import (
     REGION_SITES,
     ROUTES,
     SCORES,
+    SHADOWCAM_RECORD,
     SITE_MONTHS,
     SITE_RANKS,
     SITE_RECORD,
@@ -72,6 +74,8 @@ def write(
     sites_record: Annotated[Path, Input(SITES_RECORD)],
     artemis: Annotated[Path, Input(ARTEMIS_RECORD)],
     site: Annotated[Path, Input(SITE_RECORD)],
+    enhance: Annotated[Path | None, Input(ENHANCE_RECORD)],
+    shadowcam: Annotated[Path | None, Input(SHADOWCAM_RECORD)],
     named_features: Annotated[Path, Input(None)],
     regions: Annotated[Path, Input(None)],
     receipts: Annotated[tuple[Path, ...] | None, Input(DOWNLOAD)],
@@ -101,7 +105,13 @@ def write(
         "held_out": held_out,
     }
     light = {"profiles": profiles, "series": series, "months": months}
-    records = {"sites_record": sites_record, "artemis": artemis, "site": site}
+    records = {
+        "sites_record": sites_record,
+        "artemis": artemis,
+        "site": site,
+        "enhance": enhance,
+        "shadowcam": shadowcam,
+    }
     others = {"named_features": named_features, "regions": regions}
     # The command line reads one stamp for each input under a contract, in the order of their digests.
     stamped = [name for name in job.inputs if name not in others]

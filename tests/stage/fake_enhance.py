@@ -1,0 +1,142 @@
+"""What a made-up run has of seeing into shadow: scenes, frames, networks, sample pictures and records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+from scipy import ndimage
+
+from lunarsite.artefact import contracts, images, model, record
+from lunarsite.artefact.images import Credit, ImagesSpec, ImagesWriter, PerImage
+from lunarsite.artefact.record import Metric, Record, Verdict
+
+if TYPE_CHECKING:
+    from .fake_run import FakeRun
+
+IMAGES = ("lit_scenes", "shadowcam_frames", "frame_light", "enhanced_frames", "enhance_samples")
+MODELS = ("denoiser", "cycle")
+RECORDS = ("denoiser_training", "cycle_training", "enhance_record", "shadowcam_record")
+INTO_SHADOW = ("enhance_samples", "enhance_levels", "enhance_spectrum", "enhance_frames")
+"""Figures."""
+METHODS = ("raw", "median 3", "median 5", "non-local means", "bm3d", "clahe", "denoiser", "cycle")
+LEVELS = (4.0, 20.0, 100.0)
+CREDIT = Credit(title="Made-up images", licence="none", citation="nobody")
+_DTYPES: dict[str, Any] = {"string": object, "uint8": np.uint8, "int64": np.int64, "float64": np.float64}
+
+Pixels = NDArray[np.float32]
+
+
+def write_enhance(run: FakeRun) -> None:
+    """Write everything into a run's folder."""
+    _stacks(run)
+    _samples(run)
+    for name, spec in (("denoiser", contracts.DENOISER_MODEL), ("cycle", contracts.CYCLE_MODEL)):
+        card = model.Card(
+            spec={"kind": name}, inputs=("image",), training={"scenes": f"{name} <made up>", "hours": 2.0}
+        )
+        weights = {"weight": np.zeros(3, dtype=np.float16)}
+        model.write_tensors(run.path(name), spec, weights, card, run.stamp(spec.name, f"enhance-{name}"))
+        training = Record(title="Training", metrics=(Metric(name="best_loss", value=0.5),))
+        stamp = run.stamp("enhance_training", f"enhance-{name}")
+        record.write(run.path(f"{name}_training"), contracts.ENHANCE_TRAINING, training, stamp)
+    stamp = run.stamp("enhance", "validate-enhance")
+    record.write(run.path("enhance_record"), contracts.ENHANCE_RECORD, enhance_record(), stamp)
+
+
+def texture(rows: int, cols: int, seed: int) -> Pixels:
+    """Smooth ground between 0 and 1."""
+    ground = ndimage.gaussian_filter(np.random.default_rng(seed).random((rows, cols)), 2.0)
+    return np.asarray((ground - ground.min()) / np.ptp(ground), dtype=np.float32)
+
+
+def _append(writer: ImagesWriter, stacks: dict[str, Pixels | NDArray[np.uint8]], **values: object) -> None:
+    """Add one image to a file; smaller images stand at the upper left, values that are not given are 0 or ''."""
+    arrays: dict[str, NDArray[Any]] = {name: pixels[None] for name, pixels in stacks.items()}
+    for array in writer.spec.per_image:
+        value = values.get(array.name, "" if array.dtype == "string" else 0)
+        arrays[array.name] = np.array([value], dtype=_DTYPES[array.dtype])
+    writer.append(arrays)
+
+
+def _stacks(run: FakeRun) -> None:
+    ground = texture(64, 64, 1)
+    support = (ground > 0.5).astype(np.uint8)
+    for name, spec in (
+        ("lit_scenes", contracts.LIT_SCENES),
+        ("shadowcam_frames", contracts.SHADOWCAM_FRAMES),
+        ("frame_light", contracts.FRAME_LIGHT),
+        ("enhanced_frames", contracts.ENHANCED_FRAMES),
+    ):
+        sides = {str(side): 64 for stack in spec.stacks for side in stack.shape}
+        with images.creating(run.path(name), spec, run.stamp(spec.name, f"test-{name}"), CREDIT, sides) as writer:
+            stacks = {stack.name: support if stack.dtype == "uint8" else ground for stack in spec.stacks}
+            _append(writer, stacks, name="scene 1", frame="M1", rows=64, cols=64, pixel_m=60.0)
+
+
+def _samples(run: FakeRun) -> None:
+    spec: ImagesSpec = contracts.ENHANCE_SAMPLES
+    assert all(isinstance(array, PerImage) for array in spec.per_image)
+    noise = np.random.default_rng(2)
+    stamp = run.stamp(spec.name, "validate-enhance")
+    with images.creating(run.path("enhance_samples"), spec, stamp, CREDIT, {"height": 64, "width": 64}) as writer:
+
+        def put(pixels: NDArray[Any], **values: object) -> None:
+            whole = np.full((64, 64), np.nan, dtype=np.float32)
+            whole[: pixels.shape[0], : pixels.shape[1]] = pixels
+            given = {"electrons": np.nan, "psnr_db": np.nan, "ssim": np.nan, "pixel_m": 40.0, "display_high": 1.0}
+            sides = {"rows": pixels.shape[0], "cols": pixels.shape[1]}
+            _append(writer, {"picture": whole}, **{**given, **sides, **values})
+
+        for scene in range(2):
+            truth = texture(64, 64, 10 + scene)
+            truth[:9, :12] = np.nan
+            for level in LEVELS:
+                for place, method in enumerate(METHODS):
+                    rough = noise.normal(0.0, 1.0 / np.sqrt(level) / (1 + place), truth.shape)
+                    values = {"psnr_db": 10.0 + place, "ssim": 0.1 * place}
+                    put(truth + rough, name=f"ground ${scene}", method=method, electrons=level, **values)
+            put(truth, name=f"ground ${scene}", method="truth")
+        for frame in ("M1", "M2"):
+            ground = 0.01 * texture(50, 64, 20)
+            scale = {"kind": 1, "name": frame, "pixel_m": 60.0, "display_high": 0.01}
+            put(ground + noise.normal(0.0, 1e-3, ground.shape), method="raw", **scale)
+            put(ground, method="denoiser", **scale)
+            put(0.1 * ground, method="denoiser", quantity=1, **{**scale, "display_high": 0.001})
+            put((ground > 0.005).astype(np.float32), method="denoiser", quantity=2, **scale)
+
+
+def enhance_record() -> Record:
+    """A record of enhancement, in which the CycleGAN invents more than the filters."""
+    tables: dict[str, list[dict[str, JsonValue]]] = {"by_level": [], "craters": [], "spectrum": []}
+    for level in LEVELS:
+        for place, method in enumerate(METHODS):
+            kind = {"raw": "raw", "denoiser": "network", "cycle": "network"}.get(method, "classical")
+            row: dict[str, JsonValue] = {"method": method, "kind": kind, "electrons": level}
+            invented = 9.0 if method == "cycle" else 4.0 - 0.25 * place
+            quality = {"psnr_db": 12.0 + place + 2.0 * np.log(level), "ssim": 0.05 + 0.1 * place}
+            tables["by_level"].append(row | _with_ends(quality))
+            tables["craters"].append(row | _with_ends({"recall": 0.1 * place, "invented_per_100km2": invented}))
+            for frequency in (0.03, 0.1, 0.3):
+                values = {"power_ratio": 1.0 + frequency * (3.0 - place), "correlation": 1.0 - frequency}
+                tables["spectrum"].append({"method": method, "electrons": level, "cycles_per_px": frequency, **values})
+    verdicts = (
+        Verdict(
+            name="denoiser above every filter in PSNR", value=1.0, unit="dB", bound="> 0", holds=True, why="made up"
+        ),
+        Verdict(name="CycleGAN invents no more", value=5.5, bound="<= 0", holds=False, why="made up"),
+    )
+    return Record(
+        title="Enhancement against truth and filters",
+        verdicts=verdicts,
+        tables=tables,
+        notes=("Scenes are rendered <by us>.",),
+    )
+
+
+def _with_ends(values: dict[str, float]) -> dict[str, JsonValue]:
+    """Return numbers with their intervals, a tenth to either side."""
+    ends = {"": 1.0, "_low": 0.9, "_high": 1.1}
+    return {f"{name}{end}": factor * float(value) for name, value in values.items() for end, factor in ends.items()}
