@@ -30,6 +30,7 @@ class Rendered:
         sun_fraction: Visible share of the Sun's disc.
         direct: I/F in direct light, cast shadows included.
         scattered: I/F in scattered light.
+        unshadowed: I/F in direct light if no ground stood in the Sun's way.
         light_azimuth_deg: For each sun, the map direction that most of the light scattered into shadow comes from,
             clockwise from the map's +y.
     """
@@ -37,6 +38,7 @@ class Rendered:
     sun_fraction: Images
     direct: Images
     scattered: Images
+    unshadowed: Images
     light_azimuth_deg: tuple[float, ...]
 
 
@@ -63,17 +65,18 @@ def render(
     wanted = np.ones(shape, np.bool_) if wanted is None else wanted
     albedo = np.full(shape, ALBEDO, np.float32) if texture is None else (ALBEDO * texture).astype(np.float32)
     radiance = np.zeros((len(suns), nested.height_m.size), np.float32)
-    fraction, direct = (np.full((len(suns), *shape), np.nan, np.float32) for _ in range(2))
+    fraction, direct, unshadowed = (np.full((len(suns), *shape), np.nan, np.float32) for _ in range(3))
     for number, sun in enumerate(suns):
         light_up(nested, sun, reach_m, radiance[number])
         seen = sunlight(nested, 0, nested.tile_window(), sun)
         weight = lommel_seeliger_weight(90.0 - seen.elevation_deg)
-        brightness = albedo * seen.fraction * lunar_lambert(seen.cos_incidence, seen.cos_emission, weight)
+        brightness = albedo * lunar_lambert(seen.cos_incidence, seen.cos_emission, weight)
         fraction[number] = np.where(wanted, seen.fraction, np.nan)
-        direct[number] = np.where(wanted, brightness, np.nan)
+        direct[number] = np.where(wanted, brightness * seen.fraction, np.nan)
+        unshadowed[number] = np.where(wanted, brightness, np.nan)
     found = gather(nested, radiance, directions, reach_m, wanted, counted=fraction == 0.0)
     azimuths = tuple(found.main_azimuth_deg(number) for number in range(len(suns)))
-    return Rendered(fraction, direct, (albedo * found.irradiance).astype(np.float32), azimuths)
+    return Rendered(fraction, direct, (albedo * found.irradiance).astype(np.float32), unshadowed, azimuths)
 
 
 def light_up(nested: Nested, sun: Sun, reach_m: float, radiance: NDArray[np.float32]) -> None:
