@@ -69,8 +69,10 @@ class SensorSettings(Section):
 class DenoiserTrainingSettings(TrainingSettings):
     """Training of the paired denoiser, for each member of the ensemble."""
 
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 16
-    crop_px: Annotated[int, Field(ge=32, le=2_048, multiple_of=32)] = 96
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 10
+    steps_per_epoch: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    crop_px: Annotated[int, Field(ge=32, le=2_048, multiple_of=32)] = 128
+    averaging: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.995
 
 
 class DenoiserSettings(Section):
@@ -78,10 +80,10 @@ class DenoiserSettings(Section):
 
     members: Annotated[int, Field(ge=1, le=20)] = 3
     """Networks of the ensemble; their disagreement is part of the error."""
-    channels: Annotated[int, Field(ge=4, le=256)] = 12
-    """Channels at full resolution."""
-    depth: Annotated[int, Field(ge=2, le=5)] = 3
-    """Levels below full resolution."""
+    channels: Annotated[int, Field(ge=4, le=256)] = 24
+    """Channels at half resolution, the finest that the networks work at."""
+    depth: Annotated[int, Field(ge=2, le=5)] = 2
+    """Levels below half resolution."""
     training: DenoiserTrainingSettings = DenoiserTrainingSettings()
 
 
