@@ -142,8 +142,6 @@ def train(
         sums, since = dict.fromkeys(_TERMS, 0.0), state.step
         started = time.monotonic()
         while state.step < settings.steps:
-            if 2 * state.step >= settings.steps and not state.networks.to_sunlit.frozen:
-                _freeze(state.networks)
             terms = _step(state, source.draw(state.step), likeness, settings, device)
             state.step += 1
             _check_finite(terms, state.step)
@@ -191,6 +189,8 @@ def _step(
     """Move generators, then judges, once; return the terms of the losses."""
     torch.manual_seed(settings.seed + 1_000_003 * (state.step + 1))
     networks, factor = state.networks.train(), rate_factor(state.step, settings.steps)
+    networks.to_sunlit.follow(state.step, settings.steps)
+    networks.to_shadowed.follow(state.step, settings.steps)
     for group in (*state.generators.param_groups, *state.judges.param_groups):
         group["lr"] = settings.learning_rate * factor
     real = {"sunlit": drawn.sunlit.to(device), "shadowed": drawn.shadowed.to(device)}
@@ -241,11 +241,6 @@ def _start(settings: CycleSettings, device: torch.device) -> State:
     scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "16-mixed")
     buffers = {side: ImageBuffer(settings.buffer) for side in ("sunlit", "shadowed")}
     return State(networks, generators, judges, scaler, buffers)
-
-
-def _freeze(networks: Networks) -> None:
-    networks.to_sunlit.freeze()
-    networks.to_shadowed.freeze()
 
 
 def _keep(
@@ -309,7 +304,8 @@ def _resume(state: State, checkpoint: Path, key: str, settings: CycleSettings, j
             buffer.restore(content["buffers"][side], device)
         state.step, state.history = int(content["step"]), list(content["history"])
     except (RuntimeError, KeyError, TypeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
-        raise LearningError(f"{checkpoint}: is no readable checkpoint ({error}); delete it to start afresh") from error
+        what = next(iter(str(error).splitlines()), type(error).__name__)  # torch goes on with advice to take risks
+        raise LearningError(f"{checkpoint}: is no readable checkpoint ({what}); delete it to start afresh") from error
     job_log.info("going on after step %d of %d, from %s", state.step, settings.steps, checkpoint)
 
 

@@ -1,14 +1,14 @@
 """Networks of the CycleGAN (Zhu et al. 2017): residual generators and judges that see 70 pixels.
 
 Images are (N, 1, H, W) in the standard scale. A generator adds what it changes to what it is given, so that it starts
-close to the identity. Its normalisation takes each image's own statistics at first (instance normalisation), and from
-`freeze` on their running means: then what it makes of a pixel depends on that pixel's neighbourhood alone, and tiles of
-one image fit together.
+close to the identity. Its normalisation takes each image's own statistics at first (instance normalisation) and ends
+with their running means: then what it makes of a pixel depends on that pixel's neighbourhood alone, and tiles of one
+image fit together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Literal, cast
 
 import torch
@@ -23,7 +23,12 @@ STRIDE_PX = 4
 FIELD_PX = 70
 """Side of the square of the image that one number of a judge depends on."""
 _MOMENTUM = 0.01
+"""Share of the latest statistics in their running mean, once a hundred steps are behind it."""
+_FADE = (0.25, 0.5)
+"""Parts of a training between which running means take the place of an image's own statistics. At one stroke they would
+throw the generators out of all they have learned."""
 _LEAK = 0.2
+_LEAST_VARIANCE = 1e-5
 
 
 class GeneratorSpec(BaseModel):
@@ -65,13 +70,56 @@ class Reflect(nn.Module):
         return image
 
 
+class Norm(nn.Module):
+    """Instance normalisation (Ulyanov et al. 2017) that fades into one by fixed statistics.
+
+    In training, statistics are the image's own and running means of them, mixed by `share`; in evaluation they are the
+    running means.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+        self.share, self.momentum = 0.0, _MOMENTUM
+
+    def follow(self, step: int, steps: int) -> None:
+        """Set shares as a training's step asks for.
+
+        Running means of the first steps are plain means, which no first guess has a part in.
+        """
+        self.momentum = max(_MOMENTUM, 1.0 / (step + 1))
+        start, end = _FADE
+        self.share = min(max((step / steps - start) / (end - start), 0.0), 1.0)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return (N, C, H, W)."""
+        if not self.training or self.share == 1.0:
+            return functional.batch_norm(
+                image, self.running_mean, self.running_var, self.weight, self.bias, eps=_LEAST_VARIANCE
+            )
+        variance, mean = torch.var_mean(image.float(), dim=(2, 3), correction=0, keepdim=True)
+        with torch.no_grad():
+            self.running_mean.lerp_(mean.mean(dim=0).flatten(), self.momentum)
+            self.running_var.lerp_(variance.mean(dim=0).flatten(), self.momentum)
+        if self.share > 0.0:
+            mean = mean + self.share * (self.running_mean.clone()[:, None, None] - mean)
+            variance = variance + self.share * (self.running_var.clone()[:, None, None] - variance)
+        scale = self.weight[:, None, None] * torch.rsqrt(variance + _LEAST_VARIANCE)
+        return (image * scale + (self.bias[:, None, None] - mean * scale)).to(image.dtype)
+
+
 class Residual(nn.Module):
     """x + convolutions(x), of which the channels in the middle may be left out at random."""
 
     def __init__(self, channels: int, dropout: float) -> None:
         super().__init__()
-        self.first = nn.Sequential(Reflect(1), _convolution(channels, channels, 3), _norm(channels), nn.ReLU(True))
-        self.second = nn.Sequential(Reflect(1), _convolution(channels, channels, 3), _norm(channels))
+        self.first = nn.Sequential(Reflect(1), _convolution(channels, channels, 3), Norm(channels), nn.ReLU(True))
+        self.second = nn.Sequential(Reflect(1), _convolution(channels, channels, 3), Norm(channels))
         self.dropout = dropout
 
     def forward(self, image: Tensor, keep: Tensor | None = None) -> Tensor:
@@ -115,18 +163,18 @@ class Generator(nn.Module):
 
     def __init__(self, spec: GeneratorSpec) -> None:
         super().__init__()
-        self.spec, self.frozen = spec, False
+        self.spec = spec
         c = spec.channels
         self.down = nn.Sequential(
-            *(Reflect(3), _convolution(1, c, 7), _norm(c), nn.ReLU(True)),
-            *(Reflect(1), _convolution(c, 2 * c, 3, 2), _norm(2 * c), nn.ReLU(True)),
-            *(Reflect(1), _convolution(2 * c, 4 * c, 3, 2), _norm(4 * c), nn.ReLU(True)),
+            *(Reflect(3), _convolution(1, c, 7), Norm(c), nn.ReLU(True)),
+            *(Reflect(1), _convolution(c, 2 * c, 3, 2), Norm(2 * c), nn.ReLU(True)),
+            *(Reflect(1), _convolution(2 * c, 4 * c, 3, 2), Norm(4 * c), nn.ReLU(True)),
         )
         self.blocks = nn.ModuleList([Residual(4 * c, spec.dropout) for _ in range(spec.blocks)])
         self.attention = Attention(4 * c) if spec.attention else None
         self.up = nn.Sequential(
-            *(nn.Upsample(scale_factor=2), Reflect(1), _convolution(4 * c, 2 * c, 3), _norm(2 * c), nn.ReLU(True)),
-            *(nn.Upsample(scale_factor=2), Reflect(1), _convolution(2 * c, c, 3), _norm(c), nn.ReLU(True)),
+            *(nn.Upsample(scale_factor=2), Reflect(1), _convolution(4 * c, 2 * c, 3), Norm(2 * c), nn.ReLU(True)),
+            *(nn.Upsample(scale_factor=2), Reflect(1), _convolution(2 * c, c, 3), Norm(c), nn.ReLU(True)),
             *(Reflect(3), nn.Conv2d(c, 1, 7)),
         )
         self.apply(_start)
@@ -151,17 +199,11 @@ class Generator(nn.Module):
                 features = self.attention(features)
         return cast(Tensor, image + self.up(features))
 
-    def freeze(self) -> None:
-        """From now on normalise by the running means of the statistics, in training too."""
-        self.frozen = True
-        self.train(self.training)
-
-    def train(self, mode: bool = True) -> Generator:
-        """Set the mode; frozen statistics stay frozen."""
-        super().train(mode)
-        for norm in norms(self) if self.frozen else ():
-            norm.eval()
-        return self
+    def follow(self, step: int, steps: int) -> None:
+        """Normalise as a training's step asks for."""
+        for layer in self.modules():
+            if isinstance(layer, Norm):
+                layer.follow(step, steps)
 
 
 class Judge(nn.Module):
@@ -181,11 +223,6 @@ class Judge(nn.Module):
         return cast(Tensor, self.layers(image))
 
 
-def norms(generator: nn.Module) -> Iterator[nn.InstanceNorm2d]:
-    """Yield the layers that normalise."""
-    return (layer for layer in generator.modules() if isinstance(layer, nn.InstanceNorm2d))
-
-
 def keeps(spec: GeneratorSpec, passes: int, seed: int) -> Tensor:
     """Return which channels each of several passes with dropout keeps, (passes, blocks, 4 channels), mean 1.
 
@@ -202,10 +239,6 @@ def trainable(networks: Sequence[nn.Module]) -> list[nn.Parameter]:
 
 def _convolution(inputs: int, outputs: int, side: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, side, stride, bias=False)
-
-
-def _norm(channels: int) -> nn.InstanceNorm2d:
-    return nn.InstanceNorm2d(channels, affine=True, track_running_stats=True, momentum=_MOMENTUM)
 
 
 def _start(layer: nn.Module) -> None:

@@ -11,9 +11,9 @@ from lunarsite.vision.enhance.cycle_networks import (
     Generator,
     GeneratorSpec,
     Judge,
+    Norm,
     Reflect,
     keeps,
-    norms,
 )
 from lunarsite.vision.learn import LearningError
 
@@ -85,26 +85,45 @@ def test_attention_reaches_the_whole_image_once_it_has_a_gain() -> None:
     assert support(made, image, 80, 80) == ((0, 159), (0, 159))
 
 
-def test_frozen_statistics_make_tiles_fit_together() -> None:
-    made = generator()
+def test_statistics_fade_into_fixed_ones_so_that_tiles_fit_together() -> None:
+    made = generator(SPEC.model_copy(update={"dropout": 0.0}))
     bright = torch.randn(1, 1, 192, 192)
     bright[:, :, 128:] += 3.0
-    for _ in range(30):
-        made(bright)
     tile, inner = bright[:, :, :128], slice(32, 64)
-    # In training an image's own statistics are used: what lies far away has a say.
-    assert (made(bright)[:, :, inner, inner] - made(tile)[:, :, inner, inner]).abs().max() > 1e-3
-    made.freeze()
-    before = [norm.running_mean.clone() for norm in norms(made) if norm.running_mean is not None]
-    made.train()
-    whole, part = (made(image)[:, :, inner, inner] for image in (bright, tile))
-    # Dropout still draws in training; in evaluation nothing does.
-    assert not torch.allclose(whole, part)
-    made.eval()
-    assert torch.allclose(made(bright)[:, :, inner, inner], made(tile)[:, :, inner, inner], atol=1e-5)
-    after = [norm.running_mean for norm in norms(made)]
-    assert before
-    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True) if b is not None)
+
+    def apart(step: int) -> float:
+        made.follow(step, 200)
+        with torch.no_grad():
+            return float((made(bright)[:, :, inner, inner] - made(tile)[:, :, inner, inner]).abs().max())
+
+    # An image's own statistics let what lies far away have a say: the less, the more of them are fixed.
+    early, late = apart(0), [apart(step) for step in (80, 95, 100, 199)]
+    assert early > 0.01
+    assert early > late[0] > late[1] > late[2]
+    assert max(late[2:]) < 1e-5
+    # From half of the steps on, training and evaluation are the same function, and statistics stay.
+    fixed = {name: value.clone() for name, value in made.state_dict().items()}
+    trained = made.train()(tile)
+    assert torch.equal(trained, made.eval()(tile))
+    assert all(torch.equal(value, fixed[name]) for name, value in made.state_dict().items())
+
+
+def test_normalisation_is_that_of_instances_and_of_their_mean() -> None:
+    norm, image = Norm(3), 2.0 * torch.randn(4, 3, 16, 16) + 1.0
+    expected = nn.functional.instance_norm(image)
+    assert torch.allclose(norm(image), expected, atol=1e-5)
+    norm = Norm(3)
+    images = [torch.randn(2, 3, 16, 16) + k for k in range(5)]
+    for step, values in enumerate(images):
+        norm.follow(step, 1_000)
+        norm(values)
+    whole = torch.cat(images)
+    variance, mean = torch.var_mean(whole, dim=(2, 3), correction=0)
+    assert torch.allclose(norm.running_mean, mean.mean(dim=0), atol=1e-5)
+    assert torch.allclose(norm.running_var, variance.mean(dim=0), atol=1e-5)
+    norm.eval()
+    by_hand = (image - norm.running_mean[:, None, None]) / (norm.running_var[:, None, None] + 1e-5).sqrt()
+    assert torch.allclose(norm(image), by_hand, atol=1e-5)
 
 
 def test_channels_are_kept_by_seed_and_with_mean_one() -> None:
