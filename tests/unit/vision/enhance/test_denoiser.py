@@ -23,15 +23,15 @@ from lunarsite.vision.enhance.denoiser import (
     Member,
     build_ensemble,
     denoiser_loss,
+    folded_spec,
 )
 from lunarsite.vision.enhance.enhancer import load_denoiser
 from lunarsite.vision.enhance.training import measure
 from lunarsite.vision.learn import LearningError
-from lunarsite.vision.learn.networks import NetworkSpec
 from lunarsite.vision.learn.saved import rounded, save
 from tests.unit.vision.enhance.made_scenes import VALIDATION, write_scenes
 
-SPEC = NetworkSpec(kind="plain-unet", inputs=1, outputs=2, channels=4, depth=2)
+SPEC = folded_spec(4, 2)
 
 
 def ensemble(members: int = 2, factor: float = 1.0) -> Ensemble:
@@ -53,12 +53,32 @@ class Fixed(nn.Module):
         return torch.cat((torch.full_like(image, self.mean), torch.full_like(image, np.log(self.variance))), dim=1)
 
 
-def test_a_new_member_gives_its_input_back() -> None:
-    member = Member(SPEC).eval()
-    image = torch.linspace(-12.0, 12.0, 32 * 32).reshape(1, 1, 32, 32)
+def test_a_new_member_blends_the_blurs_of_its_image_evenly() -> None:
+    member, image = Member(SPEC).eval(), torch.zeros(1, 1, 96, 96)
+    image[0, 0, 48, 48] = 1.0
     found = member(image)
-    assert torch.allclose(found[:, :1], image.clamp(-MOST_STANDARD, MOST_STANDARD))
-    assert torch.allclose(found[:, 1:], torch.zeros_like(image), atol=1e-5)
+    assert torch.allclose(found[:, 1], torch.zeros(1, 96, 96), atol=1e-5)
+    # Each blur keeps the sum; the image and four blurs have a fifth each.
+    assert found[0, 0].sum().item() == pytest.approx(1.0, rel=1e-3)
+    peaks = [1.0, *(1.0 / (2.0 * np.pi * sigma**2) for sigma in (0.8, 1.6, 3.2, 6.4))]
+    assert found[0, 0, 48, 48].item() == pytest.approx(np.mean(peaks), rel=0.01)
+
+
+@pytest.mark.parametrize("level", [3.0, -20.0])
+def test_even_ground_stays_even_up_to_its_borders(level: float) -> None:
+    found = Member(SPEC).eval()(torch.full((2, 1, 32, 96), level))
+    assert found.shape == (2, 2, 32, 96)
+    assert torch.allclose(found[:, 0], torch.tensor(max(level, -MOST_STANDARD)), atol=1e-4)
+
+
+def test_what_a_member_says_depends_on_no_pixel_out_of_reach() -> None:
+    made = ensemble(1)
+    image = torch.randn(1, 1, 128, 128, generator=torch.Generator().manual_seed(3))
+    other = image.clone()
+    other[..., 64:] += 1.0
+    off = (made(image) - made(other)).abs()
+    assert off[..., :8].max() < 1e-5
+    assert off[..., 60:].max() > 0.1
 
 
 def test_the_ensemble_is_the_mixture_of_its_members() -> None:
@@ -82,15 +102,24 @@ def test_the_likelihood_is_lowest_at_the_true_variance() -> None:
     assert min(losses, key=losses.__getitem__) == 0.25
 
 
-def test_gradients_of_the_mean_grow_with_the_square_root_of_the_precision() -> None:
-    raw = torch.zeros(1, 2, 1, 2, requires_grad=True)
-    with torch.no_grad():
-        raw[0, 1, 0] = torch.log(torch.tensor([0.04, 1.0]))
-    batch = {"target": torch.ones(1, 1, 1, 2), "weight": torch.ones(1, 1, 1, 2)}
-    denoiser_loss(raw, batch)[0].backward()
+def test_noisy_images_count_no_more_than_clear_ones() -> None:
+    raw = torch.zeros(2, 2, 4, 4, requires_grad=True)
+    target = torch.ones(2, 1, 4, 4)
+    target[1] *= 10.0
+    denoiser_loss(raw, {"target": target, "weight": torch.ones_like(target)})[0].backward()
     assert raw.grad is not None
-    # beta = 0.5: off / variance times the square root of the variance.
-    assert raw.grad[0, 0, 0].tolist() == pytest.approx([-1.0 / 0.2 / 2.0, -1.0 / 2.0])
+    # The mean's gradient times its error is the same for both: a share of the error, not of its square.
+    pull = -(raw.grad[:, :1] * target).sum(dim=(1, 2, 3))
+    assert pull.tolist() == pytest.approx([0.5, 0.5], rel=1e-3)
+
+
+def test_the_likelihood_does_not_move_the_mean() -> None:
+    raw = torch.randn(2, 2, 8, 8, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    batch = {"target": torch.zeros(2, 1, 8, 8), "weight": torch.ones(2, 1, 8, 8)}
+    denoiser_loss(raw, batch)[1]["likelihood"].backward()
+    assert raw.grad is not None
+    assert not raw.grad[:, 0].any()
+    assert raw.grad[:, 1].all()
 
 
 def test_pixels_without_a_weight_do_not_count() -> None:
@@ -100,6 +129,10 @@ def test_pixels_without_a_weight_do_not_count() -> None:
     first = denoiser_loss(raw, {"target": target, "weight": weight})[0]
     spoiled = torch.where(weight > 0.0, target, 1e3)
     assert denoiser_loss(raw, {"target": spoiled, "weight": weight})[0] == first
+    # An item without any weight is as if it were not there.
+    weight[1] = 0.0
+    alone = denoiser_loss(raw[:1], {"target": target[:1], "weight": weight[:1]})[0]
+    assert denoiser_loss(raw, {"target": spoiled, "weight": weight})[0] == alone
     assert denoiser_loss(raw, {"target": target, "weight": torch.zeros_like(weight)})[0] == 0.0
 
 
