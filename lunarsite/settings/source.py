@@ -181,7 +181,7 @@ class PsrImagesSettings(Section):
     """Unpaired images of sunlit and of permanently shadowed ground, from which enhancement learns."""
 
     sunlit: FilePath | None = None
-    """Folder of images of sunlit ground: PNG, JPEG or TIFF, one grey band."""
+    """Folder of images of sunlit ground, one grey band: PNG, JPEG, TIFF, PDS3 IMG (LROC) or PDS4 (OHRC)."""
     shadowed: FilePath | None = None
     """Folder of images of shadowed ground."""
     tile_px: Annotated[int, Field(ge=32, le=1_024)] = 256
