@@ -37,21 +37,21 @@ class Estimate:
     def __sub__(self, other: Estimate) -> Estimate:
         """Return the difference; draw by draw, so that what both share does not widen its interval."""
         value = None if self.value is None or other.value is None else self.value - other.value
-        return _estimate(value, self.draws - other.draws)
+        return estimate(value, self.draws - other.draws)
 
     def over(self, other: Estimate) -> Estimate:
         """Return the ratio, draw by draw; unknown where the other may be 0."""
         known = self.value is not None and other.value is not None and other.value != 0.0
         with np.errstate(invalid="ignore", divide="ignore"):
             draws = np.where(other.draws != 0.0, self.draws / other.draws, np.nan)
-        return _estimate(self.value / other.value if known else None, draws)  # type: ignore[operator]
+        return estimate(self.value / other.value if known else None, draws)  # type: ignore[operator]
 
 
 def lowest(estimates: Sequence[Estimate]) -> Estimate:
     """Return the smallest of several: of the values, and of each draw."""
     values = [one.value for one in estimates]
     value = None if not values or None in values else min(one for one in values if one is not None)
-    return _estimate(value, np.min([one.draws for one in estimates], axis=0) if estimates else np.zeros(0))
+    return estimate(value, np.min([one.draws for one in estimates], axis=0) if estimates else np.zeros(0))
 
 
 class Grounds:
@@ -78,8 +78,9 @@ class Grounds:
             draws = drawn[:, 0] / drawn[:, 1]
         if self.count < FEWEST_GROUNDS:
             draws = np.full(draws.shape, np.nan)
-        return _estimate(float(total[0] / total[1]) if total[1] != 0.0 else None, draws)
+        return estimate(float(total[0] / total[1]) if total[1] != 0.0 else None, draws)
 
 
-def _estimate(value: float | None, draws: Floats) -> Estimate:
+def estimate(value: float | None, draws: Floats) -> Estimate:
+    """Return a number with the interval of its draws."""
     return Estimate(value, None if value is None else interval(draws), draws)

@@ -237,8 +237,7 @@ def _notes(results: Results, evidence: Evidence, *, synthetic: bool) -> list[str
     if evidence.absent:
         names = " and ".join(f"{one.name} (package '{one.package}')" for one in evidence.absent)
         notes.append(
-            f"Not measured, because it is not installed: {names}. 'Every classical baseline' is every one that the tables"
-            " hold."
+            f"Not measured, because it is not installed: {names}. 'Every classical baseline' is every one told here."
         )
     if results.grounds.count < FEWEST_GROUNDS:
         notes.append(f"The scenes show {results.grounds.count} grounds, too few for intervals: no claim can hold.")

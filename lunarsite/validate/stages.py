@@ -14,17 +14,25 @@ from lunarsite.artefact.contracts import (
     CRATER_MODEL,
     CRATER_RECORD,
     CRATERS,
+    CYCLE_MODEL,
     DEM,
+    DENOISER_MODEL,
     DETECTED,
     EARTH_ANY,
     EARTH_MEAN,
+    ENHANCE_RECORD,
+    ENHANCE_SAMPLES,
+    ENHANCED_FRAMES,
+    FRAME_LIGHT,
     ILLUMINATION_CELLS,
     ILLUMINATION_RECORD,
     LABELS,
+    LIT_SCENES,
     PSR,
     PUBLISHED_SLOPE,
     REGION_SITES,
     SCORES,
+    SHADOWCAM_FRAMES,
     SITE_RECORD,
     SITES,
     SLOPE,
@@ -38,10 +46,13 @@ from lunarsite.settings import (
     CatalogueSettings,
     CraterReferenceSettings,
     DetectionSettings,
+    EnhancementSettings,
+    EnhanceReferenceSettings,
     GridSettings,
     IlluminationReferenceSettings,
     RulesSettings,
     ScorerSettings,
+    SensorSettings,
     SiteReferenceSettings,
     SplitSettings,
 )
@@ -286,3 +297,33 @@ def crater(
     tables.write(matches, CRATER_MATCHES, compared, job.stamp(CRATER_MATCHES), lattice.pole)
     tables.write(candidates, CRATER_CANDIDATES, unknown, job.stamp(CRATER_CANDIDATES), lattice.pole)
     tables.write(curve, CRATER_CURVE, curves, job.stamp(CRATER_CURVE))
+
+
+@stage
+def enhance(
+    job: Job,
+    enhancement: EnhancementSettings,
+    sensor: SensorSettings,
+    reference: EnhanceReferenceSettings,
+    scenes: Annotated[Path, Input(LIT_SCENES)],
+    denoiser: Annotated[Path, Input(DENOISER_MODEL)],
+    cycle: Annotated[Path | None, Input(CYCLE_MODEL)],
+    frames: Annotated[Path | None, Input(SHADOWCAM_FRAMES)],
+    enhanced: Annotated[Path | None, Input(ENHANCED_FRAMES)],
+    light: Annotated[Path | None, Input(FRAME_LIGHT)],
+    craters: Annotated[Path | None, Input(CRATERS)],
+    record: Annotated[Path, Output(ENHANCE_RECORD)],
+    samples: Annotated[Path, Output(ENHANCE_SAMPLES)],
+) -> None:
+    """Compare enhanced images with the truth of rendered scenes, beside classical filters, and ask real frames."""
+    from lunarsite.artefact import record as records
+    from lunarsite.validate.enhance import Files, validate
+    from lunarsite.validate.enhance_samples import write_samples
+
+    job.seed = reference.seed
+    files = Files(scenes, denoiser, cycle, frames, enhanced, light, craters)
+    result, pictures, credit = validate(job, enhancement, sensor, reference, files)
+    for verdict in result.verdicts:
+        job.log.info("%s: %s, bound %s: %s", verdict.name, verdict.value, verdict.bound, verdict.holds)
+    records.write(record, ENHANCE_RECORD, result, job.stamp(ENHANCE_RECORD))
+    write_samples(samples, pictures, job.stamp(ENHANCE_SAMPLES), credit)
