@@ -5,11 +5,12 @@ Each pixel has its own direction to the Sun. The ray follows the great circle of
 
     2 R (P (1 - t^2) + 2 t D)_xy / ((1 + t^2) + (P (1 - t^2) + 2 t D)_z)
 
-and ground of radius r there stands at the elevation tan(e) = (r (1 - t^2) - r_P (1 + t^2)) / (2 t r): exact, and free of
-trigonometry. The ray ends where nothing ahead could change the answer.
+and ground of radius r there stands at the elevation tan(e) = (r (1 - t^2) - r_P (1 + t^2)) / (2 t r): exact, and free
+of trigonometry. The ray ends where nothing ahead could change the answer.
 
-The disc is cut by a straight limb at the height of the horizon below its centre: 0.27 degrees to either side the horizon
-may differ, which blurs shadows of sharp peaks by 5 m per km. The Sun's parallax (2.4 arc seconds) is left out.
+The disc is cut by a straight limb at the height of the horizon below its centre. Within 0.27 degrees to either side the
+horizon may differ, which would blur the shadows of sharp peaks by 5 m per km. The Sun's parallax (2.4 arc seconds) is
+left out.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from lunarsite.grid import MOON_RADIUS_M
-from lunarsite.illumination.light.nested import REACH_PX, Nested
+from lunarsite.illumination.light.nested import BLOCK_PX, REACH_PX, Nested
 from lunarsite.illumination.visibility_tables import map_direction_rad, poleward_deg
 
 SUN_RADIUS_RAD = 0.00465047
@@ -85,7 +86,9 @@ def sunlight(nested: Nested, level: int, window: tuple[int, int, int, int], sun:
     top, bottom, left, right = window
     rows, cols = np.arange(top, bottom, every), np.arange(left, right, every)
     found = np.empty((4, rows.size, cols.size), np.float32)
-    _sunlight(nested.height_m, nested.shape, nested.place, level, rows, cols, sun.vector(nested), found)
+    _sunlight(
+        nested.height_m, nested.highest_m, nested.shape, nested.place, level, rows, cols, sun.vector(nested), found
+    )
     return Sunlight(*found)
 
 
@@ -131,17 +134,25 @@ def gradient(flat: Flat, shape: Table, place: Floats, level: int, row: int, col:
     return (two * flat[at + 1] - flat[at - 1]) * per_m, (two * flat[at - cols] - flat[at + cols]) * per_m
 
 
+@njit(cache=True, error_model="numpy", inline="always")
+def hidden(highest_m: float, eye: float, tangent: float, t: float) -> bool:
+    """Whether ground up to a height, from t on, stays below a line of sight of this tangent."""
+    top = MOON_RADIUS_M + highest_m
+    # Higher ground looks the lower the farther away it is; ground below the eye never reaches the horizontal.
+    if top > eye:
+        return top * (1.0 - t * t) - eye * (1.0 + t * t) <= tangent * 2.0 * t * top
+    return tangent >= 0.0
+
+
 @njit(cache=True, error_model="numpy")
 def horizon_tangent(
     flat: Flat,
+    blocks: Flat,
     shape: Table,
     place: Floats,
     level: int,
-    x_m: float,
-    y_m: float,
-    eye_m: float,
-    cos_a: float,
-    sin_a: float,
+    spot: tuple[float, float, float],
+    direction: tuple[float, float],
     lowest: float,
     highest: float,
 ) -> float:
@@ -149,65 +160,76 @@ def horizon_tangent(
 
     Args:
         flat: Heights, see `Nested`.
+        blocks: Highest ground by block.
         shape: Their layout.
         place: Where the levels lie.
         level: The level of the pixel.
-        x_m: Map place of the eye.
-        y_m: The same.
-        eye_m: Its height above the sphere.
-        cos_a: Map direction, from +x towards +y.
-        sin_a: The same.
+        spot: Map x and y of the eye, and its height above the sphere.
+        direction: Cosine and sine of the map direction, from +x towards +y.
         lowest: A horizon below this tangent need not be exact.
         highest: Nor one above this.
     """
+    x_m, y_m, eye_m = spot
     up_x, up_y, up_z, xx, xy, xz, yx, yy, yz = frame_of(x_m, y_m)
+    cos_a, sin_a = direction
     ahead_x, ahead_y, ahead_z = cos_a * xx + sin_a * yx, cos_a * xy + sin_a * yy, cos_a * xz + sin_a * yz
     scale = 1.0 + (x_m * x_m + y_m * y_m) / (4.0 * MOON_RADIUS_M * MOON_RADIUS_M)
     eye = MOON_RADIUS_M + eye_m
     # One pixel of the level, as a step of t.
     unit = place[level, 2] / (2.0 * MOON_RADIUS_M * scale)
-    k, t, best, met, sample = level, unit, _LOWEST_TANGENT, False, 0
-    step, limit = STEP_PX * unit, REACH_PX * unit
+    k, t, best, met, wait = level, unit, _LOWEST_TANGENT, False, 0
+    limit, per_m = REACH_PX * unit, 1.0 / place[level, 2]
     levels = shape.shape[0]
     while True:
         if t > limit:
-            k, step, limit = k + 1, 2.0 * step, 2.0 * limit
+            k, unit, limit, per_m, wait = k + 1, 2.0 * unit, 2.0 * limit, 0.5 * per_m, 0
             if k == levels:
                 break
         one, less = 1.0 + t * t, 1.0 - t * t
-        if sample % 8 == 0:
-            top = MOON_RADIUS_M + place[k, 3]
-            if top * less - eye * one <= max(best, lowest) * 2.0 * t * top:
-                break
-        sample += 1
         toward = 2.0 * MOON_RADIUS_M / (one + up_z * less + 2.0 * t * ahead_z)
         x = (up_x * less + 2.0 * t * ahead_x) * toward
         y = (up_y * less + 2.0 * t * ahead_y) * toward
-        pixel = place[k, 2]
-        row, col = (place[k, 1] - y) / pixel, (x - place[k, 0]) / pixel
+        row, col = (place[k, 1] - y) * per_m, (x - place[k, 0]) * per_m
         if row < 0.0 or col < 0.0 or row >= shape[k, 1] - 1 or col >= shape[k, 2] - 1:
             # The pixel lies near the level's border; the next level holds the place.
-            k, step, limit = k + 1, 2.0 * step, 2.0 * limit
+            k, unit, limit, per_m, wait = k + 1, 2.0 * unit, 2.0 * limit, 0.5 * per_m, 0
             if k == levels:
                 break
             continue
+        if wait == 0:
+            if hidden(place[k, 3], eye, max(best, lowest), t):
+                break
+            block = shape[k, 3] + (int(row) // BLOCK_PX) * shape[k, 4] + int(col) // BLOCK_PX
+            if hidden(blocks[block], eye, max(best, lowest), t):
+                t += BLOCK_PX * unit
+                continue
+            wait = 8
+        wait -= 1
         height = read(flat, shape[k, 0], shape[k, 2], row, col)
         if not math.isnan(height):
             met = True
             radius = MOON_RADIUS_M + height
-            tangent = (radius * less - eye * one) / (2.0 * t * radius)
-            if tangent > best:
-                best = tangent
+            rise, run = radius * less - eye * one, 2.0 * t * radius
+            if rise > best * run:
+                best = rise / run
                 if best >= highest:
                     break
-        t += step
+        t += STEP_PX * unit
     # Where no ground is known the Moon goes on as a sphere at the height of the place itself.
-    return best if met else max(best, 0.0)
+    return best if met or k < levels else max(best, 0.0)
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _sunlight(
-    flat: Flat, shape: Table, place: Floats, level: int, rows: Table, cols: Table, sun: Floats, found: Flat
+    flat: Flat,
+    blocks: Flat,
+    shape: Table,
+    place: Floats,
+    level: int,
+    rows: Table,
+    cols: Table,
+    sun: Floats,
+    found: Flat,
 ) -> None:
     for r in prange(rows.size):
         for c in range(cols.size):
@@ -228,7 +250,15 @@ def _sunlight(
             normal = 1.0 / math.sqrt(1.0 + rise_x * rise_x + rise_y * rise_y)
             low, high = math.tan(elevation - SUN_RADIUS_RAD), math.tan(elevation + SUN_RADIUS_RAD)
             horizon = horizon_tangent(
-                flat, shape, place, level, x_m, y_m, height, along_x / level_part, along_y / level_part, low, high
+                flat,
+                blocks,
+                shape,
+                place,
+                level,
+                (x_m, y_m, height),
+                (along_x / level_part, along_y / level_part),
+                low,
+                high,
             )
             found[0, r, c] = _seen((elevation - math.atan(horizon)) / SUN_RADIUS_RAD)
             found[1, r, c] = (upward - along_x * rise_x - along_y * rise_y) * normal

@@ -32,6 +32,9 @@ FARTHEST_M = 250_000.0
 BLEND_PX = 12.0
 """Width of the rim over which a model passes into the coarser one below, its own pixels."""
 
+BLOCK_PX = 16
+"""Rays leap over this many pixels where no ground around rises into them."""
+
 _SPARE_PX = 4
 _MOST_LEVELS = 24
 
@@ -72,9 +75,11 @@ class Nested:
         tile: The tile's own pixels.
         grids: The levels' grids, the finest first.
         height_m: All levels one after the other, flat; NaN = unknown.
-        shape: (levels, 3) int64: index of a level's first height, rows, columns.
+        shape: (levels, 5) int64: index of a level's first height, rows, columns; of its first block, columns of blocks.
         place: (levels, 4) float64: map x and y of the first pixel's centre, pixel size, the highest ground of this
             level and all coarser ones; metres.
+        highest_m: For each block of `BLOCK_PX` squared pixels, level by level, the highest ground in it and in the
+            eight blocks around it.
     """
 
     tile: Grid
@@ -82,10 +87,11 @@ class Nested:
     height_m: Heights
     shape: NDArray[np.int64]
     place: Floats
+    highest_m: Heights
 
     def level(self, number: int, flat: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Return one level of the heights, or of other numbers in the same layout, (rows, cols), as a view."""
-        first, rows, cols = (int(n) for n in self.shape[number])
+        first, rows, cols = (int(n) for n in self.shape[number, :3])
         values = self.height_m if flat is None else flat
         return values[first : first + rows * cols].reshape(rows, cols)
 
@@ -134,18 +140,24 @@ def nested(models: Sequence[Model], tile: Grid, farthest_m: float = FARTHEST_M) 
         grids.append(
             Grid(tile.x_min_m - margin * pixel_m, tile.y_max_m + margin * pixel_m, pixel_m, rows, cols, tile.pole)
         )
-    sizes = np.array([grid.rows * grid.cols for grid in grids])
-    first = np.concatenate([[0], np.cumsum(sizes)])
-    shape = np.array([(first[k], grid.rows, grid.cols) for k, grid in enumerate(grids)], dtype=np.int64)
-    found = Nested(tile, tuple(grids), np.full(int(first[-1]), np.nan, np.float32), shape, np.empty((count, 4)))
-    highest_m = -np.inf
+    blocks = [tuple(math.ceil(side / BLOCK_PX) for side in grid.shape) for grid in grids]
+    first = np.concatenate([[0], np.cumsum([grid.rows * grid.cols for grid in grids])])
+    first_block = np.concatenate([[0], np.cumsum([rows * cols for rows, cols in blocks])])
+    shape = np.array(
+        [(first[k], *grid.shape, first_block[k], blocks[k][1]) for k, grid in enumerate(grids)], dtype=np.int64
+    )
+    heights = np.full(int(first[-1]), np.nan, np.float32)
+    found = Nested(tile, tuple(grids), heights, shape, np.empty((count, 4)), np.empty(int(first_block[-1]), np.float32))
+    above_m = -np.inf
     for number in reversed(range(count)):
-        grid, heights = grids[number], found.level(number)
+        grid, level = grids[number], found.level(number)
         for model in models:
-            _lay(heights, grid, model)
-        highest_m = max(highest_m, float(np.fmax.reduce(heights, axis=None, initial=-np.inf)))
+            _lay(level, grid, model)
+        highest = _block_maxima(level)
+        found.highest_m[first_block[number] : first_block[number + 1]] = highest.ravel()
+        above_m = max(above_m, float(highest.max()))
         half = 0.5 * grid.pixel_m
-        found.place[number] = grid.x_min_m + half, grid.y_max_m - half, grid.pixel_m, highest_m
+        found.place[number] = grid.x_min_m + half, grid.y_max_m - half, grid.pixel_m, above_m
     return found
 
 
@@ -179,6 +191,16 @@ def _lay(heights: Heights, grid: Grid, model: Model) -> None:
     _paint(part, cols[inside_c], rows[inside_r], source, (x_first, y_first, pixel_m), edges, blend_m, cubic)
 
 
+def _block_maxima(level: Heights) -> Heights:
+    """Return the highest ground of each block and its neighbours, (block rows, block columns); -inf = none known."""
+    rows, cols = (math.ceil(side / BLOCK_PX) for side in level.shape)
+    padded = np.full((rows * BLOCK_PX, cols * BLOCK_PX), -np.inf, np.float32)
+    padded[: level.shape[0], : level.shape[1]] = np.where(np.isnan(level), -np.inf, level)
+    blocks = np.pad(padded.reshape(rows, BLOCK_PX, cols, BLOCK_PX).max((1, 3)), 1, constant_values=-np.inf)
+    around = np.lib.stride_tricks.sliding_window_view(blocks, (3, 3))
+    return np.ascontiguousarray(around.max((2, 3)))
+
+
 def _halved(heights: Heights) -> Heights:
     rows, cols = heights.shape[0] // 2 * 2, heights.shape[1] // 2 * 2
     fours = heights[:rows, :cols].reshape(rows // 2, 2, cols // 2, 2)
@@ -209,7 +231,7 @@ def _paint(
                 height = _bilinear(source, row, col)
             if math.isnan(height):
                 continue
-            rim = min(min(x_m[c] - left, right - x_m[c]), min(y_m[r] - bottom, top - y_m[r]))
+            rim = min(x_m[c] - left, right - x_m[c], y_m[r] - bottom, top - y_m[r])
             weight = min(1.0, rim / blend_m)
             if not math.isnan(target[r, c]):
                 height = weight * height + (1.0 - weight) * target[r, c]
@@ -240,7 +262,7 @@ def _bilinear(z: Heights, row: float, col: float) -> float:
 @njit(cache=True, error_model="numpy")
 def _cubic(z: Heights, row: float, col: float) -> float:
     """Catmull and Rom's interpolation; NaN at the border and beside unknown ground."""
-    i, j = int(math.floor(row)), int(math.floor(col))
+    i, j = math.floor(row), math.floor(col)
     if i < 1 or j < 1 or i > z.shape[0] - 3 or j > z.shape[1] - 3:
         return np.nan
     total = 0.0

@@ -23,13 +23,13 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from lunarsite.grid import MOON_RADIUS_M
-from lunarsite.illumination.light.moment import frame_of, gradient, read
-from lunarsite.illumination.light.nested import Nested
+from lunarsite.illumination.light.moment import frame_of, gradient, hidden, read
+from lunarsite.illumination.light.nested import BLOCK_PX, Nested
 
-REACH_PX = 48
-"""How far away a level is read, its own pixels; the next level lies beyond. A pixel is then at most 1.2 degrees wide."""
+REACH_PX = 32
+"""How far away a level is read, its own pixels; the next level lies beyond. A pixel is 0.9 to 1.8 degrees wide then."""
 
-STEP_PX = 0.75
+STEP_PX = 1.0
 """Samples of a ray, in pixels of the level that is read."""
 
 Flat = NDArray[np.float32]
@@ -104,10 +104,12 @@ def gather(
     vectors = np.stack([np.cos(azimuth), np.sin(azimuth)], axis=1)
     _gather(
         nested.height_m,
+        nested.highest_m,
         nested.shape,
         nested.place,
         np.ascontiguousarray(radiance),
         (top, left, levels),
+        (float(REACH_PX), STEP_PX),
         vectors,
         reach_m,
         wanted,
@@ -121,10 +123,12 @@ def gather(
 @njit(cache=True, parallel=True, error_model="numpy")
 def _gather(
     flat: Flat,
+    blocks: Flat,
     shape: Table,
     place: Floats,
     radiance: Flat,
     where: tuple[int, int, int],
+    sampling: tuple[float, float],
     vectors: Floats,
     reach_m: float,
     wanted: NDArray[np.bool_],
@@ -150,10 +154,12 @@ def _gather(
                 part[:3] = 0.0
                 _ray(
                     flat,
+                    blocks,
                     shape,
                     place,
                     radiance,
                     levels,
+                    sampling,
                     (x_m, y_m, height),
                     (rise_x, rise_y),
                     (vectors[a, 0], vectors[a, 1]),
@@ -171,10 +177,12 @@ def _gather(
 @njit(cache=True, error_model="numpy")
 def _ray(
     flat: Flat,
+    blocks: Flat,
     shape: Table,
     place: Floats,
     radiance: Flat,
     levels: int,
+    sampling: tuple[float, float],
     eye: tuple[float, float, float],
     rise: tuple[float, float],
     direction: tuple[float, float],
@@ -193,28 +201,34 @@ def _ray(
     along = -own * upright
     unit = place[0, 2] / (2.0 * MOON_RADIUS_M * scale)
     best, before = own, _sight(own, along, upright)
-    k, t, sample, joined = 0, unit, 0, False
-    step, limit, last = STEP_PX * unit, REACH_PX * unit, reach_m / (2.0 * MOON_RADIUS_M)
+    k, t, wait, joined = 0, unit, 0, False
+    limit, per_m, last = sampling[0] * unit, 1.0 / place[0, 2], reach_m / (2.0 * MOON_RADIUS_M)
     while t <= last:
         if t > limit:
-            k, step, limit = k + 1, 2.0 * step, 2.0 * limit
+            k, unit, limit, per_m, wait = k + 1, 2.0 * unit, 2.0 * limit, 0.5 * per_m, 0
             if k == levels:
                 break
         one, less = 1.0 + t * t, 1.0 - t * t
-        if sample % 8 == 0:
-            top = MOON_RADIUS_M + place[k, 3]
-            if top * less - eye_radius * one <= best * 2.0 * t * top:
-                break
-        sample += 1
         toward = 2.0 * MOON_RADIUS_M / (one + up_z * less + 2.0 * t * ahead_z)
         x = (up_x * less + 2.0 * t * ahead_x) * toward
         y = (up_y * less + 2.0 * t * ahead_y) * toward
-        row, col = (place[k, 1] - y) / place[k, 2], (x - place[k, 0]) / place[k, 2]
+        row, col = (place[k, 1] - y) * per_m, (x - place[k, 0]) * per_m
+        if wait == 0:
+            if hidden(place[k, 3], eye_radius, best, t):
+                break
+            block = shape[k, 3] + (int(row) // BLOCK_PX) * shape[k, 4] + int(col) // BLOCK_PX
+            if hidden(blocks[block], eye_radius, best, t):
+                t += BLOCK_PX * unit
+                joined = False
+                continue
+            wait = 8
+        wait -= 1
         found = read(flat, shape[k, 0], shape[k, 2], row, col)
         radius = MOON_RADIUS_M + found
-        tangent = (radius * less - eye_radius * one) / (2.0 * t * radius)
+        rise_m, run_m = radius * less - eye_radius * one, 2.0 * t * radius
         # Unknown ground compares as lower.
-        if tangent > best:
+        if rise_m > best * run_m:
+            tangent = rise_m / run_m
             after = _sight(tangent, along, upright)
             for s in range(radiance.shape[0]):
                 here = read(radiance[s], shape[k, 0], shape[k, 2], row, col)
@@ -226,7 +240,7 @@ def _ray(
             best, before, joined = tangent, after, True
         else:
             joined = False
-        t += step
+        t += sampling[1] * unit
 
 
 @njit(cache=True, error_model="numpy")
