@@ -29,7 +29,7 @@ class LitScenesSettings(Section):
     """How far away slopes still scatter light, metres."""
     albedo_spread: Annotated[float, Field(ge=0.0, le=0.5)] = 0.06
     """Standard deviation of the ground's albedo about its mean, as a share of it."""
-    validation_lon_deg: tuple[Longitude, Longitude] = (115.0, 155.0)
+    validation_lon_deg: tuple[Longitude, Longitude] = (75.0, 115.0)
     """Sector, from the first longitude eastwards to the second, whose scenes choose epochs and thresholds."""
     test_lon_deg: tuple[Longitude, Longitude] = (-180.0, 0.0)
     """Sector whose scenes are measured and nothing else. Scenes that reach into two sectors are left out."""
