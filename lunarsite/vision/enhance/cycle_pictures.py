@@ -43,7 +43,7 @@ class Watch:
         self.sunlit = _sunlit(scenes, chosen)
 
     def __call__(self, step: int, networks: Networks) -> dict[str, float]:
-        """Write a picture; return the mean square difference from the truth at each signal level."""
+        """Write a picture; return the mean square difference of image and result from the truth at each signal."""
         device = next(networks.parameters()).device
         shadowed, sunlit = (
             torch.from_numpy(np.stack(values)[:, None]).clamp(-MOST_STANDARD, MOST_STANDARD).to(device)
@@ -56,10 +56,10 @@ class Watch:
         labels = [f"{each.electrons:.3g} electrons" for each in self.samples]
         with replacing(self.folder / f"step_{step:07d}.png") as partial:
             grid(columns, labels, f"step {step}").save(partial)
-        return {
-            f"square_{name}": _square(each, result)
-            for name, each, result in zip(("lowest", "middle", "highest"), self.samples, columns[1], strict=True)
-        }
+        found: dict[str, float] = {}
+        for name, each, result in zip(("lowest", "middle", "highest"), self.samples, columns[1], strict=True):
+            found |= {f"square_raw_{name}": _square(each, each.image), f"square_{name}": _square(each, result)}
+        return found
 
 
 def grid(columns: Sequence[NDArray[np.float32]], labels: Sequence[str], title: str) -> Image.Image:
