@@ -32,7 +32,10 @@ from lunarsite.artefact.contracts import (
     PUBLISHED_SLOPE,
     REGION_SITES,
     SCORES,
+    SHADOWCAM,
     SHADOWCAM_FRAMES,
+    SHADOWCAM_RECORD,
+    SHADOWCAM_SAMPLES,
     SITE_RECORD,
     SITES,
     SLOPE,
@@ -53,10 +56,11 @@ from lunarsite.settings import (
     RulesSettings,
     ScorerSettings,
     SensorSettings,
+    ShadowCamReferenceSettings,
     SiteReferenceSettings,
     SplitSettings,
 )
-from lunarsite.stage import Input, Job, Output, stage
+from lunarsite.stage import Input, Job, Output, StageError, stage
 
 
 @stage
@@ -327,3 +331,35 @@ def enhance(
         job.log.info("%s: %s, bound %s: %s", verdict.name, verdict.value, verdict.bound, verdict.holds)
     records.write(record, ENHANCE_RECORD, result, job.stamp(ENHANCE_RECORD))
     write_samples(samples, pictures, job.stamp(ENHANCE_SAMPLES), credit)
+
+
+@stage
+def shadowcam(
+    job: Job,
+    reference: ShadowCamReferenceSettings,
+    composites: Annotated[tuple[Path, ...], Input(SHADOWCAM)],
+    psr: Annotated[Path, Input(PSR)],
+    sun_any: Annotated[Path, Input(SUN_ANY)],
+    published_psr: Annotated[Path | None, Input(PSR)],
+    frames: Annotated[Path | None, Input(SHADOWCAM_FRAMES)],
+    light: Annotated[Path | None, Input(FRAME_LIGHT)],
+    record: Annotated[Path, Output(SHADOWCAM_RECORD)],
+    samples: Annotated[Path | None, Output(SHADOWCAM_SAMPLES)],
+) -> None:
+    """Compare permanent shadow with ShadowCam's composites, and predicted light with its timed frames."""
+    from lunarsite.artefact import record as records
+    from lunarsite.validate.shadowcam import judge
+    from lunarsite.validate.shadowcam_samples import write_samples
+
+    if (frames is None) != (light is None):
+        raise StageError(f"{job.stage}: inputs 'frames' and 'light' are given together or not at all")
+    if not composites and frames is None:
+        raise StageError(f"{job.stage}: neither composites nor frames are given, so there is nothing to compare with")
+    job.seed = reference.seed
+    timed = None if frames is None or light is None else (frames, light)
+    result, pictures, credit = judge(job, reference, composites, (psr, sun_any, published_psr), timed)
+    for verdict in result.verdicts:
+        job.log.info("%s: %s, bound %s: %s", verdict.name, verdict.value, verdict.bound, verdict.holds)
+    records.write(record, SHADOWCAM_RECORD, result, job.stamp(SHADOWCAM_RECORD))
+    if samples is not None:
+        write_samples(samples, pictures, job.stamp(SHADOWCAM_SAMPLES), credit)

@@ -27,6 +27,7 @@ from lunarsite.artefact.contracts.enhance import ENHANCED_FRAMES as ENHANCED_FRA
 from lunarsite.artefact.contracts.enhance import FRAME_LIGHT as FRAME_LIGHT
 from lunarsite.artefact.contracts.enhance import LIT_SCENES as LIT_SCENES
 from lunarsite.artefact.contracts.enhance import SHADOWCAM_RECORD as SHADOWCAM_RECORD
+from lunarsite.artefact.contracts.enhance import SHADOWCAM_SAMPLES as SHADOWCAM_SAMPLES
 from lunarsite.artefact.contracts.illumination import EARTH_ANY as EARTH_ANY
 from lunarsite.artefact.contracts.illumination import EARTH_MEAN as EARTH_MEAN
 from lunarsite.artefact.contracts.illumination import ILLUMINATION_CELLS as ILLUMINATION_CELLS

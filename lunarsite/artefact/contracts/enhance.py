@@ -110,3 +110,39 @@ ENHANCE_SAMPLES = ImagesSpec(
 scale for images and one for errors; the `method` 'raw' is the image as taken, and 'truth' (of scenes alone) has NaN
 electrons. Each stands at the upper left of its image; NaN beyond it, and where ground is unknown or overexposed.
 `psnr_db` and `ssim` are NaN where nothing was measured."""
+SHADOWCAM_SAMPLES = ImagesSpec(
+    "shadowcam_samples",
+    (
+        Stack("brightness", "float32", ("height", "width")),
+        Stack("predicted", "float32", ("height", "width")),
+        Stack(
+            "classes",
+            "uint8",
+            ("height", "width"),
+            (
+                (0, "both dark"),
+                (1, "both lit"),
+                (2, "image only"),
+                (3, "prediction only"),
+                (255, "unknown"),
+            ),
+        ),
+    ),
+    (
+        PerImage("kind", "uint8", classes=((0, "composite"), (1, "frame"))),
+        PerImage("name", "string"),
+        PerImage("rows", "int64", "px"),
+        PerImage("cols", "int64", "px"),
+        PerImage("x_min_m", "float64", "m"),
+        PerImage("y_max_m", "float64", "m"),
+        PerImage("pixel_m", "float64", "m"),
+        PerImage("auc", "float64", "1"),
+        PerImage("limit", "float64", "1"),
+    ),
+    portable=False,
+)
+"""A few frames and all composites beside what is predicted of them, thinned out for a report. `predicted` is the
+visible share of the Sun's disc at a frame's moment; under a composite it is 1 outside permanent shadow as the run
+computes it, and 0 inside. `classes` tell where image and prediction agree: an image is lit from `limit` on (Otsu's
+threshold) and in the gaps of a frame, and of a composite the brighter half counts as lit. `auc` is NaN for
+composites."""
