@@ -337,7 +337,7 @@ def enhance(
 def shadowcam(
     job: Job,
     reference: ShadowCamReferenceSettings,
-    composites: Annotated[tuple[Path, ...], Input(SHADOWCAM)],
+    composites: Annotated[tuple[Path, ...] | None, Input(SHADOWCAM)],
     psr: Annotated[Path, Input(PSR)],
     sun_any: Annotated[Path, Input(SUN_ANY)],
     published_psr: Annotated[Path | None, Input(PSR)],
@@ -357,7 +357,7 @@ def shadowcam(
         raise StageError(f"{job.stage}: neither composites nor frames are given, so there is nothing to compare with")
     job.seed = reference.seed
     timed = None if frames is None or light is None else (frames, light)
-    result, pictures, credit = judge(job, reference, composites, (psr, sun_any, published_psr), timed)
+    result, pictures, credit = judge(job, reference, composites or (), (psr, sun_any, published_psr), timed)
     for verdict in result.verdicts:
         job.log.info("%s: %s, bound %s: %s", verdict.name, verdict.value, verdict.bound, verdict.holds)
     records.write(record, SHADOWCAM_RECORD, result, job.stamp(SHADOWCAM_RECORD))
