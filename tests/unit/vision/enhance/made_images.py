@@ -17,9 +17,9 @@ from torch.nn import functional
 
 from lunarsite.artefact.contracts import DENOISER_MODEL
 from lunarsite.artefact.model import Card
-from lunarsite.vision.enhance.denoiser import INPUTS, OUTPUTS, EnsembleSpec, build_ensemble
+from lunarsite.settings import DenoiserSettings
+from lunarsite.vision.enhance.denoiser import INPUTS, OUTPUTS, EnsembleSpec, build_ensemble, member_spec
 from lunarsite.vision.enhance.enhancer import Enhancer
-from lunarsite.vision.learn.networks import NetworkSpec
 from lunarsite.vision.learn.saved import save
 from tests.unit.artefact.conftest import make_stamp
 
@@ -60,8 +60,8 @@ def shadowed(height: int, width: int, noise: float = 0.3, seed: int = 0) -> NDAr
 
 
 def write_model(path: Path) -> Path:
-    """Write a small denoiser that gives the image back."""
-    spec = EnsembleSpec(network=NetworkSpec(kind="plain-unet", inputs=1, outputs=2, channels=4, depth=2), members=2)
+    """Write a small denoiser that was not trained: it smooths."""
+    spec = EnsembleSpec(network=member_spec(DenoiserSettings(channels=4, depth=2)), members=2)
     torch.manual_seed(0)
     card = Card(spec=spec.to_json(), inputs=INPUTS, classes=OUTPUTS)
     save(path, DENOISER_MODEL, build_ensemble(spec.to_json()), card, make_stamp(DENOISER_MODEL.name))
