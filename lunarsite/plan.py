@@ -73,8 +73,8 @@ def estimate(settings: Settings, product_bytes: Mapping[str, int] | None = None)
     size = Size.of(settings)
     held = product_bytes or {}
     parts = (_sources(settings, size, held), _terrain(settings, size, held), _light(settings, size))
-    rest = (_craters(settings, size), _site(settings, size), _checks(settings, size), _pages(settings, size))
-    return tuple(cost for part in (*parts, *rest) for cost in part)
+    rest = (_craters(settings, size), _shadow(settings, size), _site(settings, size), _checks(settings, size))
+    return tuple(cost for part in (*parts, *rest, _pages(settings, size)) for cost in part)
 
 
 def result_bytes(settings: Settings, product_bytes: Mapping[str, int] | None = None) -> float:
@@ -138,6 +138,8 @@ def _sources(settings: Settings, size: Size, product_bytes: Mapping[str, int]) -
         yield Cost("source-local", 1, 2 + 0.15 * both, 300)
         if local.fine_dems:
             yield Cost("source-fine-dem", len(local.fine_dems), 2.0 * len(local.fine_dems), 220)
+        if local.shadowcam:
+            yield Cost("images-composite", len(local.shadowcam), 3.0 * len(local.shadowcam), 300, "guessed")
         return
     published = settings.source.published
 
@@ -235,6 +237,33 @@ def _craters(settings: Settings, size: Size) -> Iterator[Cost]:
         yield Cost("crater-extract (base)", 1, 3 + 0.3 * size.near_mpx + 9.0 * work, 900)
 
 
+def _shadow(settings: Settings, size: Size) -> Iterator[Cost]:
+    enhance, local = settings.enhance, settings.source.kind == "local"
+    models = 1 + (len(settings.source.local.fine_dems) if local else 0)
+    held_mib = 8.0 * (size.near_mpx + size.far_mpx) * 1e6 / 2**20
+    gathering = enhance.scenes.directions / 32.0
+    if settings.source.shadowcam_frames.folder is not None:
+        # Frames are not counted before they are read: some thirty.
+        yield Cost("images-shadowcam-frames", 1, 30, 600, "guessed")
+        yield Cost("light-frames", 1, 20 + 200.0 * gathering, 600 + held_mib, "guessed")
+    if not enhance.enabled:
+        return
+    scenes = models * enhance.scenes.tiles_per_model * enhance.scenes.suns_per_tile
+    tile = (enhance.scenes.tile_px / 128.0) ** 2
+    yield Cost("light-scenes", 1, 15 + 1.5 * scenes * tile * gathering, 600 + held_mib)
+    if enhance.model == "train":
+        if settings.source.psr_images.sunlit is not None:
+            yield Cost("images-psr", 1, 20, 400, "guessed")
+        denoiser, cycle = enhance.denoiser, enhance.cycle
+        plan = denoiser.training
+        crops = plan.epochs * plan.steps_per_epoch * plan.batch * denoiser.members
+        yield Cost("enhance-train", 1, 15 + 0.03 * crops * (plan.crop_px / 96.0) ** 2, 1_500)
+        step_s = 1.6 * cycle.batch * (cycle.crop_px / 128.0) ** 2 * (cycle.generator_channels / 24.0) ** 2
+        yield Cost("enhance-cycle", 1, 15 + cycle.steps * step_s, 1_500)
+    if settings.source.shadowcam_frames.folder is not None:
+        yield Cost("enhance-frames", 1, 60, 1_200, "guessed")
+
+
 def _site(settings: Settings, size: Size) -> Iterator[Cost]:
     site = settings.site
     yield Cost("site-cells", 1, 12 + 0.3 * size.near_mpx, 400 + 1_500 * size.cells)
@@ -269,6 +298,26 @@ def _checks(settings: Settings, size: Size) -> Iterator[Cost]:
         yield Cost("validate-slope", 1, 3 + 0.3 * size.near_mpx, 100 + 135.0 * size.near_mpx**0.5)
     if settings.crater.enabled:
         yield Cost("validate-crater", 1, 8 + 6.0 * size.area, 420)
+    if settings.enhance.enabled:
+        own = settings.validation.enhance
+        yield Cost("validate-enhance", 1, 15 + 1.5 * len(own.electrons) * _measured_scenes(settings), 1_500)
+    if _composites(settings) or settings.source.shadowcam_frames.folder is not None:
+        yield Cost("validate-shadowcam", 1, 60, 600 + 16.0 * size.near_mpx, "guessed")
+
+
+def _measured_scenes(settings: Settings) -> float:
+    """Scenes on which enhancement is measured, and a quarter more that choose strengths: half of the map is tested."""
+    scenes = settings.enhance.scenes
+    drawn = scenes.tiles_per_model * scenes.suns_per_tile * (1 + len(settings.source.local.fine_dems))
+    return 1.25 * min(settings.validation.enhance.most_scenes, 0.5 * drawn)
+
+
+def _composites(settings: Settings) -> bool:
+    kind = settings.source.kind
+    return bool(
+        (kind == "local" and settings.source.local.shadowcam)
+        or (kind == "published" and settings.source.published.shadowcam)
+    )
 
 
 def _pages(settings: Settings, size: Size) -> Iterator[Cost]:
@@ -281,6 +330,10 @@ def _pages(settings: Settings, size: Size) -> Iterator[Cost]:
     if settings.crater.enabled:
         yield Cost("publish-craters", 1, 9, 600)
         yield Cost("publish-crater-checks", 1, 9, 640)
+    if settings.enhance.enabled:
+        yield Cost("publish-enhance", 1, 9, 600)
+    if _composites(settings) or settings.source.shadowcam_frames.folder is not None:
+        yield Cost("publish-shadowcam", 1, 9, 600)
     yield Cost("publish-site-checks", 1, 14, 880)
     yield Cost("publish-report", 1, 5, 630)
     yield Cost("pages-write", 1, 6 + 1.9 * settings.places.best_sites, 500 + 800 * size.cells)

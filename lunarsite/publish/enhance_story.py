@@ -46,20 +46,22 @@ PICTURES: Final[dict[str, tuple[str, str]]] = {
         "Real frames have no truth beside them: the standard error and the mask of support say where the result"
         " rests on signal. Images: ShadowCam, NASA, KARI, Arizona State University.",
     ),
-    "shadowcam_frames": (
-        "ShadowCam frames beside the light that the elevation model predicts for their moment, and where both agree.",
-        "Frames, the predicted outline of shadow at their sub-solar point, and where image and prediction differ."
-        " Images: ShadowCam, NASA, KARI, Arizona State University.",
+    "shadowcam_pictures": (
+        "ShadowCam's frames and composites with the predicted outline of shadow, each beside a map of where image and"
+        " prediction agree.",
+        "Frames with the edge of shadow that the elevation model predicts for their moment, composites with that of"
+        " permanent shadow, and where image and prediction differ. Images: ShadowCam, NASA, KARI, Arizona State"
+        " University.",
     ),
     "shadowcam_aucs": (
         "Chart of the area under the ROC curve of predicted light for each ShadowCam frame with intervals, beside what"
-        " chance and simpler predictions reach.",
+        " chance and simple guesses reach.",
         "How well predicted light tells lit from shadowed pixels, frame by frame.",
     ),
 }
 """Alternative texts and captions, in the order of the report."""
 SEEN: Final = ("enhance_samples", "enhance_levels", "enhance_spectrum", "enhance_frames")
-COMPARED: Final = ("shadowcam_frames", "shadowcam_aucs")
+COMPARED: Final = ("shadowcam_pictures", "shadowcam_aucs")
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,7 @@ _TITLES: dict[str, tuple[str, str]] = {
     "enhance_record": ("validate", "Enhancement against truth and classical filters"),
     "enhance_samples": ("validate", "Sample pictures of enhancement"),
     "shadowcam_record": ("validate", "Predicted light and shadow against ShadowCam's images"),
+    "shadowcam_samples": ("validate", "ShadowCam's images beside predicted light and shadow"),
     "sites": ("site", "Sites"),
     "region_sites": ("site", "Sites of the Artemis regions"),
     "site_ranks": ("site", "Ranks of the sites by draw"),

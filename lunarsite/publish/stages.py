@@ -56,6 +56,7 @@ from lunarsite.artefact.contracts import (
     SHADOWCAM,
     SHADOWCAM_FRAMES,
     SHADOWCAM_RECORD,
+    SHADOWCAM_SAMPLES,
     SITE_MONTHS,
     SITE_RANKS,
     SITE_RECORD,
@@ -329,6 +330,30 @@ def enhance(
 
 
 @stage
+def shadowcam(
+    job: Job,
+    publish: PublishSettings,
+    record: Annotated[Path, Input(SHADOWCAM_RECORD)],
+    samples: Annotated[Path, Input(SHADOWCAM_SAMPLES)],
+    shadowcam_pictures_png: Figure,
+    shadowcam_pictures_pdf: Figure,
+    shadowcam_aucs_png: MaybeFigure,
+    shadowcam_aucs_pdf: MaybeFigure,
+) -> None:
+    """Draw ShadowCam's images beside predicted light and shadow, and how well both agree frame by frame."""
+    from lunarsite.publish.shadowcam_charts import Compared
+    from lunarsite.publish.shadowcam_pictures import Samples
+    from lunarsite.publish.style import save_drawn
+
+    pictures, compared = Samples.read(samples), Compared.read(record)
+    job.log.info("draws %d images", len(pictures.found))
+    drawn = [(shadowcam_pictures_png, shadowcam_pictures_pdf, pictures.draw)]
+    if shadowcam_aucs_png is not None and shadowcam_aucs_pdf is not None:
+        drawn.append((shadowcam_aucs_png, shadowcam_aucs_pdf, compared.draw_aucs))
+    save_drawn(drawn, publish.figure_dpi, job.progress)
+
+
+@stage
 def site_checks(
     job: Job,
     publish: PublishSettings,
@@ -446,7 +471,7 @@ def report(
     enhance_levels_png: MaybePlain,
     enhance_spectrum_png: MaybePlain,
     enhance_frames_png: MaybePlain,
-    shadowcam_frames_png: MaybePlain,
+    shadowcam_pictures_png: MaybePlain,
     shadowcam_aucs_png: MaybePlain,
     report: Annotated[Path, Output(None)],
 ) -> None:
@@ -562,6 +587,7 @@ def catalogue(
     enhance_record: Annotated[Path | None, Input(ENHANCE_RECORD)],
     enhance_samples: Annotated[Path | None, Input(ENHANCE_SAMPLES)],
     shadowcam_record: Annotated[Path | None, Input(SHADOWCAM_RECORD)],
+    shadowcam_samples: Annotated[Path | None, Input(SHADOWCAM_SAMPLES)],
     report: Plain,
     pages: Plain,
     catalogue: Annotated[Path, Output(None)],

@@ -16,11 +16,16 @@ from lunarsite.artefact.record import Metric, Record, Verdict
 if TYPE_CHECKING:
     from .fake_run import FakeRun
 
-IMAGES = ("lit_scenes", "shadowcam_frames", "frame_light", "enhanced_frames", "enhance_samples")
+IMAGES = (
+    *("lit_scenes", "shadowcam_frames", "frame_light", "enhanced_frames", "enhance_samples"),
+    "shadowcam_samples",
+)
 MODELS = ("denoiser", "cycle")
 RECORDS = ("denoiser_training", "cycle_training", "enhance_record", "shadowcam_record")
 INTO_SHADOW = ("enhance_samples", "enhance_levels", "enhance_spectrum", "enhance_frames")
 """Figures."""
+COMPARED = ("shadowcam_pictures", "shadowcam_aucs")
+"""Figures of the comparison with ShadowCam."""
 METHODS = ("raw", "median 3", "median 5", "non-local means", "bm3d", "clahe", "denoiser", "cycle")
 LEVELS = (4.0, 20.0, 100.0)
 CREDIT = Credit(title="Made-up images", licence="none", citation="nobody")
@@ -44,6 +49,9 @@ def write_enhance(run: FakeRun) -> None:
         record.write(run.path(f"{name}_training"), contracts.ENHANCE_TRAINING, training, stamp)
     stamp = run.stamp("enhance", "validate-enhance")
     record.write(run.path("enhance_record"), contracts.ENHANCE_RECORD, enhance_record(), stamp)
+    _compared(run)
+    stamp = run.stamp("shadowcam_check", "validate-shadowcam")
+    record.write(run.path("shadowcam_record"), contracts.SHADOWCAM_RECORD, shadowcam_record(), stamp)
 
 
 def texture(rows: int, cols: int, seed: int) -> Pixels:
@@ -52,7 +60,7 @@ def texture(rows: int, cols: int, seed: int) -> Pixels:
     return np.asarray((ground - ground.min()) / np.ptp(ground), dtype=np.float32)
 
 
-def _append(writer: ImagesWriter, stacks: dict[str, Pixels | NDArray[np.uint8]], **values: object) -> None:
+def _append(writer: ImagesWriter, stacks: dict[str, NDArray[Any]], **values: object) -> None:
     """Add one image to a file; smaller images stand at the upper left, values that are not given are 0 or ''."""
     arrays: dict[str, NDArray[Any]] = {name: pixels[None] for name, pixels in stacks.items()}
     for array in writer.spec.per_image:
@@ -72,7 +80,9 @@ def _stacks(run: FakeRun) -> None:
     ):
         sides = {str(side): 64 for stack in spec.stacks for side in stack.shape}
         with images.creating(run.path(name), spec, run.stamp(spec.name, f"test-{name}"), CREDIT, sides) as writer:
-            stacks = {stack.name: support if stack.dtype == "uint8" else ground for stack in spec.stacks}
+            stacks: dict[str, NDArray[Any]] = {
+                stack.name: support if stack.dtype == "uint8" else ground for stack in spec.stacks
+            }
             _append(writer, stacks, name="scene 1", frame="M1", rows=64, cols=64, pixel_m=60.0)
 
 
@@ -140,3 +150,53 @@ def _with_ends(values: dict[str, float]) -> dict[str, JsonValue]:
     """Return numbers with their intervals, a tenth to either side."""
     ends = {"": 1.0, "_low": 0.9, "_high": 1.1}
     return {f"{name}{end}": factor * float(value) for name, value in values.items() for end, factor in ends.items()}
+
+
+def _compared(run: FakeRun) -> None:
+    """Frames that are a strip, composites that are square; a shadow's edge runs through the middle."""
+    spec = contracts.SHADOWCAM_SAMPLES
+    stamp = run.stamp(spec.name, "validate-shadowcam")
+    with images.creating(run.path("shadowcam_samples"), spec, stamp, CREDIT, {"height": 64, "width": 64}) as writer:
+        for name, kind, cols in (("M1", 1, 24), ("M2", 1, 24), ("topillum $avg", 0, 64)):
+            ground = texture(64, cols, 30)
+            lit = np.indices((64, cols))[0] > 30
+            seen = ground + lit > 0.8
+            stacks: dict[str, NDArray[Any]] = {
+                "brightness": np.full((64, 64), np.nan, np.float32),
+                "predicted": np.full((64, 64), np.nan, np.float32),
+                "classes": np.full((64, 64), 255, np.uint8),
+            }
+            stacks["brightness"][:, :cols] = ground + lit
+            stacks["predicted"][:, :cols] = lit
+            stacks["classes"][:, :cols] = np.select([~seen & ~lit, seen & lit, seen & ~lit], [0, 1, 2], 3)
+            auc = 0.93 if kind else np.nan
+            _append(writer, stacks, name=name, kind=kind, rows=64, cols=cols, pixel_m=60.0, auc=auc, limit=0.8)
+
+
+def shadowcam_record() -> Record:
+    """A record of three frames, one of them all dark, and a composite in which agreement is the base rate."""
+    frames: list[dict[str, JsonValue]] = []
+    for name, auc in (("M1", 0.93), ("M2", 0.81), ("M3", None)):
+        row: dict[str, JsonValue] = {"frame": name, "lit_share": 0.3, "auc": auc}
+        row |= {"auc_low": None if auc is None else auc - 0.05, "auc_high": None if auc is None else auc + 0.04}
+        guesses = {"auc_height": 0.61, "auc_facing": 0.74, "auc_other_moment": 0.55, "auc_moved": 0.52}
+        row |= {guess: None if auc is None else value for guess, value in guesses.items()}
+        frames.append(row | {"why_no_auc": "all dark <no lit ground>" if auc is None else "", "why_below_bound": ""})
+    composite: dict[str, JsonValue] = {
+        "composite": "topillum",
+        "map": "computed",
+        "pixels": 7448,
+        "psr_base_share": 0.81,
+        "auc": 0.66,
+        "auc_low": 0.6,
+        "auc_high": 0.7,
+        "why_unknown": "",
+    }
+    verdict = Verdict(name="median AUC of frames", value=0.87, bound=">= 0.9", holds=False, why="made up")
+    return Record(
+        title="Light and shadow against ShadowCam's images",
+        metrics=(Metric(name="frame_auc", value=0.87, low=0.81, high=0.93, unit="1"),),
+        verdicts=(verdict,),
+        tables={"frames": frames, "composites": [composite]},
+        notes=("Gaps count as lit <here>.",),
+    )

@@ -37,18 +37,18 @@ SITE_INPUTS = (
     "site_record",
 )
 BARE_INPUTS = (*RASTERS, "cells", "scores", "scorer_record", *SITE_INPUTS, "artemis", "named_features")
-ENHANCE_INPUTS = ("enhance_record", "denoiser", "cycle")
+ENHANCE_INPUTS = ("enhance_record", "denoiser", "cycle", "shadowcam_record")
 REPORT_INPUTS = (*BARE_INPUTS, "illumination", "slope_record", *CRATER_INPUTS, *ENHANCE_INPUTS)
 CATALOGUE_INPUTS = (
     *(*RASTERS, "cells", "scores", "scorer", "scorer_record", "artemis", "illumination"),
     *(*TABLES, "crater_model", "crater_probability", "detected_craters", "crater_record", "crater_matches"),
     *("crater_candidates", "crater_curve", *fake_score.TABLES, *fake_score.RASTERS, *fake_score.RECORDS),
-    *(*fake_enhance.IMAGES, *fake_enhance.MODELS, "denoiser_training", "cycle_training", "enhance_record"),
+    *(*fake_enhance.IMAGES, *fake_enhance.MODELS, *fake_enhance.RECORDS),
     *("report", "pages"),
 )
 ALWAYS = (*FIGURES, *SITE_CHECKS)
 """Figures that every run has."""
-DRAWN = (*ALWAYS, *LIGHT, *CRATERS, *fake_enhance.INTO_SHADOW)
+DRAWN = (*ALWAYS, *LIGHT, *CRATERS, *fake_enhance.INTO_SHADOW, *fake_enhance.COMPARED)
 """What the report embeds."""
 PNGS = tuple(f"{name}_png" for name in DRAWN)
 # Further stages of figures: their inputs, their figures and further settings.
@@ -87,6 +87,11 @@ FURTHER: dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, object]]] =
     "publish-enhance": (
         ("record=enhance_record", "samples=enhance_samples"),
         fake_enhance.INTO_SHADOW,
+        {},
+    ),
+    "publish-shadowcam": (
+        ("record=shadowcam_record", "samples=shadowcam_samples"),
+        fake_enhance.COMPARED,
         {},
     ),
     "publish-places": (("dem", "profiles=place_profiles", "series=place_series"), ("places",), {}),
@@ -257,6 +262,7 @@ def test_a_run_without_references_and_nights_has_no_such_section(run: FakeRun, t
     assert "Light and shadow" not in page
     assert "Craters</h2>" not in page
     assert "into shadow" not in page
+    assert "ShadowCam</h2>" not in page
     assert len(Page(page).all("img")) == len(ALWAYS)
 
 
@@ -354,6 +360,15 @@ def test_the_report_tells_what_enhancement_gains_and_what_it_invents(text: str) 
     assert "It falls short in: CycleGAN invents no more (5.5, asked: &lt;= 0)." in section
     assert "Scenes are rendered &lt;by us&gt;." in section
     assert "denoiser &lt;made up&gt;" in section
+
+
+def test_the_report_sets_shadowcam_beside_base_rates(text: str) -> None:
+    section = section_of(text, "shadowcam")
+    assert re.findall(r'<figure id="figure-(\w+)"', section) == list(fake_enhance.COMPARED)
+    assert "median AUC of frames" in section
+    assert "0.66 (0.6 to 0.7)" in section
+    assert "all dark &lt;no lit ground&gt;" in section
+    assert "Gaps count as lit &lt;here&gt;." in section
 
 
 def test_the_report_names_the_network_that_enhances(run: FakeRun, tmp_path: Path) -> None:
