@@ -89,12 +89,12 @@ class Samples:
                 rows, cols = int(of["rows"][at]), int(of["cols"][at])
                 if not (0 < rows <= sides[0] and 0 < cols <= sides[1]):
                     raise ArtefactError(f"{path}: picture {at} claims {rows} x {cols} pixels; rerun validate-shadowcam")
-                stacks = {
+                stacks: dict[str, Any] = {
                     name: reader.read(name, slice(at, at + 1))[0, :rows, :cols]
                     for name in ("brightness", "predicted", "classes")
                 }
-                facts = {"pixel_m": float(of["pixel_m"][at]), "auc": float(of["auc"][at])}
-                found.append(Sample(kind=kinds[int(of["kind"][at])], name=str(of["name"][at]), **stacks, **facts))
+                told: dict[str, Any] = {"pixel_m": float(of["pixel_m"][at]), "auc": float(of["auc"][at])}
+                found.append(Sample(kind=kinds[int(of["kind"][at])], name=str(of["name"][at]), **stacks, **told))
             return cls(tuple(found), reader.stamp)
 
     def draw(self) -> Figure:
