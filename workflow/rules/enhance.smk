@@ -20,6 +20,10 @@ def enhancer(kind):
     return path
 
 
+# What follows asks for these; an empty list where the run does not enhance.
+DENOISER, CYCLE = (enhancer(kind) if ENHANCE.enabled else [] for kind in ("denoiser", "cycle"))
+
+
 if ENHANCE_TRAINED:
 
     rule enhance_train:
@@ -85,8 +89,8 @@ if ENHANCED:
         input:
             frames=FRAMES,
             # The one that enhances: the other has no say in the result.
-            denoiser=enhancer("denoiser") if ENHANCE.enhancement.method == "denoiser" else [],
-            cycle=enhancer("cycle") if ENHANCE.enhancement.method == "cycle" else [],
+            denoiser=DENOISER if ENHANCE.enhancement.method == "denoiser" else [],
+            cycle=CYCLE if ENHANCE.enhancement.method == "cycle" else [],
         output:
             enhanced=ENHANCED,
         log:

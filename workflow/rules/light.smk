@@ -4,6 +4,8 @@ ENHANCE = SETTINGS.enhance
 LIT_SCENES = f"{RESULTS}/illumination/lit_scenes.h5" if ENHANCE.enabled else []
 # Frames that a person chose (rule images_shadowcam_frames); an empty list where the run names none.
 FRAMES = SHADOWCAM_FRAMES if SETTINGS.source.shadowcam_frames.folder else []
+# Finer models are held whole: windows that a user gives, and none of those that cover the cap at 20 m.
+LIT_FINE_DEMS = FINE_DEMS if LOCAL else []
 FRAME_LIGHT = f"{RESULTS}/illumination/frame_light.h5" if FRAMES else []
 
 
@@ -13,7 +15,7 @@ if LIT_SCENES:
         input:
             dem=f"{RESULTS}/terrain/dem.tif",
             far_dem=FAR_DEM,
-            fine_dems=FINE_DEMS,
+            fine_dems=LIT_FINE_DEMS,
         output:
             scenes=LIT_SCENES,
         log:
@@ -44,7 +46,7 @@ if FRAME_LIGHT:
             frames=FRAMES,
             dem=f"{RESULTS}/terrain/dem.tif",
             far_dem=FAR_DEM,
-            fine_dems=FINE_DEMS,
+            fine_dems=LIT_FINE_DEMS,
         output:
             light=FRAME_LIGHT,
         log:

@@ -17,6 +17,11 @@ NIGHTS = ["night", "sun_and_earth"] if SETTINGS.darkness.enabled else []
 PLACES = ["place_profiles", "place_series"] if SETTINGS.places.table else []
 CRATER_MAPS = ["crater_map", "crater_probability"] if DETECTED else []
 CRATER_CHECKS = ["crater_matches", "crater_curve", "crater_reliability", "crater_recall"] if CRATER_RECORD else []
+# Charts of frames need frames: composites have no moment.
+INTO_SHADOW = ["enhance_samples", "enhance_levels", "enhance_spectrum"] if ENHANCE_RECORD else []
+INTO_SHADOW += ["enhance_frames"] if ENHANCED else []
+SHADOWCAM_CHECKS = ["shadowcam_pictures"] if SHADOWCAM_JUDGED else []
+SHADOWCAM_CHECKS += ["shadowcam_aucs"] if FRAMES else []
 SITE_CHECKS = ["calibration", "blocks", "sweeps", "dependence", "site_map", "site_ranks"]
 FIGURE = f"{RESULTS}/publish/figures"
 
@@ -211,6 +216,64 @@ if CRATER_CHECKS:
             " --settings {params.settings:q} --run {params.run} --log {log}"
 
 
+if INTO_SHADOW:
+
+    rule publish_enhance:
+        input:
+            record=ENHANCE_RECORD,
+            samples=ENHANCE_SAMPLES,
+        output:
+            **{f"{name}_png": f"{FIGURE}/{name}.png" for name in INTO_SHADOW},
+            **{f"{name}_pdf": f"{FIGURE}/{name}.pdf" for name in INTO_SHADOW},
+        log:
+            f"{RESULTS}/log/publish-enhance.log",
+        benchmark:
+            f"{RESULTS}/benchmark/publish-enhance.tsv"
+        conda:
+            "../../envs/publish.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=20,
+        params:
+            run=RUN,
+            settings=settings_of("publish-enhance"),
+            code=code_of("publish-enhance"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite publish-enhance --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
+if SHADOWCAM_CHECKS:
+
+    rule publish_shadowcam:
+        input:
+            record=SHADOWCAM_RECORD,
+            samples=SHADOWCAM_SAMPLES,
+        output:
+            **{f"{name}_png": f"{FIGURE}/{name}.png" for name in SHADOWCAM_CHECKS},
+            **{f"{name}_pdf": f"{FIGURE}/{name}.pdf" for name in SHADOWCAM_CHECKS},
+        log:
+            f"{RESULTS}/log/publish-shadowcam.log",
+        benchmark:
+            f"{RESULTS}/benchmark/publish-shadowcam.tsv"
+        conda:
+            "../../envs/publish.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=20,
+        params:
+            run=RUN,
+            settings=settings_of("publish-shadowcam"),
+            code=code_of("publish-shadowcam"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite publish-shadowcam --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
 rule publish_site_checks:
     input:
         dem=f"{RESULTS}/terrain/dem.tif",
@@ -269,6 +332,8 @@ rule pages_write:
         sites_record=f"{RESULTS}/site/sites.json",
         artemis=f"{RESULTS}/validate/artemis.json",
         site=f"{RESULTS}/validate/site.json",
+        enhance=ENHANCE_RECORD,
+        shadowcam=SHADOWCAM_RECORD,
         named_features=f"{RESOURCES}/named_features.csv",
         regions=f"{RESOURCES}/artemis_regions.csv",
         receipts=NEEDED,
@@ -298,7 +363,14 @@ rule publish_report:
     input:
         **{
             f"{name}_png": f"{FIGURE}/{name}.png"
-            for name in FIGURES + SITE_CHECKS + LIGHT + NIGHTS + CRATER_MAPS + CRATER_CHECKS
+            for name in FIGURES
+            + SITE_CHECKS
+            + LIGHT
+            + NIGHTS
+            + CRATER_MAPS
+            + CRATER_CHECKS
+            + INTO_SHADOW
+            + SHADOWCAM_CHECKS
         },
         dem=f"{RESULTS}/terrain/dem.tif",
         slope=f"{RESULTS}/terrain/slope.tif",
@@ -326,6 +398,10 @@ rule publish_report:
         crater_record=CRATER_RECORD,
         crater_candidates=CRATER_CANDIDATES,
         slope_record=SLOPE_RECORD,
+        enhance_record=ENHANCE_RECORD,
+        denoiser=DENOISER,
+        cycle=CYCLE,
+        shadowcam_record=SHADOWCAM_RECORD,
         named_features=f"{RESOURCES}/named_features.csv",
     output:
         report=f"{RESULTS}/publish/report.html",
@@ -383,6 +459,18 @@ rule publish_catalogue:
         crater_matches=CRATER_MATCHES,
         crater_candidates=CRATER_CANDIDATES,
         crater_curve=CRATER_CURVE,
+        lit_scenes=LIT_SCENES,
+        denoiser=DENOISER,
+        denoiser_training=f"{ENHANCERS}/denoiser.json" if ENHANCE_TRAINED else [],
+        cycle=CYCLE,
+        cycle_training=f"{ENHANCERS}/cycle.json" if ENHANCE_TRAINED else [],
+        shadowcam_frames=FRAMES,
+        frame_light=FRAME_LIGHT,
+        enhanced_frames=ENHANCED,
+        enhance_record=ENHANCE_RECORD,
+        enhance_samples=ENHANCE_SAMPLES,
+        shadowcam_record=SHADOWCAM_RECORD,
+        shadowcam_samples=SHADOWCAM_SAMPLES,
         labels=f"{RESULTS}/site/labels.parquet",
         labels_record=f"{RESULTS}/site/labels.json",
         sweeps=f"{RESULTS}/site/sweeps.parquet",

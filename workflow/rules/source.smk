@@ -13,6 +13,7 @@ RELIEF = f"{RESULTS}/terrain/relief.parquet" if FINE_DEMS else []
 TEMPERATURE = f"{RESULTS}/source/temperature.tif" if LOCAL and LOCAL.temperature else []
 ICE_DEPTH = f"{RESULTS}/source/ice_depth.tif" if LOCAL and LOCAL.ice_depth else []
 SCARPS = f"{RESULTS}/source/scarps.parquet" if LOCAL and LOCAL.scarps else []
+COMPOSITES = [f"{RESULTS}/source/shadowcam_{part}.tif" for part in range(len(LOCAL.shadowcam))] if LOCAL else []
 
 
 include: "products.smk"

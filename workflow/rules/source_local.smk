@@ -138,3 +138,31 @@ if LOCAL:
             shell:
                 "python -m lunarsite source-scarps --in {params.inputs:q} --out {params.outputs:q}"
                 " --settings {params.settings:q} --run {params.run} --log {log}"
+
+    if COMPOSITES:
+
+        rule images_composite:
+            input:
+                composite_file=lambda wildcards: str(LOCAL.shadowcam[int(wildcards.part)]),
+            output:
+                shadowcam=f"{RESULTS}/source/shadowcam_{{part}}.tif",
+            log:
+                f"{RESULTS}/log/images-composite_{{part}}.log",
+            benchmark:
+                f"{RESULTS}/benchmark/images-composite_{{part}}.tsv"
+            wildcard_constraints:
+                part=r"\d+",
+            conda:
+                "../../envs/source.yaml"
+            resources:
+                mem_mb=3000,
+                runtime=60,
+            params:
+                run=RUN,
+                settings=settings_of("images-composite"),
+                code=code_of("images-composite"),
+                inputs=inputs,
+                outputs=outputs,
+            shell:
+                "python -m lunarsite images-composite --in {params.inputs:q} --out {params.outputs:q}"
+                " --settings {params.settings:q} --run {params.run} --log {log}"

@@ -22,7 +22,7 @@ SHADOWCAM = (
         for name in lunarsite.source.needs.image_names(product(PUBLISHED.shadowcam))
     ]
     if PUBLISHED and PUBLISHED.shadowcam
-    else []
+    else COMPOSITES
 )
 
 

@@ -186,8 +186,8 @@ if ENHANCE_RECORD:
     rule validate_enhance:
         input:
             scenes=LIT_SCENES,
-            denoiser=enhancer("denoiser"),
-            cycle=enhancer("cycle"),
+            denoiser=DENOISER,
+            cycle=CYCLE,
             frames=FRAMES,
             enhanced=ENHANCED,
             light=FRAME_LIGHT,
