@@ -57,6 +57,8 @@ PUBLISHED = (
     *("outlines-psr", "outlines-experts", "images-shadowcam", "validate-slope"),
 )
 """Stages of runs of published products."""
+FRAMES = ("images-composite", "light-frames", "enhance-frames", "validate-shadowcam", "publish-shadowcam")
+"""Stages of runs with ShadowCam's frames or composites; what reads the frames is among the data sets."""
 DATASETS = (
     *("images-rocks", "images-landforms", "images-shadowcam-frames", "images-psr", "outlines-regions"),
     *("archive-index", "archive-pairs", "source-deepmoon"),
@@ -71,7 +73,7 @@ def test_every_command_of_the_workflow_parses(tiny: Checkout) -> None:
     stages = discover()
     # The next tests have those that need a user's files or published ones, and the crater network's rivals.
     others = {"source-local", "illumination-places", "publish-light", "publish-places"}
-    others |= {"crater-pretrain", "crater-classical", *LAYERS, *PUBLISHED, *DATASETS}
+    others |= {"crater-pretrain", "crater-classical", *LAYERS, *PUBLISHED, *FRAMES, *DATASETS}
     assert {call[0] for call in calls} == set(stages) - others
     for name, *arguments in calls:
         parse_call(stages[name], arguments)
@@ -100,13 +102,17 @@ def test_commands_of_a_local_run_parse(tiny: Checkout, tmp_path: Path, optional:
             path.touch()
         layers = {name: tmp_path / f"my {name}" for name in ("temperature", "ice_depth", "scarps", "fine 1", "fine 2")}
         sites = {name: tmp_path / f"my {name}.csv" for name in ("experts", "rivals")}
-        for path in (*layers.values(), *sites.values()):
+        composites = [tmp_path / "my composite.tif", tmp_path / "another.tif"]
+        for path in (*layers.values(), *sites.values(), *composites):
             path.touch()
         changes["source"] = {
             "kind": "local",
             "local": local
             | {name: str(layers[name]) for name in ("temperature", "ice_depth", "scarps")}
-            | {"fine_dems": [str(layers["fine 1"]), str(layers["fine 2"])]},
+            | {"fine_dems": [str(layers["fine 1"]), str(layers["fine 2"])]}
+            | {"shadowcam": [str(path) for path in composites], "shadowcam_bands": {"brightness": 1}},
+            "shadowcam_frames": {"folder": str(tmp_path / "my frames")},
+            "psr_images": {name: str(tmp_path / f"my {name}") for name in ("sunlit", "shadowed")},
         }
         changes |= {
             "places": {"table": str(places)},
@@ -150,7 +156,9 @@ def test_commands_of_a_local_run_parse(tiny: Checkout, tmp_path: Path, optional:
     for name in ("place_profiles", "place_series"):
         assert (calls["publish-catalogue"][name] is not None) is optional
     assert not optional or calls["illumination-places"]["table"] == places
-    assert all((name in calls) is optional for name in LAYERS)
+    assert all((name in calls) is optional for name in (*LAYERS, *FRAMES, "images-shadowcam-frames", "images-psr"))
+    assert {"light-scenes", "validate-enhance", "publish-enhance"} <= set(calls)
+    check_shadow(calls, optional)
     for name in ("relief", "temperature", "ice_depth", "scarps"):
         assert (calls["criteria-gather"][name] is not None) is optional
         assert (calls["publish-catalogue"][name] is not None) is optional
@@ -158,8 +166,24 @@ def test_commands_of_a_local_run_parse(tiny: Checkout, tmp_path: Path, optional:
     assert calls["validate-site"]["truth"] is None
     if optional:
         assert len(calls["terrain-relief"]["fine_dems"]) == 2
+        assert all(len(calls[stage]["fine_dems"]) == 2 for stage in ("light-scenes", "light-frames"))
+        assert calls["images-composite"]["composite_file"] in composites
+        assert len(calls["validate-shadowcam"]["composites"]) == 2
+        assert calls["enhance-frames"]["cycle"] is None, "only the network that enhances"
         assert calls["validate-site"]["experts"] == sites["experts"]
         assert calls["source-scarps"]["scarps_file"] == layers["scarps"]
+
+
+def check_shadow(calls: dict[str, dict[str, Any]], frames: bool) -> None:
+    """Frames, composites and unpaired images reach every stage that reads them, if the run has them."""
+    for stage, names in (
+        ("validate-enhance", ("frames", "enhanced", "light", "craters")),
+        ("enhance-cycle", ("images",)),
+        ("publish-report", ("shadowcam_record", "enhance_frames_png", "shadowcam_pictures_png", "shadowcam_aucs_png")),
+        ("pages-write", ("shadowcam",)),
+        ("publish-catalogue", ("shadowcam_frames", "frame_light", "enhanced_frames", "shadowcam_record")),
+    ):
+        assert all((calls[stage][name] is not None) is frames for name in names)
 
 
 @pytest.mark.slow
@@ -209,3 +233,8 @@ def test_commands_of_a_published_run_parse(tiny: Checkout, tmp_path: Path, rules
     assert {compared[f"{name}_reference"].parent.name for name in ("sun", "earth", "psr")} == {"source"}
     assert compared["polygons"] == Path("results/published/source/psr_polygons.gpkg")
     assert calls["validate-site"][0]["experts"] == Path("results/published/source/experts.csv")
+    judged = calls["validate-shadowcam"][0]
+    assert len(judged["composites"]) == 2
+    assert {judged[name].parent.name for name in ("psr", "sun_any")} == {"illumination"}
+    assert judged["published_psr"].parent.name == "source"
+    assert calls["validate-enhance"][0]["denoiser"] == Path("results/published/enhance/denoiser.safetensors")
