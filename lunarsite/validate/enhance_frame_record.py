@@ -107,16 +107,14 @@ def _standing_row(found: Standing, kind: str) -> Row:
 
 def _verdict(name: str, gain: Estimate, why: str) -> Verdict:
     low = gain.low
-    words = (
-        "unknown: too little ground in shadow" if low is None else f"{why}; {gain.value:+.3f}, up to {gain.high:+.3f}"
-    )
+    words = "unknown: too little ground in shadow"
+    if low is not None:
+        words = f"{why}; {gain.value:+.3f}, up to {gain.high:+.3f}"
     return Verdict(
         name=name,
         value=low,
         unit="1",
         bound="> 0 at the lower end of the 95 % interval",
         holds=None if low is None else low > 0.0,
-        why="unknown: too little ground in shadow"
-        if low is None
-        else f"{why}; {gain.value:+.3f}, up to {gain.high:+.3f}",
+        why=words,
     )

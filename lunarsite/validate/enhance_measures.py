@@ -74,17 +74,14 @@ class Truth:
 
     @cached_property
     def edges(self) -> tuple[Mask, Mask]:
-        """The truth's edges, and the pixels away from all of its gradient maxima, both within the inner shadow."""
+        """The truth's edges, and the pixels away from them, both within the inner shadow."""
         maxima = _gradient_maxima(self.filled)
         strengths = np.where(self.inner, maxima, 0.0)
         found = strengths[strengths > 0.0]
         if found.size == 0:
             return np.zeros_like(self.shadow), self.inner
         edges = strengths > np.quantile(found, 1.0 - _EDGE_SHARE)
-        # Weaker maxima are neither edges nor flat ground: calling them edges is no false alarm.
-        weak = strengths > np.quantile(found, 1.0 - 3.0 * _EDGE_SHARE)
-        away = self.inner & ~ndimage.binary_dilation(weak, iterations=_AWAY_PX)
-        return edges, np.asarray(away)
+        return edges, np.asarray(self.inner & ~ndimage.binary_dilation(edges, iterations=_AWAY_PX))
 
 
 def eroded(mask: Mask, reach_px: int) -> Mask:
