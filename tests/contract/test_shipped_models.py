@@ -8,14 +8,21 @@ import numpy as np
 import pytest
 import torch
 
-from lunarsite.artefact.contracts import CRATER_MODEL
-from lunarsite.artefact.model import read_tensors
-from lunarsite.settings import SplitSettings
+from lunarsite.artefact.contracts import CRATER_MODEL, CYCLE_MODEL, DENOISER_MODEL
+from lunarsite.artefact.model import ModelSpec, read_tensors
+from lunarsite.settings import EnhancementSettings, SplitSettings
 from lunarsite.vision.crater.model import calibration_of, load_network
 from lunarsite.vision.crater.network import OUTPUTS
+from lunarsite.vision.enhance.enhancer import load_cycle, load_denoiser
+from lunarsite.vision.enhance.image import enhance_array
 
-FOLDER = Path(__file__).resolve().parents[2] / "resources" / "models" / "crater"
+RESOURCES = Path(__file__).resolve().parents[2] / "resources" / "models"
+FOLDER = RESOURCES / "crater"
 MODELS = [FOLDER / "polar.safetensors", FOLDER / "base.safetensors"]
+ENHANCERS = {
+    "denoiser": (DENOISER_MODEL, load_denoiser, "enhance-train"),
+    "cycle": (CYCLE_MODEL, load_cycle, "enhance-cycle"),
+}
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
@@ -46,3 +53,48 @@ def test_the_shipped_network_finds_a_bowl_and_none_on_a_plain() -> None:
     assert found[46:51, 46:51].max() > 0.5
     assert found[46:51, 46:51].max() == found[20:76, 20:76].max()
     assert plain[:, 16:80, 16:80].max() < 0.1
+
+
+def bowl_in_shadow(electrons: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A bowl lit from the left, and the same with the photon noise of so many electrons; (128, 128) each."""
+    rows, cols = np.indices((128, 128)) - 64.0
+    distance = np.hypot(rows, cols)
+    truth = electrons * (1.0 + 0.8 * np.where(distance < 24.0, cols / 24.0, 0.0))
+    return truth, np.random.default_rng(seed).poisson(truth).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ENHANCERS)
+def test_a_shipped_network_into_shadow_is_small_and_whole(name: str) -> None:
+    spec, load, stage = ENHANCERS[name]
+    path = RESOURCES / "enhance" / f"{name}.safetensors"
+    assert path.stat().st_size <= 15e6
+    _check_card(path, spec, stage)
+    enhancer = load(path)
+    assert enhancer.name == name
+    with torch.inference_mode():
+        found = enhancer.network(torch.zeros(1, 1, 64, 64))
+    assert found.shape == (1, 2, 64, 64)
+    assert torch.isfinite(found).all()
+    assert (found[:, 1] > 0.0).all(), "the second output is a variance"
+
+
+def _check_card(path: Path, spec: ModelSpec, stage: str) -> None:
+    tensors, card, stamp = read_tensors(path, spec)
+    assert stamp.stage == stage
+    assert stamp.origin == "local"
+    assert tensors
+    assert card.training, "it says on what it was trained"
+    named = (RESOURCES / "enhance" / "README.md").read_text(encoding="utf-8")
+    assert path.name in named
+    assert f"{path.stat().st_size / 1e6:.1f} MB" in named, "the card tells the file's size"
+
+
+def test_the_shipped_denoiser_is_nearer_to_the_ground_than_the_image_and_knows_its_error() -> None:
+    enhancer = load_denoiser(RESOURCES / "enhance" / "denoiser.safetensors")
+    truth, noisy = bowl_in_shadow(8.0, seed=1)
+    made = enhance_array(noisy, enhancer, EnhancementSettings())
+    off = np.abs(made.enhanced - truth)
+    assert np.sqrt(np.mean(off**2)) < 0.5 * np.sqrt(np.mean((noisy - truth) ** 2))
+    assert 0.5 < np.mean(off <= 2.0 * made.error) <= 1.0
+    # Radiometry is kept: no brighter and no darker than the image by more than its noise allows.
+    assert abs(float(made.enhanced.mean()) - float(noisy.mean())) < 0.05 * float(noisy.mean())

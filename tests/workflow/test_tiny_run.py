@@ -23,6 +23,7 @@ PUBLISHED = {"publish_figures", "publish_report", "publish_catalogue"}
 AFTER_ARTEMIS = {"validate_artemis", "pages_write", *PUBLISHED}
 AFTER_SCORES = {"place_sites", "illumination_sites", "validate_site", "publish_site_checks", *AFTER_ARTEMIS}
 AFTER_CELLS = {"label_labels", "score_train", "score_crossvalidate", "criteria_gather", *AFTER_SCORES}
+AFTER_ENHANCE_VALIDATION = {"publish_enhance", "publish_report", "pages_write", "publish_catalogue"}
 AFTER_CRATER_VALIDATION = {"publish_crater_checks", "publish_report", "publish_catalogue"}
 AFTER_CRATER_MODEL = {
     *("crater_infer", "crater_extract", "validate_crater", "publish_craters", *AFTER_CRATER_VALIDATION),
@@ -95,6 +96,16 @@ def test_run_leaves_what_it_promises(tiny: Checkout) -> None:
         "validate/crater_matches.parquet",
         "validate/crater_candidates.parquet",
         "validate/crater_curve.parquet",
+        "illumination/lit_scenes.h5",
+        "enhance/denoiser.safetensors",
+        "enhance/denoiser.json",
+        "enhance/cycle.safetensors",
+        "enhance/cycle.json",
+        "enhance/cycle.png",
+        "validate/enhance.json",
+        "validate/enhance_samples.h5",
+        "publish/figures/enhance_samples.png",
+        "publish/figures/enhance_spectrum.pdf",
         "publish/figures/score_map.pdf",
         "publish/figures/crater_map.png",
         "publish/figures/crater_curve.pdf",
@@ -107,13 +118,15 @@ def test_run_leaves_what_it_promises(tiny: Checkout) -> None:
     ):
         assert (tiny.results / name).stat().st_size > 0
     assert not leftovers(tiny)
-    assert not list((tiny.results / "crater").glob("*.checkpoints")), "a finished training leaves no checkpoints"
+    for room in ("crater", "enhance"):
+        assert not list((tiny.results / room).glob("*.checkpoints")), "a finished training leaves no checkpoints"
 
 
 def test_every_job_left_log_and_benchmark(tiny: Checkout) -> None:
     logs = {path.stem for path in (tiny.results / "log").glob("*.log")}
     assert logs == {path.stem for path in (tiny.results / "benchmark").glob("*.tsv")}
     assert {"source-synthetic", "illumination-sweep_0", "illumination-sweep_1", "score-train"} <= logs
+    assert {"light-scenes", "enhance-train", "enhance-cycle", "validate-enhance", "publish-enhance"} <= logs
     assert {"crater-finetune", "crater-calibrate", "crater-infer_0", "crater-infer_1", "validate-crater"} <= logs
     for path in (tiny.results / "log").glob("*.log"):
         assert "done in" in path.read_text(encoding="utf-8"), path
@@ -157,7 +170,7 @@ def test_partials_are_not_missed(tiny: Checkout) -> None:
             {"publish": {"title": "Another title"}},
             {
                 *("publish_nights", "publish_craters", "publish_crater_checks", "publish_site_checks", "pages_write"),
-                *PUBLISHED,
+                *("publish_enhance", *PUBLISHED),
             },
         ),
         # Diameters that are looked for: nothing is trained again, but calibrated, which looks for them too.
@@ -167,6 +180,17 @@ def test_partials_are_not_missed(tiny: Checkout) -> None:
             {"crater_finetune", "crater_calibrate", *AFTER_CRATER_MODEL},
         ),
         ({"validation": {"crater": {"draws": 200}}}, {"validate_crater", *AFTER_CRATER_VALIDATION}),
+        # Which network enhances is no reason to train either again.
+        ({"enhance": {"enhancement": {"method": "cycle"}}}, {"validate_enhance", *AFTER_ENHANCE_VALIDATION}),
+        ({"validation": {"enhance": {"draws": 101}}}, {"validate_enhance", *AFTER_ENHANCE_VALIDATION}),
+        (
+            {"enhance": {"cycle": {"buffer": 49}}},
+            {"enhance_cycle", "validate_enhance", *AFTER_ENHANCE_VALIDATION},
+        ),
+        (
+            {"enhance": {"scenes": {"albedo_spread": 0.05}}},
+            {"light_scenes", "enhance_train", "enhance_cycle", "validate_enhance", *AFTER_ENHANCE_VALIDATION},
+        ),
         (
             {"illumination": {"azimuths": 17}},
             {"illumination_sweep", "illumination_gather", *AFTER_LIGHT},
@@ -174,7 +198,8 @@ def test_partials_are_not_missed(tiny: Checkout) -> None:
     ],
     ids=[
         *("scorer", "ranking", "terrain", "validation", "publish"),
-        *("detection", "finetuning", "crater validation", "illumination"),
+        *("detection", "finetuning", "crater validation", "method", "enhance validation", "cycle", "scenes"),
+        "illumination",
     ],
 )
 def test_changed_setting_reruns_its_descendants_only(
@@ -203,7 +228,8 @@ def test_changed_setting_changes_results_and_back_again(tiny: Checkout) -> None:
     tiny.snakemake("--notemp", changes={"site": {"scorer": {"trees": 19}}})
     changed = {name for name, value in digests(tiny).items() if value != before[name]}
     assert {"site/scores.parquet", "site/scorer.ubj", "publish/report.html"} <= changed
-    upstream = {name for name in changed if name.split("/")[0] in ("source", "terrain", "illumination", "crater")}
+    rooms = ("source", "terrain", "illumination", "crater", "enhance")
+    upstream = {name for name in changed if name.split("/")[0] in rooms}
     assert not {name for name in upstream if not name.startswith("illumination/site_")}
     tiny.snakemake("--notemp")
     assert digests(tiny) == before, "the same settings give the same bytes"
@@ -249,6 +275,23 @@ def test_killed_run_leaves_no_half_written_output(tiny: Checkout) -> None:
     tiny.snakemake("--unlock")
     tiny.snakemake("--notemp", "--rerun-incomplete")
     assert digests(tiny) == before
+
+
+def test_a_network_that_does_not_come_along_is_an_error_of_its_own(tiny: Checkout) -> None:
+    shipped = tiny.root / "resources" / "models" / "enhance"
+    kept = [(path, path.rename(path.with_suffix(".away"))) for path in shipped.glob("*.safetensors")]
+    try:
+        done = tiny.snakemake("--dry-run", changes={"enhance": {"model": "pretrained"}}, check=False)
+        without = tiny.planned(changes={"enhance": {"enabled": False}})
+    finally:
+        for path, away in kept:
+            away.rename(path)
+    assert done.returncode != 0
+    assert re.search(
+        r"models/enhance/denoiser\.safetensors is not there.*enhance\.model: train", done.stdout, re.DOTALL
+    )
+    assert "Traceback" not in done.stdout
+    assert without == {"pages_write", "publish_report", "publish_catalogue"}
 
 
 def test_lint_is_clean(tiny: Checkout) -> None:
