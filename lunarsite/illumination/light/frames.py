@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from lunarsite.grid import Grid
 from lunarsite.illumination.light.moment import Sun
-from lunarsite.illumination.light.nested import Model, finest_pixel_m, nested
+from lunarsite.illumination.light.nested import FARTHEST_M, Model, finest_pixel_m, nested
 from lunarsite.illumination.light.render import render
+from lunarsite.illumination.light.scatter import farthest_m
 from lunarsite.swath import covered
 
 _TILE_PX = 256
@@ -66,7 +67,7 @@ def frame_light(
             rows=height,
             cols=width,
         )
-        around = nested(models, part)
+        around = nested(models, part, max(FARTHEST_M, farthest_m(reach_m)))
         found = render(around, [sun], directions=directions, reach_m=reach_m, wanted=valid[box])
         images[0][box] = found.sun_fraction[0]
         images[1][box] = found.direct[0] + found.scattered[0]

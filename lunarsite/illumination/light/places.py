@@ -1,10 +1,10 @@
 """Where scenes are drawn: tiles of the elevation models, the ground they belong to, and its split.
 
 The map is divided into a lattice of squares, as wide as a tile of the run's own elevation model. Such a tile is a
-square of the lattice; a tile of a finer model lies at random, but within one square. So tiles that overlap, from whatever
-models, lie in one square and are of one `ground`, and squares do not chain up. A tile lies in one split as a whole:
-where it reaches into two sectors it is left out. It keeps its distance from its model's rim, where the coarser one
-shows through (`nested.BLEND_PX`).
+square of the lattice; a tile of a finer model lies at random, but within one square. So tiles that overlap, from
+whatever models, lie in one square and are of one `ground`, and squares do not chain up. A tile lies in one split as a
+whole: where it reaches into two sectors it is left out. It keeps its distance from its model's rim, where the coarser
+one shows through (`nested.BLEND_PX`).
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from lunarsite.grid import MOON_RADIUS_M
+from lunarsite.illumination.light import nested as nested_grids
 from lunarsite.illumination.light.moment import frame_of, gradient, hidden, read
 from lunarsite.illumination.light.nested import BLOCK_PX, Nested
 
@@ -57,12 +58,24 @@ class Gathered:
         return math.degrees(math.atan2(x, y)) % 360.0
 
 
+def farthest_m(reach_m: float) -> float:
+    """Return how far nested grids must reach so that light can be gathered from within `reach_m`."""
+    return reach_m * nested_grids.REACH_PX / REACH_PX
+
+
 def levels_within(nested: Nested, reach_m: float) -> int:
-    """Return how many levels a ray of this length reads."""
-    count = 1
-    while count < len(nested.grids) and REACH_PX * nested.grids[count - 1].pixel_m < reach_m:
-        count += 1
-    return count
+    """Return how many levels a ray of this length reads.
+
+    Raises:
+        ValueError: It would need more than there are.
+    """
+    for number, grid in enumerate(nested.grids):
+        if REACH_PX * grid.pixel_m >= reach_m:
+            return number + 1
+    raise ValueError(
+        f"{len(nested.grids)} levels are too few to gather light from within {reach_m:g} m; lay the nested grids"
+        f" out to {farthest_m(reach_m):g} m"
+    )
 
 
 def gather(
@@ -79,12 +92,12 @@ def gather(
         nested: Ground around the tile.
         radiance: (n, size of `nested.height_m`) float32 I/F of the ground in direct light, 0 where it is not lit.
         directions: How many rays leave a pixel.
-        reach_m: How far they go, metres.
+        reach_m: How far they go, metres; see `farthest_m`.
         wanted: Pixels of the tile to be done; all if None.
         counted: (n, rows, cols) pixels that `towards` counts; all if None.
 
     Raises:
-        ValueError: An array does not fit the ground.
+        ValueError: An array does not fit the ground, or the ground does not reach far enough.
     """
     shape = nested.tile.shape
     suns = radiance.shape[0]
@@ -96,7 +109,7 @@ def gather(
             f" in ground of {nested.height_m.size} pixels"
         )
     # Half a step off the axes, along which samples would fall on pixel centres only.
-    azimuth = (np.arange(directions) + 0.5) * (2.0 * math.pi / directions)
+    azimuth: Floats = (np.arange(directions, dtype=np.float64) + np.float64(0.5)) * (2.0 * math.pi / directions)
     top, _, left, _ = nested.tile_window()
     irradiance = np.full((suns, *shape), np.nan, np.float32)
     towards = np.zeros((shape[0], suns, directions))

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lunarsite.illumination.light.moment import Sun, sunlight
-from lunarsite.illumination.light.nested import Model, Nested, nested
+from lunarsite.illumination.light.nested import FARTHEST_M, Model, Nested, nested
 from lunarsite.illumination.light.places import Place, Sectors, lattice_of, places
 from lunarsite.illumination.light.render import Rendered, render
+from lunarsite.illumination.light.scatter import farthest_m
 from lunarsite.settings import LitScenesSettings
 
 LARGEST_LATITUDE_DEG = 1.55
@@ -109,13 +110,14 @@ def texture(shape: tuple[int, int], spread: float, draws: np.random.Generator) -
     frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None, :])
     frequency[0, 0] = np.inf
     field = np.fft.irfft2(noise * frequency**-1.5, s=shape)
-    return np.clip(1.0 + spread * field / field.std(), 1.0 / 3.0, 5.0 / 3.0).astype(np.float32)
+    albedo: Images = np.clip(1.0 + spread * field / field.std(), 1.0 / 3.0, 5.0 / 3.0).astype(np.float32)
+    return albedo
 
 
 def _scenes_at(
     ground: Ground, number: int, place: Place, lit: LitScenesSettings, draws: np.random.Generator
 ) -> list[Scene]:
-    around = nested(ground.under(number), place.tile)
+    around = nested(ground.under(number), place.tile, max(FARTHEST_M, farthest_m(lit.reach_m)))
     if around.known_share(lit.reach_m) < LEAST_KNOWN:
         return []
     pairs = _suns(around, lit, draws)
@@ -159,7 +161,8 @@ def _suns(around: Nested, lit: LitScenesSettings, draws: np.random.Generator) ->
     """Draw sub-solar points and return pairs of one that leaves the tile dark and one that lights it."""
     every = max(1, lit.tile_px // _SPARSE_PX)
     near, far = around.tile_window(), around.window(_AROUND_LEVEL, _AROUND_PX)
-    dark, shares = [], []
+    dark: list[Sun] = []
+    shares: list[tuple[float, Sun]] = []
     for lon, phase in draws.uniform(-1.0, 1.0, (_CANDIDATES, 2)):
         sun = Sun(180.0 * float(lon), LARGEST_LATITUDE_DEG * float(np.sin(np.pi * phase)))
         share = float((sunlight(around, 0, near, sun, every).fraction > 0.0).mean())
