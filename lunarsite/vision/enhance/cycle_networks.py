@@ -1,13 +1,15 @@
 """Networks of the CycleGAN (Zhu et al. 2017): residual generators and judges that see 70 pixels.
 
-Images are (N, 1, H, W) in the standard scale. A generator adds what it changes to what it is given, so that it starts
-close to the identity. Its normalisation takes each image's own statistics at first (instance normalisation) and ends
-with their running means: then what it makes of a pixel depends on that pixel's neighbourhood alone, and tiles of one
-image fit together.
+Images are (N, 1, H, W) in the standard scale. A generator adds detail to a smoothed copy of what it is given: coarse
+brightness passes unchanged, and noise, which no network can foretell, has to take the narrow way through the residual
+blocks. Added to the image itself, the noise would stay: the cycle term asks for it back. The normalisation takes each
+image's own statistics at first (instance normalisation) and ends with their running means: then what a generator makes
+of a pixel depends on that pixel's neighbourhood alone, and tiles of one image fit together.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Literal, cast
 
@@ -44,6 +46,8 @@ class GeneratorSpec(BaseModel):
     """Self-attention after the middle block: a pixel's result then depends on the whole tile."""
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     """Probability that a channel within a residual block is left out in training."""
+    smoothing_px: Annotated[float, Field(gt=0.0, le=8.0)] = 1.5
+    """Standard deviation of the Gaussian by which the copy is smoothed."""
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the spec as a model card holds it."""
@@ -161,10 +165,15 @@ class Generator(nn.Module):
     would meet.
     """
 
+    window: Tensor
+
     def __init__(self, spec: GeneratorSpec) -> None:
         super().__init__()
         self.spec = spec
-        c = spec.channels
+        c, reach = spec.channels, math.ceil(3.0 * spec.smoothing_px)
+        weight = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / spec.smoothing_px) ** 2)
+        self.register_buffer("window", weight / weight.sum(), persistent=False)
+        self.around = Reflect(reach)
         self.down = nn.Sequential(
             *(Reflect(3), _convolution(1, c, 7), Norm(c), nn.ReLU(True)),
             *(Reflect(1), _convolution(c, 2 * c, 3, 2), Norm(2 * c), nn.ReLU(True)),
@@ -197,7 +206,12 @@ class Generator(nn.Module):
             features = block(features, None if keep is None else keep[index])
             if self.attention is not None and index == len(self.blocks) // 2:
                 features = self.attention(features)
-        return cast(Tensor, image + self.up(features))
+        return cast(Tensor, self.smoothed(image) + self.up(features))
+
+    def smoothed(self, image: Tensor) -> Tensor:
+        """Return the copy that detail is added to."""
+        rows = functional.conv2d(self.around(image), self.window[None, None, :, None])
+        return functional.conv2d(rows, self.window[None, None, None, :])
 
     def follow(self, step: int, steps: int) -> None:
         """Normalise as a training's step asks for."""

@@ -136,8 +136,8 @@ def test_calibration_on_validation_scenes(tmp_path: Path) -> None:
     variance, measured = calibrate(enhancer, tmp_path / "scenes.h5", np.array([1, 2, 3]), SENSOR)
     assert all(weight >= 0.0 for weight in variance)
     assert measured["within_one"] == pytest.approx(0.6827, abs=2e-3)
-    # A generator that hardly changes anything is as far off as the image itself.
-    assert measured["square"] == pytest.approx(measured["square_raw"], rel=0.2)
+    # Before any training the result is a smoothed image, which is closer to the truth than a noisy one.
+    assert 0.0 < measured["square_low"] < measured["square_raw_low"]
     drawn = sample(tmp_path / "scenes.h5", 1, SENSOR)
     assert np.array_equal(drawn.image, sample(tmp_path / "scenes.h5", 1, SENSOR).image)
     assert sample(tmp_path / "scenes.h5", 1, SENSOR, 50.0).electrons == 50.0
@@ -160,10 +160,8 @@ def test_sample_pictures_show_what_they_say(tmp_path: Path) -> None:
     levels = ("lowest", "middle", "highest")
     assert set(measured) == {f"square_{what}{level}" for what in ("", "raw_") for level in levels}
     assert measured["square_raw_lowest"] > measured["square_raw_highest"] > 0.0
-    # An untrained generator changes hardly anything.
-    assert all(
-        measured[f"square_{level}"] == pytest.approx(measured[f"square_raw_{level}"], rel=0.3) for level in levels
-    )
+    # An untrained generator smooths: that helps where noise rules.
+    assert measured["square_lowest"] < 0.5 * measured["square_raw_lowest"]
     names = sorted(path.name for path in (tmp_path / "samples").iterdir())
     assert names[0] == "step_0000010.png"
     assert len(names) == 9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from scipy import ndimage
 from torch import Tensor, nn
 
 from lunarsite.vision.enhance.cycle_networks import (
@@ -52,13 +53,18 @@ def test_a_judge_sees_70_pixels() -> None:
 
 
 @pytest.mark.parametrize("attention", [False, True])
-def test_a_generator_keeps_shape_and_starts_near_the_identity(attention: bool) -> None:
+def test_a_generator_keeps_shape_and_starts_near_a_smoothed_copy(attention: bool) -> None:
     torch.manual_seed(3)
     made = Generator(SPEC.model_copy(update={"attention": attention}))
     image = torch.randn(2, 1, 64, 96)
     found = made(image)
     assert found.shape == image.shape
-    assert 0.0 < (found - image).abs().mean() < 0.2
+    copy = torch.from_numpy(ndimage.gaussian_filter(image.numpy(), (0, 0, 1.5, 1.5), mode="mirror", truncate=3.4))
+    assert torch.allclose(made.smoothed(image), copy, atol=1e-4)
+    assert 0.0 < (found - copy).abs().mean() < 0.2
+    # Noise that stands alone is cut to 1 / (2 sigma sqrt(pi)), brightness stays.
+    assert float(made.smoothed(image).std() / image.std()) == pytest.approx(0.188, abs=0.02)
+    assert torch.allclose(made.smoothed(torch.full((1, 1, 32, 32), 3.0)), torch.full((1, 1, 32, 32), 3.0), atol=1e-5)
     found.square().mean().backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in made.parameters())
 
