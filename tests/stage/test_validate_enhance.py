@@ -165,7 +165,7 @@ def test_scenes_and_frames(measured: Path) -> None:
     # The enhanced frames are the ground itself.
     rows = {(row["with"], row["shading"]): row for row in found.tables["frames_agreement"]}
     for row in rows.values():
-        assert row["correlation_enhanced"] == pytest.approx(1.0, abs=2e-3)
+        assert row["correlation_enhanced"] == pytest.approx(1.0, abs=5e-3)
         assert isinstance(row["moved_high"], float)
         assert row["moved_high"] < 0.6
     assert rows["other frames", "as it is"]["frames_or_pairs"] == 3
@@ -209,7 +209,7 @@ def test_few_grounds_make_no_claims_and_the_same_bytes(tmp_path: Path, made: Pat
 
 
 def test_frames_come_with_what_belongs_to_them(tmp_path: Path, made: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert measure(made, tmp_path, "scenes", "denoiser", "frames") == 1
+    assert measure(made, tmp_path, "scenes", "denoiser", "frames") == 3
     assert "enhanced, light is not given" in caplog.text
     assert not (tmp_path / "enhance.json").exists()
 
@@ -217,7 +217,7 @@ def test_frames_come_with_what_belongs_to_them(tmp_path: Path, made: Path, caplo
 def test_scenes_without_a_split_are_refused(tmp_path: Path, made: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_scenes(tmp_path / "scenes.h5", [TEST] * 4)
     (tmp_path / "denoiser.safetensors").symlink_to(made / "denoiser.safetensors")
-    assert measure(tmp_path, tmp_path, "scenes", "denoiser") == 1
+    assert measure(tmp_path, tmp_path, "scenes", "denoiser") == 3
     assert "no validation scene has shadow enough" in caplog.text
 
 
