@@ -17,7 +17,7 @@ class LitScenesSettings(Section):
 
     tile_px: Annotated[int, Field(ge=64, le=512, multiple_of=32)] = 128
     """Side of a scene, pixels."""
-    tiles_per_model: Annotated[int, Field(ge=1, le=100_000)] = 60
+    tiles_per_model: Annotated[int, Field(ge=1, le=100_000)] = 12
     """Places drawn on each elevation model."""
     suns_per_tile: Annotated[int, Field(ge=1, le=100)] = 2
     """Sub-solar points drawn for each place: a scene each."""
