@@ -71,8 +71,8 @@ def register(score: Floats, lit: Mask, known: Mask, most_px: int) -> Registratio
         return None
     # Of shifts that fit alike the shortest is taken.
     right, up = max(found, key=lambda move: (found[move] or 0.0, -math.hypot(*move)))
-    beyond = math.hypot(abs(right) + 1, abs(up) + 1) > most_px
-    return Registration(right, up, found[(right, up)] or 0.0, still, beyond)
+    at_limit = math.hypot(right, up) > most_px - 1
+    return Registration(right, up, found[(right, up)] or 0.0, still, at_limit)
 
 
 def moved_far(score: Floats, lit: Mask, known: Mask, pixel_m: float) -> Floats:
