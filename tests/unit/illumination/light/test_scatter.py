@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lunarsite.illumination.light import render as render_module
 from lunarsite.illumination.light import scatter
 from lunarsite.illumination.light.moment import Sun
 from lunarsite.illumination.light.nested import Nested
@@ -35,7 +36,7 @@ def test_a_tilted_plane_scatters_nothing_onto_itself() -> None:
     assert light.irradiance.max() < 1e-3
 
 
-# A ray meets the wall's top up to one sample late: of a pixel at 1/16 to 1/32 of the distance, that is up to 12 per cent.
+# A ray meets the wall's top up to one sample late: of a pixel at 1/16 to 1/32 of the distance, up to 12 per cent.
 @pytest.mark.parametrize(("step_px", "tolerance"), [(0.1, 0.03), (scatter.STEP_PX, 0.12)])
 def test_an_endless_wall_lights_a_plane_by_the_strip_law(
     monkeypatch: pytest.MonkeyPatch, step_px: float, tolerance: float
@@ -67,12 +68,17 @@ def test_light_comes_from_where_it_is() -> None:
         assert abs(turned) < 2.0
 
 
-@pytest.mark.parametrize(("step_px", "tolerance"), [(0.25, 0.04), (scatter.STEP_PX, 0.08)])
+# Coarse pixels round the rim off, where the wall is brightest; where only the finest level is read, little is lost.
+@pytest.mark.parametrize(
+    ("reach_px", "step_px", "tolerance"), [(160, 0.25, 0.03), (scatter.REACH_PX, scatter.STEP_PX, 0.08)]
+)
 def test_a_spherical_bowl_lights_its_shadow_evenly(
-    monkeypatch: pytest.MonkeyPatch, step_px: float, tolerance: float
+    monkeypatch: pytest.MonkeyPatch, reach_px: int, step_px: float, tolerance: float
 ) -> None:
     """Between any two places of a sphere the form factor is the same (Ingersoll et al. 1992, Icarus 100, 40)."""
     monkeypatch.setattr(scatter, "STEP_PX", step_px)
+    for module in (scatter, render_module):
+        monkeypatch.setattr(module, "REACH_PX", reach_px)
     radius_m, depth_m, sun_deg = 2_000.0, 600.0, 12.0
     sphere_m = (radius_m**2 + depth_m**2) / (2.0 * depth_m)
 
@@ -80,16 +86,15 @@ def test_a_spherical_bowl_lights_its_shadow_evenly(
         inside = np.sqrt(np.maximum(sphere_m**2 - x**2 - y**2, 0.0))
         return np.where(np.hypot(x, y) < radius_m, sphere_m - depth_m - inside, 0.0)
 
-    found = around(model(height, 25.0, 512), 128, 30_000.0)
+    found = around(model(height, 25.0, 512), 64, 30_000.0)
     light = render(found, [Sun(0.0, -sun_deg)], directions=64, reach_m=5_000.0)
-    x, y = np.meshgrid(found.tile.x_m(), found.tile.y_m())
-    dark = (light.sun_fraction[0] == 0.0) & (np.hypot(x, y) < 1_500.0)
+    dark = light.sun_fraction[0] == 0.0
     assert dark.sum() > 1_000
     share = (radius_m * depth_m / (radius_m**2 + depth_m**2)) ** 2
     expected = ALBEDO**2 * math.sin(math.radians(sun_deg)) * share
     shadow = light.scattered[0][dark]
     assert shadow.mean() == pytest.approx(expected, rel=tolerance)
-    assert shadow.std() / shadow.mean() < 0.05
+    assert shadow.std() / shadow.mean() < 0.01
 
 
 def test_no_ground_gets_more_than_its_sky_full_of_the_brightest() -> None:
