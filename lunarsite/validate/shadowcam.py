@@ -40,8 +40,6 @@ from lunarsite.validate.shadowcam_samples import (
 
 Single = NDArray[np.float32]
 
-MOST_RIVALS = 4
-"""Frames whose prediction stands in as another moment's, at most: those that share most of the map with the frame."""
 COMPOSITES = Credit(
     title="ShadowCam composites",
     licence="CC BY 4.0, or as the publisher of a user's own says",
@@ -74,6 +72,7 @@ class FrameSet:
                 )
         self.names: list[str] = [str(name) for name in known["frame"]]
         self._dem_pixel_m = light.read("dem_pixel_m")
+        self._sun_lon_deg = frames.read("subsolar_lon_deg")
         self.grids = [
             Grid(x_min_m, y_max_m, pixel_m, int(rows), int(cols), pole)
             for rows, cols, x_min_m, y_max_m, pixel_m in zip(
@@ -102,11 +101,14 @@ class FrameSet:
         )
 
     def rivals(self, number: int) -> Iterator[tuple[str, Single]]:
-        """Yield names of other frames that lie nearby, and the sunlight of their moments on this frame's grid."""
+        """Yield names of other frames nearby, and the sunlight of their moments on this frame's grid.
+
+        Moments at which the Sun stood elsewhere come first: an hour later shadows are the same.
+        """
         own = self.grids[number]
-        shared = [(_shared_m2(own, grid), other) for other, grid in enumerate(self.grids) if other != number]
-        for area_m2, other in sorted(shared, key=lambda pair: (-pair[0], pair[1]))[:MOST_RIVALS]:
-            if area_m2 > 0.0:
+        apart_deg = np.abs((self._sun_lon_deg - self._sun_lon_deg[number] + 180.0) % 360.0 - 180.0)
+        for other in np.argsort(-apart_deg, kind="stable").tolist():
+            if other != number and _meet(own, self.grids[other]):
                 fraction = self._read(self._light, "sun_fraction", other)
                 yield self.names[other], under(fraction, self.grids[other], own, np.nan).astype(np.float32)
 
@@ -215,8 +217,8 @@ def _floats(values: Single, grid: Grid, onto: Grid) -> Single:
     return under(values, grid, onto, np.nan).astype(np.float32)
 
 
-def _shared_m2(first: Grid, second: Grid) -> float:
-    """Area of the map that two grids share."""
+def _meet(first: Grid, second: Grid) -> bool:
+    """Whether two grids share ground of the map."""
     left, bottom, right, top = first.bounds_m
     left2, bottom2, right2, top2 = second.bounds_m
-    return max(min(right, right2) - max(left, left2), 0.0) * max(min(top, top2) - max(bottom, bottom2), 0.0)
+    return min(right, right2) > max(left, left2) and min(top, top2) > max(bottom, bottom2)

@@ -37,6 +37,8 @@ LEAST_SHARE = 0.005
 """A frame with a smaller share of lit, or of dark ground than this is all dark, or all lit."""
 LIMITS = (1.0, 0.5, 0.25, 0.125, 0.0625)
 """Brightness from which on a pixel counts as lit, as shares of the frame's largest; gaps always do."""
+LEAST_SHARED = 0.1
+"""Least share of a frame's ground that the prediction for another moment must know."""
 EDGE_PX = 2.0
 """Ground within so many pixels of the elevation model from a predicted edge of shadow is near it."""
 _BINS = 256
@@ -169,7 +171,7 @@ def compare_frame(
     Args:
         frame: The frame.
         others: Names of other frames, and the share of the Sun's disc that is predicted for their moments on this
-            frame's grid; NaN = unknown.
+            frame's grid, NaN = unknown; the first that shares enough ground is taken.
         reference: Blocks, shifts, draws.
     """
     masks = Masks.of(frame)
@@ -246,18 +248,18 @@ def _guessed(masks: Masks, guess: Single) -> float | None:
 
 
 def _other_moment(masks: Masks, others: Iterable[tuple[str, Single]]) -> Moment | None:
-    """Return how the prediction of another moment does, of the frame that shares most ground with this one."""
-    found: Moment | None = None
+    """Return how the prediction of another moment does: of the first that shares enough ground with this frame."""
+    least = LEAST_SHARED * np.count_nonzero(masks.known)
     for name, fraction in others:
         held = masks.known & np.isfinite(fraction)
         pixels = int(held.sum())
-        if found is not None and pixels <= found.pixels:
+        if pixels < least:
             continue
         ranks = rankdata(masks.score[held])
         own, other = area(ranks, masks.lit[held]), area(ranks, fraction[held] >= LIT_FRACTION)
         if own is not None and other is not None:
-            found = Moment(name, pixels, own, other)
-    return found
+            return Moment(name, pixels, own, other)
+    return None
 
 
 def _largest(masks: Masks) -> float:

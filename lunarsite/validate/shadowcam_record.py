@@ -176,6 +176,13 @@ def _frame_claims(
             "prediction for another frame's moment, ground of both",
         ),
         _metric("frame_shift", shifts, "length of the shift that fits best", "m"),
+        _metric("frame_shift_right", middle([_part_m(f, "right_px") for f in told]), "along the map's x", "m"),
+        _metric("frame_shift_up", middle([_part_m(f, "up_px") for f in told]), "along the map's y", "m"),
+        _metric(
+            "frame_iou_lit_gaps",
+            middle([f.sweep[0].lit for f in told if f.sweep]),
+            "overlap of gaps with ground that is predicted to be lit",
+        ),
         _metric(
             "frame_iou_lit", middle([f.otsu.lit for f in told if f.otsu]), "overlap of lit ground, Otsu's threshold"
         ),
@@ -265,6 +272,10 @@ def _less(value: float | None, rival: float | None) -> float | None:
 def _shift_m(frame: FrameComparison) -> float | None:
     found = frame.registration
     return None if found is None else math.hypot(found.right_px, found.up_px) * frame.pixel_m
+
+
+def _part_m(frame: FrameComparison, part: str) -> float | None:
+    return None if frame.registration is None else float(getattr(frame.registration, part) * frame.pixel_m)
 
 
 def _metric(name: str, found: Estimate, why: str, unit: str = "1") -> Metric:

@@ -24,8 +24,10 @@ from lunarsite.validate.shadowcam_frame import Frame, FrameComparison, Masks
 Single = NDArray[np.float32]
 
 FRAMES = 6
-SIDE_PX = 512
-"""Longer side of a picture at most; larger ones are thinned out."""
+SIDE_PX = 192
+"""Side of the window of a frame that is shown, and longer side of a composite, which is thinned out to it."""
+LIMIT = 0.5
+"""Share of a frame's largest brightness from which on its picture counts as lit."""
 _CLASSES = {name: number for number, name in SHADOWCAM_SAMPLES.array("classes").classes}
 
 
@@ -63,11 +65,12 @@ def chosen_frames(found: Sequence[FrameComparison]) -> list[int]:
 
 
 def frame_sample(frame: Frame, found: FrameComparison) -> Sample:
-    """Return the picture of a frame, cut to the ground that it covered."""
+    """Return the picture of a frame, where the prediction holds most of both kinds of ground."""
     masks = Masks.of(frame)
-    limit = found.otsu.limit if found.otsu is not None else math.nan
+    measured = masks.score[masks.measured]
+    limit = LIMIT * float(measured.max()) if measured.size else math.nan
     classes = _agreement(masks.known, masks.score >= limit, masks.lit)
-    box = _box(masks.known)
+    box = _window(masks.known & masks.lit, masks.known & ~masks.lit)
     auc = math.nan if found.auc.value is None else found.auc.value
     return _thinned(
         Sample("frame", frame.name, frame.grid, frame.brightness, frame.sun_fraction, classes, auc, limit), box
@@ -143,6 +146,19 @@ def _box(held: NDArray[np.bool_]) -> tuple[slice, slice]:
         at = np.flatnonzero(held.any(axis=axis))
         found.append(slice(int(at[0]), int(at[-1]) + 1) if at.size else slice(0, held.shape[1 - axis]))
     return found[0], found[1]
+
+
+def _window(lit: NDArray[np.bool_], dark: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the window of `SIDE_PX` pixels that holds most of the scarcer of two kinds, then of both."""
+    both = []
+    for kind in (lit, dark):
+        total = np.zeros((kind.shape[0] + 1, kind.shape[1] + 1), dtype=np.int64)
+        total[1:, 1:] = kind.cumsum(axis=0).cumsum(axis=1)
+        rows, cols = (min(SIDE_PX, side) for side in kind.shape)
+        both.append(total[rows:, cols:] - total[:-rows, cols:] - total[rows:, :-cols] + total[:-rows, :-cols])
+    least, most = np.minimum(*both), np.maximum(*both)
+    row, col = np.unravel_index(int(np.argmax(least * (lit.size + 1) + most)), least.shape)
+    return slice(int(row), int(row) + rows), slice(int(col), int(col) + cols)
 
 
 def _thinned(sample: Sample, box: tuple[slice, slice]) -> Sample:

@@ -141,8 +141,8 @@ SHADOWCAM_SAMPLES = ImagesSpec(
     ),
     portable=False,
 )
-"""A few frames and all composites beside what is predicted of them, thinned out for a report. `predicted` is the
+"""Windows of a few frames, and composites, beside what is predicted of them, for a report. `predicted` is the
 visible share of the Sun's disc at a frame's moment; under a composite it is 1 outside permanent shadow as the run
-computes it, and 0 inside. `classes` tell where image and prediction agree: an image is lit from `limit` on (Otsu's
-threshold) and in the gaps of a frame, and of a composite the brighter half counts as lit. `auc` is NaN for
-composites."""
+computes it, and 0 inside. `classes` tell where image and prediction agree: an image is lit from `limit` on (half of
+a frame's largest brightness) and in the gaps of a frame, and of a composite the brighter half counts as lit. `auc` is
+NaN for composites."""
