@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from lunarsite.publish import shadow_words
+
 # In the order in which the report's tables have them. A column with an interval gets ' (95 %)' where it is printed, one
 # of a share ' (%)'. '{rule}' is the rule of the score.
 TABLE_WORDS: Final = {
@@ -180,33 +182,8 @@ SECTION_WORDS: Final[dict[str, dict[str, str]]] = {
         "rms": "RMS (°)",
         "correlation": "Correlation",
     },
-    "enhance": {
-        "method": "Method",
-        "electrons": "Electrons of the median pixel",
-        "psnr_db": "PSNR (dB)",
-        "ssim": "SSIM",
-        "psnr_fitted_db": "PSNR, best gain and offset (dB)",
-        "ssim_fitted": "SSIM, best gain and offset",
-        "bias": "Bias (of the truth's range)",
-        "edge_recall": "Edges found",
-        "truth": "Craters of the truth",
-        "result": "Seen in the result",
-        "found": "Of the truth's, seen",
-        "invented": "Invented",
-        "recall": "Craters shown",
-        "chance_recall": "The same by chance",
-        "invented_share": "Invented, of those seen",
-        "invented_per_100km2": "Invented per 100 km²",
-        "lost_per_100km2": "Lost per 100 km²",
-        "gain_psnr_db": "Gain of PSNR (dB)",
-        "gain_ssim": "Gain of SSIM",
-        "within_one": "Truth within one standard error",
-        "within_two": "within two",
-        "supported_share": "Pixels supported",
-        "rms_supported": "RMS error, supported",
-        "rms_unsupported": "RMS error, not supported",
-        "words": "What it is",
-    },
+    "enhance": shadow_words.ENHANCE_COLUMNS,
+    "shadowcam": shadow_words.SHADOWCAM_COLUMNS,
     "others": {"of": "Compared with"},
     "sites": {"sites": "Sites of this region's list (HLS)", "good_cells": "Good cells (HLS)"},
     "artemis": {
@@ -218,6 +195,7 @@ SECTION_WORDS: Final[dict[str, dict[str, str]]] = {
 """Columns that have another name in one record than elsewhere."""
 FIRST: Final[dict[str, tuple[str, ...]]] = {
     "enhance": ("method", "electrons", "over"),
+    "shadowcam": ("frame", "composite", "map", "deep_share_wanted"),
     "others": ("of",),
     "slopes": ("pieces", "rules", "max_slope_deg", "known", "passing", "from", "to"),
 }
@@ -231,6 +209,9 @@ SHARES: Final = frozenset(
         "share_of_weighted_spread",
         *("mean_above_share", "mean_above_base_share", "steepest_above_share", "steepest_above_base_share"),
         "missed_share",
+        *("psr_of_deep", "psr_base_share", "deep_share", "deep_share_wanted", "saturated_share", "lit_share"),
+        *("gap_share", "penumbra_share", "edge_share", "agreement", "agreement_one_answer", "supported_share"),
+        *("share_of_largest_brightness", "within_one", "within_two", "invented_share"),
     }
 )
 """Columns of shares, which are printed as percentages."""
@@ -288,18 +269,13 @@ METRIC_WORDS: Final = {
     "psr_map_overlap_displaced": "The same of displaced copies",
     "psr_map_phi": "Correlation of shadowed pixels",
     "psr_map_phi_displaced": "The same of displaced copies, correlation",
+    **shadow_words.METRICS,
 }
 """Metrics in plain words."""
 SECTION_CAPTIONS: Final[dict[str, dict[str, str]]] = {
     "labels": {"rules": "The rules: limits, labels, and how many cells meet each if the errors are as stated."},
-    "enhance": {
-        "by_level": "Every method on rendered scenes, by signal: means over scenes with 95 % intervals over grounds.",
-        "craters": "Craters that one detector sees in results and in the truth, by signal.",
-        "gains": "How much better each network is than the image as taken and than each filter, on the same scenes and"
-        " noise.",
-        "errors": "What the networks' own errors and masks of support are worth.",
-        "strengths": "The filters' strengths, chosen on validation scenes.",
-    },
+    "enhance": shadow_words.ENHANCE_CAPTIONS,
+    "shadowcam": shadow_words.SHADOWCAM_CAPTIONS,
     "slopes": {
         "what_limits_hide": "What a limit on our slope lets through: published slopes inside pixels and cells that"
         " pass, beside all known ground.",

@@ -168,4 +168,5 @@ def _agreement(axes: Axes, sample: Sample, numbers: dict[str, int]) -> None:
 
 def _bare(axes: Axes) -> None:
     axes.set(xticks=[], yticks=[])
+    axes.set_anchor("NW")
     axes.spines[:].set_linewidth(0.4)
