@@ -98,7 +98,7 @@ class Measured:
             caption(
                 figure,
                 "Bars: 95 % intervals over grounds. Scenes rendered from elevation models, on ground that no training"
-                " saw, in shadow alone. The filters'\nstrengths were chosen on validation ground, for each level."
+                " saw, in shadow alone.\nThe filters' strengths were chosen on validation ground, for each level."
                 " Numbers from validate/enhance.json.",
             )
             header(figure, "What enhancement gains, by signal", synthetic=self._synthetic)
@@ -143,7 +143,7 @@ class Measured:
             caption(
                 figure,
                 "Power above 1 is noise or invention, below 1 detail that is lost; the correlation tells how much of"
-                " the power is the truth's. Scenes\non ground that no training saw. Numbers from"
+                " the power is the truth's.\nScenes on ground that no training saw. Numbers from"
                 " validate/enhance.json.",
             )
             header(figure, "What is kept, by scale", synthetic=self._synthetic)
