@@ -144,10 +144,15 @@ def _choose(
             for scene, exposure in zip(scenes, exposures, strict=True):
                 result = filtered(exposure, method, strength, destriped=destriped)
                 both.append((measures.psnr_db(result, scene.truth), measures.ssim(result, scene.truth)))
-            means = np.mean(np.array(both), axis=0)
-            scores[destriped, strength] = float(means[0]), float(means[1])
+            scores[destriped, strength] = _mean([one[0] for one in both]), _mean([one[1] for one in both])
     destriped = max(scores, key=lambda key: scores[key][0])[0]
     tried = {strength: score for (kind, strength), score in scores.items() if kind == destriped}
     by_error = max(tried, key=lambda strength: tried[strength][0])
     by_structure = max(tried, key=lambda strength: tried[strength][1])
     return Chosen(method, destriped, by_error, by_structure, tried[by_error][0], tried[by_structure][1])
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Return the mean of the known values; without any, less than any score."""
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else -np.inf

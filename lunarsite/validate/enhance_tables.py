@@ -202,8 +202,8 @@ def strength_rows(chosen: Mapping[float, Sequence[Chosen]]) -> Rows:
             "strength_for_psnr": one.for_psnr,
             "strength_for_ssim": one.for_ssim,
             "unit": one.method.unit,
-            "validation_psnr_db": one.psnr_db,
-            "validation_ssim": one.ssim,
+            "validation_psnr_db": _finite(one.psnr_db),
+            "validation_ssim": _finite(one.ssim),
         }
         for electrons, filters in chosen.items()
         for one in filters
@@ -216,3 +216,7 @@ def _columns(name: str, estimate: Estimate) -> Row:
 
 def _root(value: float) -> float:
     return float(np.sqrt(max(value, 0.0)))
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None

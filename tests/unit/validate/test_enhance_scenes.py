@@ -93,3 +93,13 @@ def test_perfect_and_useless_networks(scenes: Path, monkeypatch: pytest.MonkeyPa
     assert np.isnan(found.metrics["residual"][2]).all()
     assert {one.name for one in found.pictures} == {test[0].name}
     assert enhance_scenes.LEAST_VALIDATION == 4
+
+
+def test_scenes_without_whole_windows_still_choose(tmp_path: Path) -> None:
+    """Shadow in strips narrower than SSIM's window: structure is unknown, the error is not."""
+    write_scenes(tmp_path / "scenes.h5", [VALIDATION], lit_px=54)
+    scenes = read_scenes(tmp_path / "scenes.h5", "validation", 1, 1)
+    assert not scenes[0].truth.inner.any()
+    one = choose(scenes, FILTERS[:1], REFERENCE, SENSOR, quiet)[4.0][0]
+    assert np.isfinite(one.psnr_db)
+    assert one.ssim == -np.inf
