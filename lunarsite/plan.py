@@ -250,16 +250,16 @@ def _shadow(settings: Settings, size: Size) -> Iterator[Cost]:
         return
     scenes = models * enhance.scenes.tiles_per_model * enhance.scenes.suns_per_tile
     tile = (enhance.scenes.tile_px / 128.0) ** 2
-    yield Cost("light-scenes", 1, 15 + 1.5 * scenes * tile * gathering, 600 + held_mib)
+    yield Cost("light-scenes", 1, 15 + 2.2 * scenes * tile * gathering, 600 + held_mib)
     if enhance.model == "train":
         if settings.source.psr_images.sunlit is not None:
             yield Cost("images-psr", 1, 20, 400, "guessed")
         denoiser, cycle = enhance.denoiser, enhance.cycle
         plan = denoiser.training
         crops = plan.epochs * plan.steps_per_epoch * plan.batch * denoiser.members
-        yield Cost("enhance-train", 1, 15 + 0.03 * crops * (plan.crop_px / 96.0) ** 2, 1_500)
+        yield Cost("enhance-train", 1, 15 + 0.03 * crops * (plan.crop_px / 96.0) ** 2, 1_500, "guessed")
         step_s = 1.6 * cycle.batch * (cycle.crop_px / 128.0) ** 2 * (cycle.generator_channels / 24.0) ** 2
-        yield Cost("enhance-cycle", 1, 15 + cycle.steps * step_s, 1_500)
+        yield Cost("enhance-cycle", 1, 15 + cycle.steps * step_s, 1_500, "guessed")
     if settings.source.shadowcam_frames.folder is not None:
         yield Cost("enhance-frames", 1, 60, 1_200, "guessed")
 
@@ -300,7 +300,8 @@ def _checks(settings: Settings, size: Size) -> Iterator[Cost]:
         yield Cost("validate-crater", 1, 8 + 6.0 * size.area, 420)
     if settings.enhance.enabled:
         own = settings.validation.enhance
-        yield Cost("validate-enhance", 1, 15 + 1.5 * len(own.electrons) * _measured_scenes(settings), 1_500)
+        cpu_s = 15 + 1.5 * len(own.electrons) * _measured_scenes(settings)
+        yield Cost("validate-enhance", 1, cpu_s, 1_500, "guessed")
     if _composites(settings) or settings.source.shadowcam_frames.folder is not None:
         yield Cost("validate-shadowcam", 1, 60, 600 + 16.0 * size.near_mpx, "guessed")
 
