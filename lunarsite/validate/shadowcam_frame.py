@@ -39,6 +39,8 @@ LIMITS = (1.0, 0.5, 0.25, 0.125, 0.0625)
 """Brightness from which on a pixel counts as lit, as shares of the frame's largest; gaps always do."""
 LEAST_SHARED = 0.1
 """Least share of a frame's ground that the prediction for another moment must know."""
+FRACTIONS = (0.01, 0.05, 0.2, 0.5)
+"""Shares of the Sun's disc from which on ground could count as lit instead: a slice of it may saturate the camera."""
 EDGE_PX = 2.0
 """Ground within so many pixels of the elevation model from a predicted edge of shadow is near it."""
 _BINS = 256
@@ -111,6 +113,15 @@ class Moment:
 
 
 @dataclass(frozen=True)
+class Labelled:
+    """The area under the curve and the best small shift if ground counts as lit from another share of the disc on."""
+
+    fraction: float
+    auc: float | None
+    registration: Registration | None
+
+
+@dataclass(frozen=True)
 class FrameComparison:
     """What a frame says of its prediction. `why` tells why it has no area under the curve, "" if it has one.
 
@@ -135,6 +146,7 @@ class FrameComparison:
         moment: Prediction of another moment.
         otsu: Overlap at the threshold that Otsu's method sets.
         sweep: Overlaps at `LIMITS`.
+        labels: Other shares of the disc that could count as lit, `FRACTIONS`.
         sunlit: Rank correlation of brightness with predicted brightness where the Sun is in sight.
         scattered: The same in predicted shadow, with light scattered by sunlit ground.
     """
@@ -159,6 +171,7 @@ class FrameComparison:
     moment: Moment | None = None
     otsu: Overlap | None = None
     sweep: tuple[Overlap, ...] = ()
+    labels: tuple[Labelled, ...] = ()
     sunlit: Estimate = _NOTHING
     scattered: Estimate = _NOTHING
 
@@ -213,6 +226,7 @@ def compare_frame(
         moment=_other_moment(masks, others),
         otsu=_overlap(masks, _otsu(masks)),
         sweep=tuple(_overlap(masks, share * _largest(masks)) for share in LIMITS),
+        labels=tuple(_labelled(frame, masks, share, reference.most_shift_px) for share in FRACTIONS),
     )
 
 
@@ -245,6 +259,13 @@ def _guessed(masks: Masks, guess: Single) -> float | None:
     if count:
         largest[np.argsort(guess[held], kind="stable")[-count:]] = True
     return area(rankdata(masks.score[held]), largest)
+
+
+def _labelled(frame: Frame, masks: Masks, fraction: float, most_px: int) -> Labelled:
+    with np.errstate(invalid="ignore"):
+        lit = frame.sun_fraction >= fraction
+    value = area(rankdata(masks.score[masks.known]), lit[masks.known])
+    return Labelled(fraction, value, register(masks.score, lit, masks.known, most_px))
 
 
 def _other_moment(masks: Masks, others: Iterable[tuple[str, Single]]) -> Moment | None:

@@ -18,7 +18,7 @@ from lunarsite.settings import ShadowCamReferenceSettings
 from lunarsite.validate.shadowcam_composite import Comparison
 from lunarsite.validate.shadowcam_frame import LIT_FRACTION, FrameComparison
 from lunarsite.validate.shadowcam_ranks import Estimate
-from lunarsite.validate.shadowcam_rows import Rows, composite_row, frame_row, sweep_rows, threshold_rows
+from lunarsite.validate.shadowcam_rows import Rows, composite_row, frame_row, label_rows, sweep_rows, threshold_rows
 
 Floats = NDArray[np.float64]
 
@@ -61,6 +61,7 @@ def judge_shadowcam(
         verdicts += claims
         tables["frames"] = [frame_row(frame, AUC_BOUND) for frame in frames]
         tables["frame_thresholds"] = threshold_rows(frames)
+        tables["frame_labels"] = label_rows(frames)
     return Record(
         title="Light and shadow against ShadowCam's images",
         metrics=tuple(metrics),

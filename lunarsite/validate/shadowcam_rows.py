@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from lunarsite.validate.nulls import Null
 from lunarsite.validate.shadowcam_composite import Comparison
 from lunarsite.validate.shadowcam_explain import reasons
-from lunarsite.validate.shadowcam_frame import LIMITS, FrameComparison, Overlap
+from lunarsite.validate.shadowcam_frame import FRACTIONS, LIMITS, FrameComparison, Overlap
 from lunarsite.validate.shadowcam_ranks import Estimate
 
 Rows = list[dict[str, JsonValue]]
@@ -120,6 +120,29 @@ def threshold_rows(frames: Sequence[FrameComparison]) -> Rows:
         for step, share in enumerate(LIMITS)
         if told
     ]
+
+
+def label_rows(frames: Sequence[FrameComparison]) -> Rows:
+    """Return medians over frames for each share of the Sun's disc that could count as lit."""
+    told = [frame for frame in frames if frame.labels]
+    rows: Rows = []
+    for step, fraction in enumerate(FRACTIONS if told else ()):
+        found = [(frame.labels[step], frame.pixel_m) for frame in told]
+        moved = [(label.registration, pixel_m) for label, pixel_m in found if label.registration is not None]
+        rows.append(
+            {
+                "least_share_of_disc": fraction,
+                "auc": _median([label.auc for label, _ in found if label.auc is not None]),
+                "shift_right_m": _median([move.right_px * pixel_m for move, pixel_m in moved]),
+                "shift_up_m": _median([move.up_px * pixel_m for move, pixel_m in moved]),
+                "frames": len(told),
+            }
+        )
+    return rows
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return float(np.median(values)) if values else None
 
 
 def _spread(name: str, found: Estimate) -> dict[str, JsonValue]:

@@ -61,6 +61,7 @@ def test_brightness_of_the_cabeus_composites_does_not_tell_permanent_shadow(
 def test_frames_are_straight_strips_with_bright_rims_about_their_gaps() -> None:
     names = sorted(FOLDER.glob("M*.tif"))[::5]
     assert len(names) == 6
+    ratios = []
     for path in names:
         with rasterio.open(path) as dataset:
             brightness = dataset.read(1)
@@ -78,7 +79,8 @@ def test_frames_are_straight_strips_with_bright_rims_about_their_gaps() -> None:
             f"{path.name}: {sides_km.min():.2f} km wide, {gaps.sum()} pixels in gaps, rim {ratio:.1f} times as bright"
         )
         assert 5.2 < sides_km.min() < 5.9, "every frame is as wide as the camera sees, whatever fills it"
-        assert ratio > 1.5
+        ratios.append(ratio)
+    assert np.median(ratios) > 2.0
 
 
 @needs_run

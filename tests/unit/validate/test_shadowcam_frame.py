@@ -64,8 +64,18 @@ def test_a_true_prediction_of_saturated_ground_is_found_in_the_gaps() -> None:
     assert (found.registration.right_px, found.registration.up_px) == (0, 0)
     assert found.sweep[0].lit > 0.99, "gaps alone are the lit ground"
     assert found.otsu.lit > 3.0 * found.otsu.chance
-    assert found.scattered.value > 0.3
+    assert found.scattered.low > 0.05
     assert reasons(found, 0.9) == []
+
+
+def test_a_camera_that_saturates_in_penumbra_fits_smaller_shares_of_the_disc() -> None:
+    found = compare_frame(frame(scene(), saturating=0.05), [], REFERENCE)
+    by_share = {label.fraction: label.auc for label in found.labels}
+    assert by_share[0.05] > 0.999
+    assert by_share[0.05] > by_share[0.2] > by_share[0.5]
+    assert by_share[0.5] == pytest.approx(found.auc.value)
+    best = found.labels[1].registration
+    assert (best.right_px, best.up_px) == (0, 0)
 
 
 def test_without_gaps_brightness_alone_is_ranked() -> None:
@@ -88,7 +98,7 @@ def test_the_prediction_of_nothing_is_chance_and_said_to_be_unexplained() -> Non
 
 def test_of_other_moments_the_first_with_enough_ground_is_taken() -> None:
     own = scene(1)
-    part = np.where(np.indices(GRID.shape)[1] < 40, own, np.nan).astype(np.float32)
+    part = np.where(np.indices(GRID.shape)[1] < 12, own, np.nan).astype(np.float32)
     nothing = np.full(GRID.shape, np.nan, np.float32)
     others = [("none", nothing), ("little", part), ("other", scene(7)), ("later", own)]
     found = compare_frame(frame(own), others, REFERENCE)
