@@ -90,14 +90,15 @@ class DenoiserSettings(Section):
 class CycleSettings(Section):
     """CycleGAN (Zhu et al. 2017) between images of sunlit and of shadowed ground, without pairs."""
 
-    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 4_000
+    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 1_500
     """Steps of training; the learning rate falls linearly to 0 over the second half."""
     batch: Annotated[int, Field(ge=1, le=1_024)] = 1
-    crop_px: Annotated[int, Field(ge=64, le=1_024, multiple_of=32)] = 128
+    crop_px: Annotated[int, Field(ge=64, le=1_024, multiple_of=32)] = 96
     """Side of a training crop, pixels."""
     learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 2e-4
     """Adam, betas 0.5 and 0.999."""
-    generator_channels: Annotated[int, Field(ge=4, le=256)] = 24
+    generator_channels: Annotated[int, Field(ge=4, le=256)] = 16
+    """Channels at full resolution; the residual blocks have four times as many."""
     generator_blocks: Annotated[int, Field(ge=1, le=20)] = 6
     """Residual blocks between the two steps down and the two steps up."""
     discriminator_channels: Annotated[int, Field(ge=4, le=256)] = 32
@@ -125,7 +126,7 @@ class CycleSettings(Section):
     """Gradients are scaled down to this Euclidean norm."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     """Arithmetic; mixed precision is for GPUs."""
-    keep_every: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+    keep_every: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     """Steps between two checkpoints, and between two sample pictures."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1817
     """Seed of weights, crops and the buffer."""
