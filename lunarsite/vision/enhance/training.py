@@ -70,7 +70,8 @@ def train_stage(
         _member(job, sensor, denoiser, scenes, (drawn, held), folder, number) for number in range(denoiser.members)
     ]
     spec = EnsembleSpec(network=member_spec(denoiser), members=denoiser.members)
-    members = [cast(Member, rounded(found.network)) for found in trained]
+    # Plain strides, whether a member was just trained or read back: the factor is then the same to the last bit.
+    members = [cast(Member, rounded(found.network).to(memory_format=torch.contiguous_format)) for found in trained]  # type: ignore[call-overload]
     measured = measure(Ensemble(spec, members).eval(), scenes, held[:: -(-held.size // _MOST_CALIBRATING)], sensor)
     factor = measured["factor"]
     ensemble = Ensemble(spec.model_copy(update={"variance_factor": factor**2}), members).eval()
