@@ -16,8 +16,6 @@ from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from lunarsite.artefact import ArtefactError
-from lunarsite.artefact.offline import ITSELF as ITSELF
-from lunarsite.artefact.offline import OFFLINE as OFFLINE
 
 
 class LocalError(ArtefactError):

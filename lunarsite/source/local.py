@@ -25,8 +25,9 @@ from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
+from lunarsite.artefact.offline import ITSELF, OFFLINE
 from lunarsite.grid import Grid, is_lunar, is_polar_map
-from lunarsite.source.kinds import ITSELF, OFFLINE, LocalError, raster_driver
+from lunarsite.source.kinds import LocalError, raster_driver
 from lunarsite.source.placement import is_upright, pixels_per_pixel, same_pixels, warped
 from lunarsite.source.resample import Axis, block_mean, resampled
 

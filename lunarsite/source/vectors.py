@@ -19,8 +19,9 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
+from lunarsite.artefact.offline import OFFLINE
 from lunarsite.grid import Grid, is_lunar, is_polar_map
-from lunarsite.source.kinds import OFFLINE, LocalError, vector_drivers
+from lunarsite.source.kinds import LocalError, vector_drivers
 
 EARTH_BY_DECREE = ("GeoJSON", "GeoJSONSeq", "LIBKML", "KML")
 """Kinds that know no CRS but WGS 84, or none at all."""

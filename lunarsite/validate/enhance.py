@@ -56,8 +56,8 @@ def validate(
     """Return the record, the pictures, and whose images these are.
 
     Raises:
-        ArtefactError: A file breaks its contract; no validation or no test scene has shadow enough; or of the real
-            frames some files are given and others are not.
+        ArtefactError: A file breaks its contract; no scene to choose strengths on, or no test scene, has shadow enough;
+            or of the real frames some files are given and others are not.
     """
     given = {"frames": files.frames, "enhanced": files.enhanced, "light": files.light}
     if any(given.values()) and not all(given.values()):
@@ -65,11 +65,14 @@ def validate(
         raise ArtefactError(f"real frames are measured with {', '.join(given)} together; {absent} is not given")
     wanted = max(LEAST_VALIDATION, round(VALIDATION_SHARE * reference.most_scenes))
     validation = read_scenes(files.scenes, "validation", wanted, reference.seed)
+    if not validation:
+        job.log.warning("there is no validation scene: the filters' strengths are chosen on training scenes")
+        validation = read_scenes(files.scenes, "training", wanted, reference.seed)
     test = read_scenes(files.scenes, "test", reference.most_scenes, reference.seed)
-    for split, found in (("validation", validation), ("test", test)):
+    for splits, found in (("validation or training", validation), ("test", test)):
         if not found:
             raise ArtefactError(
-                f"{files.scenes}: no {split} scene has shadow enough to be measured; raise"
+                f"{files.scenes}: no {splits} scene has shadow enough to be measured; raise"
                 " enhance.scenes.tiles_per_model, or move the sectors of enhance.scenes"
             )
     methods, absent_methods = present()

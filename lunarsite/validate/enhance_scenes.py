@@ -66,7 +66,7 @@ def read_scenes(path: Path, split: str, most: int, seed: int) -> list[LitScene]:
 
     Args:
         path: LIT_SCENES.
-        split: 'validation' or 'test'.
+        split: 'training', 'validation' or 'test'.
         most: Scenes, at most.
         seed: Order of grounds, and of scenes within a ground.
     """

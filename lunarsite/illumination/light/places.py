@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 
@@ -62,7 +63,8 @@ class Place:
 def places(model: Model, lattice: Grid, tile_px: int, sectors: Sectors, draws: np.random.Generator) -> Iterator[Place]:
     """Yield places on a model in random order.
 
-    Of the run's own model each square comes once, of a finer one 40 times as many tries as tiles fit side by side.
+    Of the run's own model each square comes once, and the splits take turns, so that a few places hold some of each; of
+    a finer one come 40 times as many tries as tiles fit side by side.
 
     Args:
         model: The elevation model.
@@ -74,13 +76,8 @@ def places(model: Model, lattice: Grid, tile_px: int, sectors: Sectors, draws: n
     grid = model.grid
     own = math.isclose(lattice.pixel_m, tile_px * grid.pixel_m)
     corners = _squares(grid, lattice, tile_px, draws) if own else _anywhere(grid, tile_px, draws)
-    for row, col in corners:
-        tile = part(grid, row, col, tile_px)
-        square = _square(tile, lattice)
-        split = sectors.split(tile)
-        heights = model.height_m[row : row + tile_px, col : col + tile_px]
-        if square is not None and split is not None and np.isfinite(heights).all():
-            yield Place(tile, f"{square[0]:03d}_{square[1]:03d}_{split}", split)
+    found = _usable(model, lattice, tile_px, sectors, corners)
+    return _in_turns(found) if own else found
 
 
 def lattice_of(grid: Grid, tile_px: int) -> Grid:
@@ -93,6 +90,27 @@ def part(grid: Grid, row: int, col: int, side_px: int) -> Grid:
     """Return a square part of a grid by its first row and column."""
     x_min_m, y_max_m = grid.x_min_m + col * grid.pixel_m, grid.y_max_m - row * grid.pixel_m
     return Grid(x_min_m, y_max_m, grid.pixel_m, side_px, side_px, grid.pole)
+
+
+def _usable(
+    model: Model, lattice: Grid, tile_px: int, sectors: Sectors, corners: Iterator[tuple[int, int]]
+) -> Iterator[Place]:
+    for row, col in corners:
+        tile = part(model.grid, row, col, tile_px)
+        square = _square(tile, lattice)
+        split = sectors.split(tile)
+        heights = model.height_m[row : row + tile_px, col : col + tile_px]
+        if square is not None and split is not None and np.isfinite(heights).all():
+            yield Place(tile, f"{square[0]:03d}_{square[1]:03d}_{split}", split)
+
+
+def _in_turns(found: Iterator[Place]) -> Iterator[Place]:
+    """Yield one place of each split in turn, as long as there are any."""
+    by_split: dict[int, list[Place]] = {TEST: [], VALIDATION: [], TRAINING: []}
+    for place in found:
+        by_split[place.split].append(place)
+    for turn in zip_longest(*by_split.values()):
+        yield from (place for place in turn if place is not None)
 
 
 def _squares(grid: Grid, lattice: Grid, tile_px: int, draws: np.random.Generator) -> Iterator[tuple[int, int]]:

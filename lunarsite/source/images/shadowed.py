@@ -27,10 +27,11 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
+from lunarsite.artefact.offline import ITSELF, OFFLINE
 from lunarsite.artefact.stamp import digest
 from lunarsite.source.images.decode import read_grey
 from lunarsite.source.images.members import ImageSet, listed
-from lunarsite.source.kinds import ITSELF, OFFLINE, LocalError, raster_driver
+from lunarsite.source.kinds import LocalError, raster_driver
 from lunarsite.source.local import check_blocks, declared_nodata
 
 _PICTURES, _TIFFS = (".png", ".jpg", ".jpeg"), (".tif", ".tiff")

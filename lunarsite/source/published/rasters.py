@@ -23,8 +23,9 @@ from rasterio.io import MemoryFile
 
 from lunarsite.artefact import contracts, download
 from lunarsite.artefact.download import Receipt
+from lunarsite.artefact.offline import OFFLINE
 from lunarsite.grid import geographic_crs, lunar_crs
-from lunarsite.source.kinds import OFFLINE, LocalError, raster_driver
+from lunarsite.source.kinds import LocalError, raster_driver
 from lunarsite.source.local import HEIGHT, HEIGHT_ERROR, Quantity, check_blocks, checked
 from lunarsite.source.published.pds3 import LabelError, Pds3Label, parse_label
 

@@ -19,7 +19,8 @@ import rasterio
 import shapely
 from rasterio.errors import RasterioError
 
-from lunarsite.source.kinds import OFFLINE, LocalError, vector_drivers
+from lunarsite.artefact.offline import OFFLINE
+from lunarsite.source.kinds import LocalError, vector_drivers
 from lunarsite.source.local import checked, opened
 from lunarsite.source.scarps import read_scarps
 

@@ -86,3 +86,8 @@ def test_a_model_smaller_than_a_tile_gives_none() -> None:
 
 def test_parts_of_a_grid() -> None:
     assert part(FINE_GRID, 10, 20, 32) == Grid(32_000.0, 39_000.0, 100.0, 32, 32)
+
+
+def test_a_few_places_of_the_own_model_hold_some_of_each_split() -> None:
+    splits = [place.split for place in drawn(COARSE)]
+    assert all(set(splits[at : at + 3]) == {TRAINING, VALIDATION, TEST} for at in range(0, 12, 3))
