@@ -250,7 +250,7 @@ def _shadow(settings: Settings, size: Size) -> Iterator[Cost]:
         return
     scenes = models * enhance.scenes.tiles_per_model * enhance.scenes.suns_per_tile
     tile = (enhance.scenes.tile_px / 128.0) ** 2
-    yield Cost("light-scenes", 1, 15 + 2.2 * scenes * tile * gathering, 600 + held_mib)
+    yield Cost("light-scenes", 1, 8 + 1.6 * scenes * tile * gathering, 400 + held_mib)
     if enhance.model == "train":
         if settings.source.psr_images.sunlit is not None:
             yield Cost("images-psr", 1, 20, 400, "guessed")
@@ -300,8 +300,8 @@ def _checks(settings: Settings, size: Size) -> Iterator[Cost]:
         yield Cost("validate-crater", 1, 8 + 6.0 * size.area, 420)
     if settings.enhance.enabled:
         own = settings.validation.enhance
-        cpu_s = 15 + 1.5 * len(own.electrons) * _measured_scenes(settings)
-        yield Cost("validate-enhance", 1, cpu_s, 1_500, "guessed")
+        cpu_s = 8 + 0.8 * len(own.electrons) * _measured_scenes(settings)
+        yield Cost("validate-enhance", 1, cpu_s, 560)
     if _composites(settings) or settings.source.shadowcam_frames.folder is not None:
         yield Cost("validate-shadowcam", 1, 60, 600 + 16.0 * size.near_mpx, "guessed")
 
@@ -332,7 +332,7 @@ def _pages(settings: Settings, size: Size) -> Iterator[Cost]:
         yield Cost("publish-craters", 1, 9, 600)
         yield Cost("publish-crater-checks", 1, 9, 640)
     if settings.enhance.enabled:
-        yield Cost("publish-enhance", 1, 9, 600)
+        yield Cost("publish-enhance", 1, 7, 320)
     if _composites(settings) or settings.source.shadowcam_frames.folder is not None:
         yield Cost("publish-shadowcam", 1, 9, 600)
     yield Cost("publish-site-checks", 1, 14, 880)
