@@ -69,7 +69,7 @@ class SensorSettings(Section):
 class DenoiserTrainingSettings(TrainingSettings):
     """Training of the paired denoiser, for each member of the ensemble."""
 
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 10
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 8
     steps_per_epoch: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     crop_px: Annotated[int, Field(ge=32, le=2_048, multiple_of=32)] = 128
     averaging: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.995
@@ -78,7 +78,7 @@ class DenoiserTrainingSettings(TrainingSettings):
 class DenoiserSettings(Section):
     """The paired denoiser: U-Nets that tell a mean and its error."""
 
-    members: Annotated[int, Field(ge=1, le=20)] = 3
+    members: Annotated[int, Field(ge=1, le=20)] = 2
     """Networks of the ensemble; their disagreement is part of the error."""
     channels: Annotated[int, Field(ge=4, le=256)] = 24
     """Channels at half resolution, the finest that the networks work at."""

@@ -1,13 +1,14 @@
 """The paired denoiser: an ensemble of small U-Nets, each of which tells a mean and its variance.
 
-The method is that of Lakshminarayanan et al. (2017, NeurIPS 30). A member looks at the image in the standard scale and
-at Gaussian blurs of it, and says for each pixel how to blend them, what to add, and the logarithm of the variance of
-what is left; so it starts from smoothing, which is the best guess where noise is all there is, and learns where not to
-(after the kernels predicted by Bako et al. 2017, ACM TOG 36, 97). It works at half resolution, on the four pixels of
-each 2 x 2 as channels (Zhang et al. 2018, IEEE TIP 27, 4608): a third of the cost at full resolution, and twice the
-view. The ensemble's mean is that of its members; its variance is the mean of theirs and the variance of their means,
-times one factor that is fitted on validation ground: trained members know what noise hides, their disagreement what the
-training did not settle.
+The method is that of Lakshminarayanan et al. (2017, NeurIPS 30). A member looks at the image, at Gaussian blurs of it
+and at flattened versions that keep its edges (total variation), and says for each pixel how to blend them, what to add,
+and the logarithm of the variance of what is left. It blends radiances, because a mean of their logarithms would be too
+dark where noise is strong; so it starts from smoothing, which is the best guess where noise is all there is, and learns
+where not to (after the kernels predicted by Bako et al. 2017, ACM TOG 36, 97). It works at half resolution, on the four
+pixels of each 2 x 2 as channels (Zhang et al. 2018, IEEE TIP 27, 4608): a third of the cost at full resolution, and
+twice the view. The ensemble's mean is that of its members; its variance is the mean of theirs and the variance of their
+means, times one factor that is fitted on validation ground: trained members know what noise hides, their disagreement
+what the training did not settle.
 """
 
 from __future__ import annotations
@@ -36,6 +37,11 @@ _SLOPE = 1.0 / _LOG_VARIANCE[1] - 1.0 / _LOG_VARIANCE[0]
 _FOLD = 2
 _BLURS_PX = (0.8, 1.6, 3.2, 6.4)
 """Standard deviations of the blurs."""
+_DIMMED = 5.0
+"""Brighter pixels count as this bright in what is made of their surroundings: 74 spreads above the median."""
+_FLATTENING = (0.12, 0.3, 0.7)
+"""Weights of the total variation in the standard scale: from what 100 electrons need to what 4 do."""
+_FLATTENING_STEPS = 40
 _FLOOR = 1e-4
 """Mean square differences far below this, in the standard scale, are not worth more effort."""
 
@@ -69,12 +75,18 @@ class Member(nn.Module):
         """Return mean and log variance."""
         image = image.clamp(-MOST_STANDARD, MOST_STANDARD)
         height, width = image.shape[2:]
-        views = torch.cat((image, *(_blurred(image, sigma) for sigma in _BLURS_PX)), dim=1)
+        # The glare of single bright pixels must not fill the blurs.
+        dimmed = image.clamp(-_DIMMED, _DIMMED)
+        linear, flat = torch.sinh(dimmed), torch.sinh(_flattened(dimmed, _FLATTENING))
+        blurs = [_blurred(linear, sigma) for sigma in _BLURS_PX]
+        views = torch.cat((torch.sinh(image), *blurs, flat), dim=1)
         below, right = (-side % (_FOLD * MULTIPLE_PX) for side in (height, width))
-        folded = functional.pixel_unshuffle(functional.pad(views, (0, right, 0, below)), _FOLD)
+        seen = torch.cat((torch.asinh(views), _roughness(dimmed)), dim=1)
+        folded = functional.pixel_unshuffle(functional.pad(seen, (0, right, 0, below)), _FOLD)
         found = functional.pixel_shuffle(self.body(folded), _FOLD)[:, :, :height, :width]
         shares = torch.softmax(found[:, 2:], dim=1)
-        mean = (shares * views).sum(dim=1, keepdim=True) + found[:, :1]
+        blend = (shares * views).sum(dim=1, keepdim=True)
+        mean = torch.asinh(blend + found[:, :1] * torch.sqrt(1.0 + blend.square()))
         # Smooth up to its limits: a hard cut would leave members that once exceed it without a gradient.
         low, high = _LOG_VARIANCE
         spread = low + (high - low) * torch.sigmoid(found[:, 1:2] * _SLOPE + _START)
@@ -96,7 +108,9 @@ class Ensemble(nn.Module):
         """Return mean and variance."""
         means, variances = torch.stack([member(image).float() for member in self.members]).chunk(2, dim=2)
         total = variances.exp().mean(dim=0) + means.var(dim=0, correction=0)
-        return torch.cat((means.mean(dim=0), self.spec.variance_factor * total), dim=1)
+        # Members are averaged as radiances, not as their logarithms.
+        mean = torch.asinh(torch.sinh(means).mean(dim=0))
+        return torch.cat((mean, self.spec.variance_factor * total), dim=1)
 
 
 def member_spec(settings: DenoiserSettings) -> NetworkSpec:
@@ -106,8 +120,8 @@ def member_spec(settings: DenoiserSettings) -> NetworkSpec:
 
 def folded_spec(channels: int, depth: int) -> NetworkSpec:
     """Return the spec of a network at half resolution: `channels` there, `depth` levels below it."""
-    views = 1 + len(_BLURS_PX)
-    inputs, outputs = _FOLD**2 * views, _FOLD**2 * (2 + views)
+    views = 1 + len(_BLURS_PX) + len(_FLATTENING)
+    inputs, outputs = _FOLD**2 * (views + 1), _FOLD**2 * (2 + views)
     return NetworkSpec(kind="plain-unet", inputs=inputs, outputs=outputs, channels=channels, depth=depth)
 
 
@@ -139,12 +153,15 @@ def denoiser_loss(raw: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, dic
     """
     mean, log_variance = raw.float().chunk(2, dim=1)
     weight = batch["weight"].float()
-    square = (batch["target"] - mean).square()
+    off = torch.sinh(batch["target"]) - torch.sinh(mean)
+    square = off.square()
     counted = weight.sum(dim=(1, 2, 3))
     some = counted > 0.0
     each = (weight * square).sum(dim=(1, 2, 3)) / torch.where(some, counted, 1.0)
     fidelity = (some * 0.5 * torch.log(each + _FLOOR)).sum() / some.sum().clamp(min=1)
-    pixel = 0.5 * (square.detach() * torch.exp(-log_variance) + log_variance)
+    # To first order: a difference in the standard scale is that of the radiances over the scale's slope.
+    standard = (off / torch.cosh(mean)).detach().square()
+    pixel = 0.5 * (standard * torch.exp(-log_variance) + log_variance)
     likelihood = (weight * pixel).sum() / counted.sum().clamp(min=1.0)
     return fidelity + likelihood, {"fidelity": fidelity, "likelihood": likelihood}
 
@@ -158,3 +175,38 @@ def _blurred(image: Tensor, sigma_px: float) -> Tensor:
     for shape, pad in (((1, 1, -1, 1), (reach, 0)), ((1, 1, 1, -1), (0, reach))):
         image, weight = (functional.conv2d(values, kernel.reshape(shape), padding=pad) for values in (image, weight))
     return image / weight
+
+
+def _roughness(image: Tensor) -> Tensor:
+    """Return (N, 1, H, W): logarithm of the mean square of the finest detail around, which in low light is noise.
+
+    Without it a network must learn first to tell a noisy image from a clean one.
+    """
+    detail = (image - _blurred(image, _BLURS_PX[0])).square()
+    return torch.log(_blurred(detail, _BLURS_PX[-1]) + _FLOOR)
+
+
+@torch.no_grad()
+def _flattened(image: Tensor, weights: Sequence[float]) -> Tensor:
+    """Return (N, weights, H, W): an image of little total variation for each weight (Chambolle 2004, JMIV 20, 89).
+
+    So many steps of the projection do not end where the largest weight would, but they reach no farther than a halo.
+
+    Args:
+        image: (N, 1, H, W).
+        weights: Of the total variation beside half the square difference from the image.
+    """
+    step = 0.25
+    share = step / torch.tensor(weights, dtype=image.dtype, device=image.device).reshape(1, -1, 1, 1)
+    shape = (image.shape[0], len(weights), *image.shape[2:])
+    down, across = image.new_zeros(shape), image.new_zeros(shape)
+    result = image.expand(shape)
+    for _ in range(_FLATTENING_STEPS):
+        slope_down = functional.pad(result[:, :, 1:] - result[:, :, :-1], (0, 0, 0, 1))
+        slope_across = functional.pad(result[:, :, :, 1:] - result[:, :, :, :-1], (0, 1))
+        length = 1.0 + share * torch.sqrt(slope_down.square() + slope_across.square())
+        down, across = (down - step * slope_down) / length, (across - step * slope_across) / length
+        result = image - down - across
+        result[:, :, 1:] += down[:, :, :-1]
+        result[:, :, :, 1:] += across[:, :, :, :-1]
+    return result

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from lunarsite.settings.enhance import EnhancementSettings
 from lunarsite.vision.enhance.denoiser import MOST_STANDARD
 from lunarsite.vision.enhance.enhancer import Enhancer, load_cycle, load_denoiser
+from lunarsite.vision.enhance.holes import FILL_REACH_PX, filled
 from lunarsite.vision.enhance.normalise import Scale, fit_strips
 from lunarsite.vision.enhance.support import MARGIN_PX, UNKNOWN, support
 from lunarsite.vision.learn import LearningError
@@ -34,9 +35,6 @@ Progress = Callable[[float, float], None]
 
 _READ_PX = 1 << 22
 """Pixels that are read at once to fit the scale."""
-_FILL_SIGMA_PX, _FILL_REACH_PX = 4.0, 12
-_FILL_LEAST = 0.01
-"""Share of known ground in a hole's surroundings, by their weights, below which the fill goes towards the median."""
 
 
 class Source(Protocol):
@@ -243,8 +241,8 @@ class _Standard:
         return self._raw[rows.start - self._raw_first : rows.stop - self._raw_first]
 
     def _load(self, rows: slice) -> None:
-        first = max(rows.start - _FILL_REACH_PX, 0)
-        last = min(rows.stop + _FILL_REACH_PX, self.shape[1])
+        first = max(rows.start - FILL_REACH_PX, 0)
+        last = min(rows.stop + FILL_REACH_PX, self.shape[1])
         held = self._raw[first - self._raw_first :]
         at = first + held.shape[0]
         if last > at:
@@ -252,22 +250,7 @@ class _Standard:
         self._raw, self._raw_first = held, first
         part = slice(rows.start - first, rows.stop - first)
         standard = self._scale.forward(held[: last - first])
-        known = np.isfinite(standard)
-        filled = standard if known.all() else _filled(standard, known)
-        self._values, self._rows = np.stack((filled[part], known[part])).astype(np.float32, copy=False), rows
-
-
-def _filled(standard: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Return the image with holes filled by the mean of their surroundings, which fades to 0, the median, far off."""
-    from scipy import ndimage
-
-    def window(values: NDArray[Any]) -> Floats:
-        found: Floats = ndimage.gaussian_filter(
-            values.astype(np.float32), _FILL_SIGMA_PX, mode="constant", radius=_FILL_REACH_PX
-        )
-        return found
-
-    # Bright ground beside a hole is a matter of the bright ground.
-    limited = np.where(known, np.clip(np.nan_to_num(standard), -MOST_STANDARD, MOST_STANDARD), 0.0)
-    weights = window(known)
-    return np.where(known, standard, window(limited) / np.maximum(weights, np.float32(_FILL_LEAST))).astype(np.float32)
+        # Overexposed ground says nothing of itself, and would shine into its surroundings.
+        known = np.isfinite(standard) & ~self._scale.overexposed(held[: last - first])
+        known_filled = filled(standard, known)
+        self._values, self._rows = np.stack((known_filled[part], known[part])).astype(np.float32, copy=False), rows

@@ -24,6 +24,7 @@ from lunarsite.artefact import images
 from lunarsite.artefact.contracts.enhance import LIT_SCENES
 from lunarsite.artefact.images import ImagesReader
 from lunarsite.settings.enhance import SensorSettings
+from lunarsite.vision.enhance.holes import filled
 from lunarsite.vision.enhance.normalise import Scale, fit
 from lunarsite.vision.enhance.sensor import Exposure, draw_conditions, expose
 from lunarsite.vision.learn import LearningError
@@ -68,10 +69,12 @@ def standard_pair(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Return image, truth and weight (H, W) in a standard scale.
 
-    All are finite; the weight is 0 where the truth is unknown or the image overexposed.
+    All are finite, as at inference: holes and overexposed ground are filled from what surrounds them. The weight is 0
+    where the truth is unknown or the image overexposed.
     """
     counted = np.isfinite(exposure.image) & np.isfinite(radiance) & ~exposure.overexposed
-    image = np.nan_to_num(scale.forward(exposure.image), nan=0.0)
+    seen = np.isfinite(exposure.image) & ~exposure.overexposed
+    image = filled(scale.forward(exposure.image), seen)
     truth = np.where(counted, scale.forward(radiance), 0.0).astype(np.float32)
     return image, truth, counted.astype(np.float32)
 
