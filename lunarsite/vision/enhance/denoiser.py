@@ -77,7 +77,7 @@ class Member(nn.Module):
         height, width = image.shape[2:]
         # The glare of single bright pixels must not fill the blurs.
         dimmed = image.clamp(-_DIMMED, _DIMMED)
-        linear, flat = torch.sinh(dimmed), torch.sinh(_flattened(dimmed, _FLATTENING))
+        linear, flat = torch.sinh(dimmed), torch.sinh(flattened(dimmed, _FLATTENING))
         blurs = [_blurred(linear, sigma) for sigma in _BLURS_PX]
         views = torch.cat((torch.sinh(image), *blurs, flat), dim=1)
         below, right = (-side % (_FOLD * MULTIPLE_PX) for side in (height, width))
@@ -141,11 +141,11 @@ def build_ensemble(spec: Mapping[str, JsonValue]) -> Ensemble:
 def denoiser_loss(raw: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the loss of a batch and its parts.
 
-    `fidelity` teaches the mean: half the logarithm of an item's mean square difference from the truth, averaged over
-    items (Chen et al. 2021, CVPR workshops, HINet), so that an image of few photons counts as much as one of many; the
-    mean square itself would be that of the noisiest alone. `likelihood` teaches the variance: the Gaussian negative log
-    likelihood, whose gradient the mean does not see. With it, means are drawn to pixels that are already well known
-    (Seitzer et al. 2022, ICLR).
+    `fidelity` teaches the mean: half the logarithm of an item's mean square difference from the truth, in radiance
+    over the scale's spread, averaged over items (Chen et al. 2021, CVPR workshops, HINet), so that an image of few
+    photons counts as much as one of many; the mean square itself would be that of the noisiest alone. `likelihood`
+    teaches the variance: the Gaussian negative log likelihood, whose gradient the mean does not see. With it, means
+    are drawn to pixels that are already well known (Seitzer et al. 2022, ICLR).
 
     Args:
         raw: (N, 2, H, W), mean and log variance.
@@ -153,7 +153,8 @@ def denoiser_loss(raw: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, dic
     """
     mean, log_variance = raw.float().chunk(2, dim=1)
     weight = batch["weight"].float()
-    off = torch.sinh(batch["target"]) - torch.sinh(mean)
+    target = torch.where(weight > 0.0, batch["target"], mean.detach())
+    off = torch.sinh(target) - torch.sinh(mean)
     square = off.square()
     counted = weight.sum(dim=(1, 2, 3))
     some = counted > 0.0
@@ -187,7 +188,7 @@ def _roughness(image: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _flattened(image: Tensor, weights: Sequence[float]) -> Tensor:
+def flattened(image: Tensor, weights: Sequence[float]) -> Tensor:
     """Return (N, weights, H, W): an image of little total variation for each weight (Chambolle 2004, JMIV 20, 89).
 
     So many steps of the projection do not end where the largest weight would, but they reach no farther than a halo.

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from skimage.restoration import denoise_tv_chambolle
 from torch import Tensor, nn
 
 from lunarsite.artefact import ArtefactError
@@ -16,13 +17,13 @@ from lunarsite.settings.enhance import SensorSettings
 from lunarsite.stage import Job
 from lunarsite.vision.enhance.denoiser import (
     INPUTS,
-    MOST_STANDARD,
     OUTPUTS,
     Ensemble,
     EnsembleSpec,
     Member,
     build_ensemble,
     denoiser_loss,
+    flattened,
     folded_spec,
 )
 from lunarsite.vision.enhance.enhancer import load_denoiser
@@ -53,22 +54,51 @@ class Fixed(nn.Module):
         return torch.cat((torch.full_like(image, self.mean), torch.full_like(image, np.log(self.variance))), dim=1)
 
 
-def test_a_new_member_blends_the_blurs_of_its_image_evenly() -> None:
+def test_a_new_member_blends_what_it_sees_evenly() -> None:
     member, image = Member(SPEC).eval(), torch.zeros(1, 1, 96, 96)
-    image[0, 0, 48, 48] = 1.0
+    image[0, 0, 48, 48] = 0.01
     found = member(image)
     assert torch.allclose(found[:, 1], torch.zeros(1, 96, 96), atol=1e-5)
-    # Each blur keeps the sum; the image and four blurs have a fifth each.
-    assert found[0, 0].sum().item() == pytest.approx(1.0, rel=1e-3)
-    peaks = [1.0, *(1.0 / (2.0 * np.pi * sigma**2) for sigma in (0.8, 1.6, 3.2, 6.4))]
+    # Blurs and flattened versions keep the sum; the image, four blurs and three of those have an eighth each.
+    assert found[0, 0].sum().item() == pytest.approx(0.01, rel=1e-3)
+    flat = flattened(image, (0.12, 0.3, 0.7))[0, :, 48, 48]
+    peaks = [0.01, *(0.01 / (2.0 * np.pi * sigma**2) for sigma in (0.8, 1.6, 3.2, 6.4)), *flat.tolist()]
     assert found[0, 0, 48, 48].item() == pytest.approx(np.mean(peaks), rel=0.01)
 
 
-@pytest.mark.parametrize("level", [3.0, -20.0])
+def test_radiances_are_blended_not_their_logarithms() -> None:
+    image = torch.full((1, 1, 64, 64), -2.0)
+    image[..., ::2] = 2.0
+    found = Member(SPEC).eval()(image)[0, 0, 20:44, 20:44]
+    assert torch.sinh(found).mean().item() == pytest.approx(0.0, abs=0.02)
+    image = torch.zeros(1, 1, 64, 64)
+    image[..., ::2] = 3.0
+    found = Member(SPEC).eval()(image)[0, 0, 20:44, 20:44]
+    assert torch.sinh(found).mean().item() > 0.8 * 0.5 * np.sinh(3.0)
+
+
+def test_flattening_is_that_of_the_library() -> None:
+    image = torch.randn(1, 1, 48, 48, generator=torch.Generator().manual_seed(8)) * 0.2
+    image[..., 20:] += 2.0
+    expected = denoise_tv_chambolle(image[0, 0].numpy(), weight=0.12, eps=0.0, max_num_iter=40)
+    assert np.abs(flattened(image, (0.12,))[0, 0].numpy() - expected).max() < 1e-3
+
+
+def test_a_bright_pixel_does_not_fill_its_surroundings() -> None:
+    image = torch.zeros(1, 1, 64, 64)
+    image[0, 0, 32, 32] = 8.0
+    other = image.clamp(max=5.0)
+    far = torch.ones(64, 64, dtype=torch.bool)
+    far[32, 32] = False
+    member = Member(SPEC).eval()
+    assert torch.equal(member(image)[0, 0][far], member(other)[0, 0][far])
+
+
+@pytest.mark.parametrize("level", [3.0, -4.0])
 def test_even_ground_stays_even_up_to_its_borders(level: float) -> None:
     found = Member(SPEC).eval()(torch.full((2, 1, 32, 96), level))
     assert found.shape == (2, 2, 32, 96)
-    assert torch.allclose(found[:, 0], torch.tensor(max(level, -MOST_STANDARD)), atol=1e-4)
+    assert torch.allclose(found[:, 0], torch.tensor(level), atol=1e-4)
 
 
 def test_what_a_member_says_depends_on_no_pixel_out_of_reach() -> None:
@@ -86,14 +116,15 @@ def test_the_ensemble_is_the_mixture_of_its_members() -> None:
     mixture = Ensemble(EnsembleSpec(network=SPEC, members=3, variance_factor=2.0), members)  # type: ignore[arg-type]
     found = mixture(torch.zeros(1, 1, 4, 4))
     assert found.shape == (1, 2, 4, 4)
-    assert found[0, 0].unique().item() == pytest.approx(3.0)
+    # Of radiances, not of their logarithms.
+    assert found[0, 0].unique().item() == pytest.approx(np.arcsinh(np.sinh([1.0, 2.0, 6.0]).mean()), rel=1e-5)
     assert found[0, 1, 0, 0].item() == pytest.approx(2.0 * (0.5 + np.var([1.0, 2.0, 6.0])), rel=1e-5)
     with pytest.raises(LearningError, match="2 members was given 3"):
         Ensemble(EnsembleSpec(network=SPEC, members=2), members)  # type: ignore[arg-type]
 
 
 def test_the_likelihood_is_lowest_at_the_true_variance() -> None:
-    target = torch.randn(4, 1, 64, 64, generator=torch.Generator().manual_seed(1)) * 0.5
+    target = torch.asinh(torch.randn(4, 1, 64, 64, generator=torch.Generator().manual_seed(1)) * 0.5)
     batch = {"target": target, "weight": torch.ones_like(target)}
     losses = {}
     for variance in (0.15, 0.2, 0.25, 0.3, 0.35):
@@ -104,12 +135,12 @@ def test_the_likelihood_is_lowest_at_the_true_variance() -> None:
 
 def test_noisy_images_count_no_more_than_clear_ones() -> None:
     raw = torch.zeros(2, 2, 4, 4, requires_grad=True)
-    target = torch.ones(2, 1, 4, 4)
-    target[1] *= 10.0
-    denoiser_loss(raw, {"target": target, "weight": torch.ones_like(target)})[0].backward()
+    radiance = torch.ones(2, 1, 4, 4)
+    radiance[1] *= 10.0
+    denoiser_loss(raw, {"target": torch.asinh(radiance), "weight": torch.ones_like(radiance)})[0].backward()
     assert raw.grad is not None
     # The mean's gradient times its error is the same for both: a share of the error, not of its square.
-    pull = -(raw.grad[:, :1] * target).sum(dim=(1, 2, 3))
+    pull = -(raw.grad[:, :1] * radiance).sum(dim=(1, 2, 3))
     assert pull.tolist() == pytest.approx([0.5, 0.5], rel=1e-3)
 
 
