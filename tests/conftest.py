@@ -26,3 +26,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     checkout = Checkout.copy(tmp_path_factory.mktemp("tiny"))
     checkout.snakemake("--notemp")  # so that the shards' partials can be looked at
     return checkout
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse versions of pytest and xdist that do not keep groups together: every worker would make the tiny run."""
+    if not getattr(session.config.option, "loadgroup", False):
+        return
+    loose = [item.nodeid for item in session.items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
+    if loose:
+        raise pytest.UsageError(f"these tests lost their group, see pytest's bound in pyproject.toml: {loose[:3]}")
