@@ -105,7 +105,7 @@ class Listing:
     @cached_property
     def kaggle_lacks(self) -> str:
         """Why Kaggle's client would fetch nothing, '' if it would."""
-        from lunarsite.source.fetch.kaggle import lacks
+        from lunarsite.source.fetch.kaggle_client import lacks
 
         return "source.fetch.offline forbids it" if self.settings.source.fetch.offline else lacks(os.environ)
 

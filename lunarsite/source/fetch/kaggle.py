@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,35 +29,12 @@ if TYPE_CHECKING:
     from lunarsite.settings import FetchSettings
 
 _LOG = logging.getLogger("lunarsite.fetch")
-CLIENT = "kaggle"
 _LOCK, _WORKSHOP, _SAID = "kaggle", ".kaggle-", "said.txt"
 _POLL_S, _TELL_S, _END_S = 0.2, 30.0, 10.0
 _MOST_TIMES = 3
 """So many times the size in the table may come, which is an estimate; and at least so much more:"""
 _MORE_BYTES = 2**26
 _MOST_SAID = 2_000
-
-
-def client(environment: Mapping[str, str]) -> str | None:
-    """Return the path of Kaggle's client, or None if it is not installed or the user has no token for it.
-
-    Args:
-        environment: The process's environment: PATH, HOME, and the names that the client itself looks at.
-    """
-    return None if lacks(environment) else shutil.which(CLIENT, path=environment.get("PATH", os.defpath))
-
-
-def lacks(environment: Mapping[str, str]) -> str:
-    """Return why Kaggle's client would fetch nothing: it is not installed, or there is no token; '' if it would."""
-    if shutil.which(CLIENT, path=environment.get("PATH", os.defpath)) is None:
-        return "it is not on the PATH (pip install kaggle)"
-    named = all(environment.get(name) for name in ("KAGGLE_USERNAME", "KAGGLE_KEY"))
-    home = Path(environment["HOME"]) if environment.get("HOME") else Path.home()
-    folder = Path(environment.get("KAGGLE_CONFIG_DIR") or home / ".kaggle")
-    token = folder / "kaggle.json"
-    if named or token.is_file():
-        return ""
-    return f"no credentials: neither KAGGLE_USERNAME and KAGGLE_KEY are set nor is there {token}"
 
 
 def fetch_set(

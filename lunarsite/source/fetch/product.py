@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from lunarsite.artefact import ArtefactError
 from lunarsite.artefact.download import Downloaded, Receipt
-from lunarsite.source.fetch import kaggle
+from lunarsite.source.fetch import kaggle, kaggle_client
 from lunarsite.source.fetch.archives import unpack
 from lunarsite.source.fetch.control import Control
 from lunarsite.source.fetch.digests import Digests
@@ -85,7 +85,7 @@ def _ask_kaggle(product: Product, folder: Path, settings: FetchSettings, control
     missing = [file for file in product.files if not (folder / file.name).is_file()]
     if product.kaggle is None or not missing or settings.offline or settings.mirrors:
         return
-    program = kaggle.client(os.environ)
+    program = kaggle_client.client(os.environ)
     if program is not None:
         check_room(folder, sum(file.bytes or 0 for file in missing) + unpacked_bytes(tuple(missing)), settings)
         with telling_when_full(folder / missing[0].name):

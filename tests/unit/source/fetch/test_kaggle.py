@@ -18,7 +18,7 @@ import yaml
 from lunarsite.artefact import download
 from lunarsite.artefact.contracts.source import DOWNLOAD
 from lunarsite.command import EXIT_ARTEFACT, EXIT_OK, main
-from lunarsite.source.fetch import kaggle
+from lunarsite.source.fetch import kaggle, kaggle_client
 from lunarsite.source.fetch.control import Control
 from lunarsite.source.fetch.errors import DiskError, FetchError, StoppedError
 
@@ -69,16 +69,16 @@ def test_it_is_asked_only_where_it_is_and_has_a_token(tmp_path: Path) -> None:
     program = str(client(tmp_path / "bin", ""))
     (tmp_path / "home/.kaggle").mkdir(parents=True)
     here = {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path / "home")}
-    assert kaggle.client(here) is None
-    assert kaggle.client({**here, "KAGGLE_USERNAME": "me"}) is None
-    assert kaggle.client({**here, "KAGGLE_USERNAME": "me", "KAGGLE_KEY": ""}) is None
-    assert kaggle.client({**here, **TOKEN}) == program
-    assert kaggle.client({**here, **TOKEN, "PATH": str(tmp_path)}) is None
+    assert kaggle_client.client(here) is None
+    assert kaggle_client.client({**here, "KAGGLE_USERNAME": "me"}) is None
+    assert kaggle_client.client({**here, "KAGGLE_USERNAME": "me", "KAGGLE_KEY": ""}) is None
+    assert kaggle_client.client({**here, **TOKEN}) == program
+    assert kaggle_client.client({**here, **TOKEN, "PATH": str(tmp_path)}) is None
     (tmp_path / "home/.kaggle/kaggle.json").write_text("{}")
-    assert kaggle.client(here) == program
-    assert kaggle.client({**here, "KAGGLE_CONFIG_DIR": str(tmp_path)}) is None
+    assert kaggle_client.client(here) == program
+    assert kaggle_client.client({**here, "KAGGLE_CONFIG_DIR": str(tmp_path)}) is None
     (tmp_path / "kaggle.json").write_text("{}")
-    assert kaggle.client({**here, "HOME": str(tmp_path), "KAGGLE_CONFIG_DIR": str(tmp_path)}) == program
+    assert kaggle_client.client({**here, "HOME": str(tmp_path), "KAGGLE_CONFIG_DIR": str(tmp_path)}) == program
 
 
 def test_what_it_brings_is_put_in_place(tmp_path: Path) -> None:
