@@ -5,9 +5,14 @@ changed code reruns what depends on it and nothing else. All are functions: only
 the JSON are not taken for wildcards.
 """
 
+import functools
 import math
 
 import lunarsite.stage
+from lunarsite.source.folders import state_of
+
+# A folder of the user's is a setting: its content counts through names, sizes and times, looked at once.
+_folder_state = functools.cache(state_of)
 
 # Millions of pixels of the near and the far field: what memory and time grow with.
 NEAR_MPX = (2.0 * SETTINGS.grid.half_width_m / SETTINGS.grid.pixel_m) ** 2 / 1e6
@@ -32,6 +37,25 @@ def settings_of(stage):
 def code_of(stage):
     """The fingerprint of a stage's code."""
     return lambda wildcards: lunarsite.stage.get(stage).code()
+
+
+def folder_state(*folders):
+    """What makes a job of a user's folders run anew: a digest of names, sizes and times of the files below them."""
+    return lambda wildcards: _folder_state(*folders)
+
+
+def shipped(file):
+    """A file that comes with lunarsite, as an input function: only the jobs that read it miss it where it does not."""
+
+    def path(wildcards):
+        if not os.path.exists(file):
+            raise WorkflowError(
+                f"{file} is not there, which comes with lunarsite; restore it (git checkout), train one"
+                " (enhance.model: train) or do without (enhance.enabled: false)"
+            )
+        return file
+
+    return path
 
 
 def inputs(wildcards, input):

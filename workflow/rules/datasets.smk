@@ -1,18 +1,5 @@
 """Data sets of images that learning reads: no part of a run, made by `snakemake datasets` or one by one."""
 
-import functools
-
-from lunarsite.source.folders import state_of
-
-# A folder of the user's is a setting: its content counts through names, sizes and times, looked at once.
-_folder_state = functools.cache(state_of)
-
-
-def folder_state(*folders):
-    """What makes a job of a user's folders run anew: a digest of names, sizes and times of the files below them."""
-    return lambda wildcards: _folder_state(*folders)
-
-
 ROCK_SCENES = f"{RESULTS}/images/rocks.h5"
 LANDFORM_IMAGES = f"{RESULTS}/images/landforms.h5"
 ARCHIVE_INDEX = f"{RESULTS}/archive/index.parquet"

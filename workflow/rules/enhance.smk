@@ -3,25 +3,15 @@
 ENHANCE_TRAINED = ENHANCE.enabled and ENHANCE.model == "train"
 ENHANCERS = f"{RESULTS}/enhance" if ENHANCE_TRAINED else f"{RESOURCES}/models/enhance"
 ENHANCED = f"{RESULTS}/enhance/frames.h5" if FRAMES and ENHANCE.enabled else []
-
-
-def enhancer(kind):
-    """A network's file, as an input function: only the jobs that read it miss a file that does not come along."""
-
-    def path(wildcards):
-        file = f"{ENHANCERS}/{kind}.safetensors"
-        if not ENHANCE_TRAINED and not os.path.exists(file):
-            raise WorkflowError(
-                f"{file} is not there, the {kind} that comes with lunarsite; restore it (git checkout), train one"
-                " (enhance.model: train) or do without (enhance.enabled: false)"
-            )
-        return file
-
-    return path
-
-
 # What follows asks for these; an empty list where the run does not enhance.
-DENOISER, CYCLE = (enhancer(kind) if ENHANCE.enabled else [] for kind in ("denoiser", "cycle"))
+DENOISER, CYCLE = (
+    (
+        (f"{ENHANCERS}/{kind}.safetensors" if ENHANCE_TRAINED else shipped(f"{ENHANCERS}/{kind}.safetensors"))
+        if ENHANCE.enabled
+        else []
+    )
+    for kind in ("denoiser", "cycle")
+)
 
 
 if ENHANCE_TRAINED:
