@@ -14,7 +14,7 @@ from lunarsite.artefact.contracts import PSR_IMAGES
 from lunarsite.artefact.images import Credit
 from lunarsite.settings import SensorSettings
 from lunarsite.stage import Job
-from lunarsite.vision.enhance import cycle_data
+from lunarsite.vision.enhance import cycle_data, pairs
 from lunarsite.vision.enhance.cycle_buffer import ImageBuffer
 from lunarsite.vision.enhance.cycle_data import MOST_STANDARD, Domains
 from tests.unit.vision.enhance.made_scenes import TEST, TRAINING, VALIDATION, write_scenes
@@ -144,6 +144,8 @@ def test_images_smaller_than_a_crop_are_refused(tmp_path: Path) -> None:
 
 def test_crops_in_shadow_are_preferred_to_overexposed_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_scenes(tmp_path / "scenes.h5", [TRAINING] * 4, lit_px=32)
+    # Left as it is, overexposed ground can be counted.
+    monkeypatch.setattr(pairs, "filled", lambda standard, known: standard)
 
     def overexposed() -> float:
         with Domains(tmp_path / "scenes.h5", None, 32, 1, 1, SENSOR) as domains:
