@@ -227,7 +227,7 @@ def test_scenes_without_a_split_are_refused(tmp_path: Path, made: Path, capsys: 
     write_scenes(tmp_path / "scenes.h5", [TEST] * 4)
     (tmp_path / "denoiser.safetensors").symlink_to(made / "denoiser.safetensors")
     assert measure(tmp_path, tmp_path, "scenes", "denoiser") == 3
-    assert "no validation scene has shadow enough" in capsys.readouterr().err
+    assert "no validation or training scene has shadow enough" in capsys.readouterr().err
 
 
 def test_other_frames_are_refused(tmp_path: Path, made: Path) -> None:

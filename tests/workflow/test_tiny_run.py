@@ -138,7 +138,7 @@ def test_second_run_does_nothing(tiny: Checkout) -> None:
 
 def test_partials_are_not_missed(tiny: Checkout) -> None:
     partials = [
-        *(tiny.results / "illumination").glob("*.h5"),
+        *(path for path in (tiny.results / "illumination").glob("*.h5") if path.name != "lit_scenes.h5"),
         *(tiny.results / "crater").glob("levels_*.h5"),
         *(tiny.results / "site").glob("clones_*.h5"),
     ]
