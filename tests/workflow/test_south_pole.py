@@ -59,7 +59,7 @@ SMALL = {
         "placing": {"spacing_km": 3.0, "most": 5, "most_per_region": 1},
         "ranking": {"draws": 10},
     },
-    # Networks are run by the tiny run; here they would take as long as all else.
+    # Enhancement is run by the tiny run; here it would take as long as all else.
     "enhance": {"enabled": False},
     "crater": {
         "inference": {"tile_px": 128, "halo_px": 32, "shards": 1},
