@@ -125,7 +125,8 @@ def footprint(semi_axes_m: tuple[float, float], angle_deg: float, pixel_m: float
     reach = int(major + 0.5)
     points = 2 * min(_MOST_POINTS_PER_PIXEL, max(1, int(np.ceil(0.5 * _POINTS / minor)))) + 1
     width = 2 * reach + 1
-    along_row = (np.arange(width * points) + 0.5) / points - 0.5 * width
+    # From whole numbers: opposite points are exactly opposite, so the outline takes in both of a pair or neither.
+    along_row = (2 * np.arange(width * points) + 1 - width * points) / (2 * points)
     row, col = along_row[:, None], along_row[None, :]
     cos, sin = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
     # Rows count downwards, the angle runs from +x towards +y.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lunarsite.grid import Grid
@@ -42,6 +42,7 @@ def touched(found: Any) -> set[tuple[int, int]]:
     return set(zip((shape.rows + row).tolist(), (shape.cols + col).tolist(), strict=True))
 
 
+@example(700.0, 0.2, 0.0, 20.0)  # points on the outline itself
 @given(st.floats(50.0, 900.0), st.floats(0.2, 1.0), st.sampled_from(ANGLES_DEG), st.sampled_from([20.0, 80.0, 240.0]))
 def test_a_footprint_has_the_area_and_the_moments_of_its_ellipse(
     major: float, flatness: float, angle: float, pixel_m: float
