@@ -37,6 +37,17 @@ from lunarsite.settings.enhance import ShadowCamReferenceSettings as ShadowCamRe
 from lunarsite.settings.learning import InferenceSettings as InferenceSettings
 from lunarsite.settings.learning import NetworkSettings as NetworkSettings
 from lunarsite.settings.learning import TrainingSettings as TrainingSettings
+from lunarsite.settings.rock import RockAugmentationSettings as RockAugmentationSettings
+from lunarsite.settings.rock import RockCameraSettings as RockCameraSettings
+from lunarsite.settings.rock import RockHazardSettings as RockHazardSettings
+from lunarsite.settings.rock import RockInferenceSettings as RockInferenceSettings
+from lunarsite.settings.rock import RockLearningSettings as RockLearningSettings
+from lunarsite.settings.rock import RockNetworkSettings as RockNetworkSettings
+from lunarsite.settings.rock import RockReferenceSettings as RockReferenceSettings
+from lunarsite.settings.rock import RockRenderSettings as RockRenderSettings
+from lunarsite.settings.rock import RockSettings as RockSettings
+from lunarsite.settings.rock import RockSplitSettings as RockSplitSettings
+from lunarsite.settings.rock import RockTrainingSettings as RockTrainingSettings
 from lunarsite.settings.site import CrossValidationSettings as CrossValidationSettings
 from lunarsite.settings.site import PlacingSettings as PlacingSettings
 from lunarsite.settings.site import RankingSettings as RankingSettings
@@ -249,6 +260,7 @@ class ValidateSettings(Section):
     site: SiteReferenceSettings = SiteReferenceSettings()
     enhance: EnhanceReferenceSettings = EnhanceReferenceSettings()
     shadowcam: ShadowCamReferenceSettings = ShadowCamReferenceSettings()
+    rock: RockReferenceSettings = RockReferenceSettings()
 
 
 class PublishSettings(Section):
@@ -274,6 +286,7 @@ class Settings(Section):
     places: PlacesSettings = PlacesSettings()
     crater: CraterSettings = CraterSettings()
     enhance: EnhanceSettings = EnhanceSettings()
+    rock: RockSettings = RockSettings()
     site: SiteSettings = SiteSettings()
     validation: ValidateSettings = ValidateSettings()
     publish: PublishSettings = PublishSettings()

@@ -48,6 +48,16 @@ from lunarsite.artefact.contracts.images import LANDFORM_IMAGES as LANDFORM_IMAG
 from lunarsite.artefact.contracts.images import PSR_IMAGES as PSR_IMAGES
 from lunarsite.artefact.contracts.images import ROCK_SCENES as ROCK_SCENES
 from lunarsite.artefact.contracts.images import SHADOWCAM_FRAMES as SHADOWCAM_FRAMES
+from lunarsite.artefact.contracts.rock import ROCK_ABLATION as ROCK_ABLATION
+from lunarsite.artefact.contracts.rock import ROCK_CLASSES as ROCK_CLASSES
+from lunarsite.artefact.contracts.rock import ROCK_HAZARD as ROCK_HAZARD
+from lunarsite.artefact.contracts.rock import ROCK_MAPS as ROCK_MAPS
+from lunarsite.artefact.contracts.rock import ROCK_MODEL as ROCK_MODEL
+from lunarsite.artefact.contracts.rock import ROCK_RECORD as ROCK_RECORD
+from lunarsite.artefact.contracts.rock import ROCK_SAMPLES as ROCK_SAMPLES
+from lunarsite.artefact.contracts.rock import ROCK_SIZES as ROCK_SIZES
+from lunarsite.artefact.contracts.rock import ROCK_TRAINING as ROCK_TRAINING
+from lunarsite.artefact.contracts.rock import ROCK_TRUTH as ROCK_TRUTH
 from lunarsite.artefact.contracts.site import CALIBRATION as CALIBRATION
 from lunarsite.artefact.contracts.site import CELLS as CELLS
 from lunarsite.artefact.contracts.site import CLONES as CLONES

@@ -23,11 +23,15 @@ ROCK_SCENES = ImagesSpec(
         PerImage("valid_height", "int64", "px"),
         PerImage("valid_width", "int64", "px"),
         PerImage("unknown_share", "float64", "1"),
+        PerImage("camera_height_m", "float64", "m"),
+        PerImage("camera_pitch_deg", "float64", "deg"),
+        PerImage("camera_field_of_view_deg", "float64", "deg"),
     ),
 )
 """Smaller images stand at the upper left; beyond `valid_height` and `valid_width` images are 0 and masks 255. Masks of
 kind 'clean' leave out tiny rocks, 'ground' and 'drawn' (by hand, on photographs) do not: they are never mixed in a
-score. Images of one `scene` show the same ground and are kept on one side of a split."""
+score. Images of one `scene` show the same ground and are kept on one side of a split. The camera's height above the
+ground, its angle below the horizontal and its horizontal field of view are NaN where they are not known."""
 
 LANDFORM_CLASSES = (
     (0, "other"),

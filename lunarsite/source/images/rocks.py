@@ -263,6 +263,10 @@ def padded(scenes: list[Scene], height: int, width: int) -> dict[str, NDArray[An
         "valid_height": np.array([scene.mask.shape[0] for scene in scenes], dtype=np.int64),
         "valid_width": np.array([scene.mask.shape[1] for scene in scenes], dtype=np.int64),
         "unknown_share": np.array([scene.unknown_share for scene in scenes], dtype=np.float64),
+        # The dataset tells of no camera.
+        **dict.fromkeys(
+            ("camera_height_m", "camera_pitch_deg", "camera_field_of_view_deg"), np.full(len(scenes), np.nan)
+        ),
     }
 
 

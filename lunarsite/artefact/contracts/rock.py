@@ -1,0 +1,117 @@
+"""Contracts of rocks in images from the ground: models, maps, hazards, records."""
+
+from __future__ import annotations
+
+from lunarsite.artefact.contracts.images import ROCK_SCENES
+from lunarsite.artefact.images import ImagesSpec, PerImage, Stack
+from lunarsite.artefact.model import ModelSpec
+from lunarsite.artefact.record import RecordSpec
+from lunarsite.artefact.table import Column, TableSpec
+
+ROCK_CLASSES = tuple(named for named in ROCK_SCENES.array("masks").classes if named[1] != "unknown")
+"""(number, name) of what a pixel can be: background (ground), small rocks, large rocks, sky."""
+ROCK_MODEL = ModelSpec("rock_model", "safetensors", portable=True)
+ROCK_TRAINING = RecordSpec(name="rock_training")
+ROCK_ABLATION = RecordSpec(name="rock_ablation")
+ROCK_TRUTH = TableSpec(
+    "rock_truth",
+    (
+        Column("id", "int64"),
+        Column("scene", "string"),
+        Column("diameter_m", "float64", "m", valid_min=0.0),
+        Column("range_m", "float64", "m", valid_min=0.0),
+        Column("visible_px", "int64", "px", valid_min=0),
+    ),
+    key="id",
+    sort=("id",),
+    allow_empty=True,
+)
+"""Rocks of the rendered scenes, hidden ones with 0 visible pixels: diameter along the ground, distance over the ground
+from below the camera."""
+_IMAGE = (
+    PerImage("name", "string"),
+    PerImage("valid_height", "int64", "px"),
+    PerImage("valid_width", "int64", "px"),
+    PerImage("camera_height_m", "float64", "m"),
+    PerImage("camera_pitch_deg", "float64", "deg"),
+    PerImage("camera_field_of_view_deg", "float64", "deg"),
+)
+ROCK_MAPS = ImagesSpec(
+    "rock_maps",
+    (
+        Stack("classes", "uint8", ("height", "width"), ROCK_SCENES.array("masks").classes),
+        Stack("probability", "float32", ("height", "width", 4)),
+        Stack("entropy", "float32", ("height", "width")),
+        Stack("mutual_information", "float32", ("height", "width")),
+    ),
+    (
+        *_IMAGE,
+        PerImage("unfamiliarity", "float64", "nat"),
+        PerImage("out_of_distribution", "uint8", classes=((0, "no"), (1, "yes"))),
+    ),
+)
+"""What the images show, pixel by pixel, in the images' order and at their size; beyond the valid part classes are 255
+and the rest NaN. Probabilities (in the order of ROCK_CLASSES) are calibrated; entropy is that of them, mutual
+information what the members or passes disagree about, in nats. `unfamiliarity` is what an image is told from the
+familiar kind by, and `out_of_distribution` whether it exceeds the limit on the model's card: then the maps mean
+nothing, and hazards are not derived."""
+ROCK_HAZARD = ImagesSpec(
+    "rock_hazard",
+    (
+        Stack("clearance", "float32", ("height", "width")),
+        Stack("safe", "uint8", ("height", "width"), ((0, "no"), (1, "yes"), (255, "unknown"))),
+    ),
+    (
+        *_IMAGE,
+        PerImage("rock_area_share", "float64", "1"),
+        PerImage("rock_area_share_low", "float64", "1"),
+        PerImage("rock_area_share_high", "float64", "1"),
+        PerImage("rocks", "int64"),
+    ),
+)
+"""`clearance`: distance of each pixel of ground from the nearest rock, in metres over level ground where the camera is
+known, else in pixels; `safe`: whether a disc of the wanted radius about it holds no rock and lies within the picture
+(unknown where the camera is). Shares are those of the ground that is seen, NaN where the image is out of
+distribution."""
+ROCK_SIZES = TableSpec(
+    "rock_sizes",
+    (
+        Column("id", "int64"),
+        Column("image", "string"),
+        Column("kind", "string"),
+        Column("row", "float64", "px"),
+        Column("col", "float64", "px"),
+        Column("area_px", "int64", "px", valid_min=1),
+        Column("diameter_px", "float64", "px", valid_min=0.0),
+        Column("range_m", "float64", "m", nullable=True, valid_min=0.0),
+        Column("diameter_m", "float64", "m", nullable=True, valid_min=0.0),
+        Column("probability", "float64", "1", valid_min=0.0, valid_max=1.0),
+    ),
+    key="id",
+    sort=("id",),
+    allow_empty=True,
+)
+"""Rocks found, one row each: connected pixels of a kind of rock, width as diameter; null metres where the camera is
+not known or the rock's foot lies above the horizon."""
+ROCK_RECORD = RecordSpec(name="rock")
+ROCK_SAMPLES = ImagesSpec(
+    "rock_samples",
+    (
+        Stack("picture", "uint8", ("height", "width", 3)),
+        Stack("classes", "uint8", ("height", "width"), ROCK_SCENES.array("masks").classes),
+        Stack("truth", "uint8", ("height", "width"), ROCK_SCENES.array("masks").classes),
+        Stack("entropy", "float32", ("height", "width")),
+        Stack("mutual_information", "float32", ("height", "width")),
+    ),
+    (
+        PerImage("name", "string"),
+        PerImage("kind", "uint8", classes=((0, "render"), (1, "photograph"), (2, "orbital"), (3, "corrupted"))),
+        PerImage("valid_height", "int64", "px"),
+        PerImage("valid_width", "int64", "px"),
+        PerImage("miou", "float64", "1"),
+        PerImage("unfamiliarity", "float64", "nat"),
+        PerImage("out_of_distribution", "uint8", classes=((0, "no"), (1, "yes"))),
+    ),
+    portable=False,
+)
+"""A few images with what is said of them, for a report: drawn by seed, not chosen. Truth is 255 where there is none."""

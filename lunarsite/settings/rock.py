@@ -1,0 +1,175 @@
+"""Knobs of the rock room: rendered scenes, splits, training, inference, hazards, and how it is all measured."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from lunarsite.settings.base import FilePath, Fraction, Positive, Section
+from lunarsite.settings.learning import TrainingSettings
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class RockCameraSettings(Section):
+    """A camera on a lander or a mast, over ground that is level on the whole."""
+
+    height_m: Annotated[float, Field(gt=0.05, le=100.0)] = 1.6
+    """Height of the lens above the ground, metres."""
+    pitch_deg: Annotated[float, Field(gt=-45.0, lt=90.0)] = 12.0
+    """Angle of the optical axis below the horizontal, degrees."""
+    field_of_view_deg: Annotated[float, Field(ge=5.0, le=120.0)] = 60.0
+    """Horizontal field of view, degrees."""
+
+
+class RockRenderSettings(Section):
+    """Scenes of rocky ground as a camera near it would see them, with their truth: what a run without data has."""
+
+    scenes: Annotated[int, Field(ge=1, le=100_000)] = 24
+    """Number of scenes."""
+    height_px: Annotated[int, Field(ge=32, le=2_048, multiple_of=32)] = 256
+    width_px: Annotated[int, Field(ge=32, le=2_048, multiple_of=32)] = 384
+    camera: RockCameraSettings = RockCameraSettings()
+    """The mean camera; height and pitch are drawn about it."""
+    rock_share: tuple[Fraction, Fraction] = (0.005, 0.08)
+    """Share of the ground under rocks, drawn between the two for each scene."""
+    sun_elevation_deg: tuple[float, float] = (5.0, 45.0)
+    """Height of the Sun, degrees: drawn between the two."""
+    small_px: Annotated[float, Field(ge=1.0, le=1_000.0)] = 24.0
+    """Rocks that look wider than that are large ones, pixels at a picture width of 384."""
+    seed: Seed = 4217
+
+
+class RockSplitSettings(Section):
+    """Which scenes teach, which choose, which test: whole scenes, by a seed."""
+
+    validation_share: Fraction = 0.15
+    """Share of the renders that choose epochs, temperature and thresholds."""
+    test_share: Fraction = 0.2
+    """Share of the renders that are measured and nothing else. Of masks that leave out tiny rocks, those alone."""
+    photograph_training_share: Fraction = 0.34
+    """Share of the photographs' scenes that a training with real labels may see."""
+    photograph_validation_share: Fraction = 0.16
+    """Share of them that choose; the rest are measured and nothing else."""
+    seed: Seed = 42
+
+    @model_validator(mode="after")
+    def _something_left(self) -> Self:
+        if self.validation_share + self.test_share >= 1.0:
+            raise ValueError("validation_share and test_share leave no renders to train on")
+        if self.photograph_training_share + self.photograph_validation_share >= 1.0:
+            raise ValueError("photograph_training_share and photograph_validation_share leave none to test on")
+        return self
+
+
+class RockNetworkSettings(Section):
+    """The network: a U-Net of segmentation-models-pytorch."""
+
+    encoder: Annotated[str, Field(min_length=1, max_length=100)] = "mobilenet_v2"
+    """Encoder, by its name in segmentation-models-pytorch; the published recipe has resnet34."""
+    encoder_weights: FilePath | Literal["imagenet"] | None = None
+    """Weights that the encoder starts from: a safetensors file, ImageNet's (which are downloaded), or random ones."""
+    decoder_channels: tuple[Annotated[int, Field(ge=4, le=1_024)], ...] = (48, 32, 24, 16, 16)
+    """Channels of the decoder from its deepest level up; the published recipe has 256, 128, 64, 32, 16."""
+    dropout: Annotated[float, Field(ge=0.0, lt=0.9)] = 0.1
+    """Share of the decoder's channels that are dropped in training, and in each pass of Monte Carlo dropout."""
+
+
+class RockAugmentationSettings(Section):
+    """How often a training image is changed in each way; 0 leaves one out."""
+
+    geometry: Fraction = 1.0
+    """Mirrored left to right, scaled and cropped."""
+    shadow_rotation: Fraction = 0.3
+    """Shading turned to another Sun."""
+    contrast: Fraction = 0.5
+    """Extreme contrast: gamma, crushed shadows, blown highlights."""
+    photometry: Fraction = 0.5
+    """Another photometric function's falloff (Hapke-like), and ground of another brightness."""
+    craters: Fraction = 0.2
+    """Synthetic craters laid over the ground."""
+    sensor: Fraction = 0.5
+    """Noise, blur, stripes, compression by few bits."""
+    style: Fraction = 0.5
+    """Statistics of grey levels and colours taken from photographs without their labels."""
+
+
+class RockTrainingSettings(TrainingSettings):
+    """Training of each member."""
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
+    steps_per_epoch: Annotated[int, Field(ge=1, le=1_000_000)] = 20
+    batch: Annotated[int, Field(ge=1, le=4_096)] = 8
+    crop_px: Annotated[int, Field(ge=32, le=2_048, multiple_of=32)] = 192
+    averaging: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.98
+    patience: Annotated[int, Field(ge=1)] = 100
+
+
+class RockLearningSettings(Section):
+    """What is trained."""
+
+    members: Annotated[int, Field(ge=1, le=20)] = 4
+    """Networks of the deep ensemble; they differ in their seeds."""
+    network: RockNetworkSettings = RockNetworkSettings()
+    augmentation: RockAugmentationSettings = RockAugmentationSettings()
+    photograph_labels: bool = True
+    """Whether photographs of the training scenes teach with their labels."""
+    photograph_weight: Fraction = 0.25
+    """Share of the crops that come from them."""
+    training: RockTrainingSettings = RockTrainingSettings()
+
+
+class RockInferenceSettings(Section):
+    """How images are segmented."""
+
+    method: Literal["ensemble", "single", "dropout"] = "ensemble"
+    """'ensemble': the members' mean probability; 'single': the first member; 'dropout': Monte Carlo dropout of it."""
+    flips: Literal[1, 2, 4] = 2
+    """Views averaged: 1; 2 with the image left to right; 4 with both upside down as well (the published recipe)."""
+    scales: Annotated[tuple[Annotated[float, Field(ge=0.25, le=4.0)], ...], Field(min_length=1, max_length=8)] = (1.0,)
+    """Sizes of the image that are averaged."""
+    passes: Annotated[int, Field(ge=2, le=1_000)] = 20
+    """Passes of Monte Carlo dropout."""
+    longest_side_px: Annotated[int, Field(ge=64, le=4_096)] = 480
+    """Larger images are reduced to that before they are segmented, and their maps brought back."""
+    seed: Seed = 99
+
+
+class RockHazardSettings(Section):
+    """What a lander makes of the rocks."""
+
+    least_px: Annotated[int, Field(ge=1, le=10_000)] = 9
+    """Rocks of fewer pixels are not counted."""
+    disc_radius_m: Positive = 2.5
+    """Radius of the ground that a lander needs, metres, where the camera is known."""
+
+
+class RockSettings(Section):
+    """Rocks in images from the ground."""
+
+    enabled: bool = True
+    """Whether the run segments scenes: those of source.rock_images, if it names a folder, or rendered ones."""
+    model: Literal["pretrained", "train"] = "pretrained"
+    """'pretrained': the model that comes with lunarsite; 'train': train one on this run's scenes."""
+    ablate: bool = False
+    """Whether a run that trains also measures what closes the gap to photographs, variant by variant."""
+    render: RockRenderSettings = RockRenderSettings()
+    split: RockSplitSettings = RockSplitSettings()
+    learning: RockLearningSettings = RockLearningSettings()
+    inference: RockInferenceSettings = RockInferenceSettings()
+    hazard: RockHazardSettings = RockHazardSettings()
+
+
+class RockReferenceSettings(Section):
+    """Rocks, measured."""
+
+    most_scenes: Annotated[int, Field(ge=1, le=100_000)] = 60
+    """Test renders measured, at most."""
+    boundary_px: Annotated[int, Field(ge=1, le=50)] = 2
+    """How far off a boundary still counts as found, pixels."""
+    bins: Annotated[int, Field(ge=2, le=1_000)] = 15
+    """Bins of the reliability diagram."""
+    draws: Annotated[int, Field(ge=100, le=1_000_000)] = 1_000
+    """Draws of the bootstrap over scenes."""
+    seed: Seed = 17
