@@ -6,9 +6,6 @@ file's name and a mend. This module must not know what the pictures show.
 
 from __future__ import annotations
 
-import struct
-import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,31 +13,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from lunarsite.artefact import pictures
 from lunarsite.source.kinds import LocalError
 
-MOST_PX = 100_000_000
-"""Pixels of a picture."""
-_MOST_BYTES = 1 << 29
+_FORMATS = ("PNG", "JPEG")
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = (0, 1)
 _OPAQUE = 255
 _MEND = "save it as a plain PNG of 8 bits"
-# What Pillow raises for damaged and hostile files.
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    KeyError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
 
 
 def picture_size(path: Path, field: str) -> tuple[int, int]:
@@ -111,34 +92,13 @@ def read_grey(path: Path, field: str, most_colour: int = 0) -> NDArray[Any]:
 
 @contextmanager
 def _opened(path: Path, field: str) -> Iterator[Any]:
-    where = f"{field}: {path}"
-    if not path.is_file():
-        raise LocalError(f"{where}: does not exist as a file")
-    size = path.stat().st_size
-    if size > _MOST_BYTES:
-        raise LocalError(f"{where}: has {size} bytes, pictures of {_MOST_BYTES} at most are read")
-
-    def header() -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return Image.open(path, formats=("PNG", "JPEG"))
-
-    with _guarded(header, where) as picture:
-        if picture.width * picture.height > MOST_PX:
-            raise LocalError(
-                f"{where}: has {picture.height} x {picture.width} pixels, at most {MOST_PX} are read; cut it into parts"
-            )
+    with pictures.opened(path, f"{field}: {path}", _FORMATS, LocalError) as picture:
         yield picture
 
 
 def _guarded(call: Any, where: str) -> Any:
     """Return what a call of Pillow returns, or raise the file's error."""
-    try:
-        return call()
-    except _DAMAGE as error:
-        raise LocalError(
-            f"{where}: is no readable PNG or JPEG ({error}); it may be truncated: copy or download it again"
-        ) from error
+    return pictures.guarded(call, where, _FORMATS, LocalError)
 
 
 def _numbers(picture: Any, where: str) -> NDArray[Any]:

@@ -1,0 +1,84 @@
+"""Pictures from outside, opened within bounds: kinds told by content, sizes looked at before pixels are unpacked.
+
+What is read of a picture, and what is refused, each room decides for itself. This module must not know what pictures
+show.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PIL import Image
+
+from lunarsite.artefact.stamp import ArtefactError
+
+MOST_PX = 100_000_000
+"""Pixels of a picture."""
+_MOST_BYTES = 1 << 29
+# What Pillow raises for damaged and hostile files.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+_Result = TypeVar("_Result")
+
+
+@contextmanager
+def opened(
+    path: Path, where: str, formats: tuple[str, ...], error: type[ArtefactError] = ArtefactError
+) -> Iterator[Any]:
+    """Open a picture by its header.
+
+    Args:
+        path: The file.
+        where: How messages name it.
+        formats: Pillow's names of the kinds that are read.
+        error: What is raised.
+
+    Raises:
+        ArtefactError: It is missing, of another kind, damaged in its header, or too large.
+    """
+    if not path.is_file():
+        raise error(f"{where}: does not exist as a file")
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        raise error(f"{where}: has {size} bytes, pictures of {_MOST_BYTES} at most are read")
+
+    def header() -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return Image.open(path, formats=formats)
+
+    with guarded(header, where, formats, error) as picture:
+        if picture.width * picture.height > MOST_PX:
+            raise error(
+                f"{where}: has {picture.height} x {picture.width} pixels, at most {MOST_PX} are read; cut it into parts"
+            )
+        yield picture
+
+
+def guarded(
+    call: Callable[[], _Result], where: str, formats: tuple[str, ...], error: type[ArtefactError] = ArtefactError
+) -> _Result:
+    """Return what a call of Pillow returns, or raise the file's error; see `opened`."""
+    try:
+        return call()
+    except _DAMAGE as damage:
+        raise error(
+            f"{where}: is no readable {' or '.join(formats)} ({damage}); it may be truncated: copy or download it again"
+        ) from damage
