@@ -4,7 +4,7 @@ Members are pooled first and calibrated then: the mean of their probabilities is
 corrects the mean (Rahaman & Thiery 2021: members that are calibrated one by one make an underconfident mean). Entropy
 of the mean is the whole uncertainty of a pixel; the mutual information of class and member is the part that the members
 disagree about (Depeweg et al. 2018; Gal, Islam & Ghahramani 2017), which is what an image of an unknown kind raises.
-Both are in nats: at most ln(4) = 1.386 with four classes. All functions are pure; arrays are (..., classes, H, W).
+Both are in nats: at most ln(4) = 1.386 with four classes. Arrays are (classes, H, W), members or passes before them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,54 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 _AXIS = -3
-# A probability below what 32 bits tell from nothing adds nothing to an entropy, and its logarithm must be finite.
-_LEAST = np.float32(1e-12)
+# A probability below that adds nothing to an entropy, and its logarithm must be finite.
+_LEAST = 1e-12
+
+
+class Pool:
+    """Takes members or passes one by one, and holds two sums of them: memory does not grow with their number."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._sum: Floats = np.zeros((), dtype=np.float32)
+        self._entropy: Floats = np.zeros((), dtype=np.float32)
+
+    def add(self, probability: Floats) -> None:
+        """Take the probabilities (C, H, W) of one."""
+        self._count += 1
+        self._sum = self._sum + probability
+        self._entropy = self._entropy + entropy(probability)
+
+    @property
+    def mean(self) -> Floats:
+        """The mean probability (C, H, W)."""
+        return np.divide(self._sum, self._count, dtype=np.float32)
+
+    @property
+    def mutual_information(self) -> Floats:
+        """What they disagree about, (H, W), nats: entropy of the mean less mean of the entropies; 0 for one."""
+        # It is never negative (entropy is concave); what falls below is rounding.
+        least = np.float32(0.0) if self._count > 1 else np.inf
+        excess = entropy(self.mean) - np.divide(self._entropy, self._count, dtype=np.float32)
+        return np.where(excess > least, excess, np.float32(0.0))
+
+
+def pool_of(logits: Floats) -> Pool:
+    """Return the pool of members with logits (M, C, H, W)."""
+    pool = Pool()
+    for member in logits:
+        pool.add(softmax(member))
+    return pool
+
+
+def pooled(logits: Floats) -> Floats:
+    """Return the mean probability (C, H, W) of members with logits (M, C, H, W)."""
+    return pool_of(logits).mean
+
+
+def mutual_information(logits: Floats) -> Floats:
+    """Return what members with logits (M, C, H, W) disagree about, before any calibration; see `Pool`."""
+    return pool_of(logits).mutual_information
 
 
 def softmax(logits: Floats) -> Floats:
@@ -25,30 +71,20 @@ def softmax(logits: Floats) -> Floats:
     return np.asarray(powers / powers.sum(axis=_AXIS, keepdims=True), dtype=np.float32)
 
 
-def pooled(logits: Floats) -> Floats:
-    """Return the mean probability (C, H, W) of members or passes with logits (M, C, H, W)."""
-    return np.asarray(softmax(logits).mean(axis=0), dtype=np.float32)
+def logarithm(probability: Floats) -> Floats:
+    """Return logits of probabilities: their logarithm, finite."""
+    return np.log(np.maximum(probability, _LEAST), dtype=np.float32)
 
 
 def tempered(probability: Floats, temperature: float) -> Floats:
     """Return probabilities (..., C, H, W) whose logarithms are divided by a temperature; 1 leaves them as they are."""
     if temperature == 1.0:
         return probability
-    scaled: Floats = np.log(np.maximum(probability, _LEAST)) / np.float32(temperature)
-    return softmax(scaled)
+    return softmax(np.divide(logarithm(probability), temperature, dtype=np.float32))
 
 
 def entropy(probability: Floats) -> Floats:
     """Return the entropy (..., H, W) of probabilities (..., C, H, W), nats."""
-    return np.asarray(-(probability * np.log(np.maximum(probability, _LEAST))).sum(axis=_AXIS), dtype=np.float32)
-
-
-def mutual_information(logits: Floats) -> Floats:
-    """Return what members with logits (M, C, H, W) disagree about, (H, W), nats: 0 for one member.
-
-    It is the entropy of their mean less the mean of their entropies, before any calibration.
-    """
-    members = softmax(logits)
-    # It is never negative (entropy is concave); what falls below is rounding.
-    mean = np.asarray(members.mean(axis=0), dtype=np.float32)
-    return np.asarray(np.maximum(entropy(mean) - entropy(members).mean(axis=0), 0.0), dtype=np.float32)
+    terms: Floats = probability * logarithm(probability)
+    # The least sum of rounded terms is a little below 0 where one class is sure.
+    return np.asarray(np.maximum(-terms.sum(axis=_AXIS), 0.0), dtype=np.float32)
