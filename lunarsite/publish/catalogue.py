@@ -27,6 +27,7 @@ from pystac.extensions.projection import SCHEMA_URI as PROJECTION_EXTENSION
 from lunarsite.artefact.atomic import replacing, replacing_folder
 from lunarsite.artefact.stamp import Origin
 from lunarsite.grid import Grid, Pole, xy_to_lonlat
+from lunarsite.publish.report import OF_ROCKS
 from lunarsite.settings import GridSettings, SpanSettings
 
 SOLAR_SYSTEM_EXTENSION = "https://stac-extensions.github.io/ssys/v1.1.1/schema.json"
@@ -176,7 +177,7 @@ def _root(title: str, entries: Sequence[Entry], children: Sequence[str]) -> dict
 
 
 def _description(title: str, entries: Sequence[Entry]) -> str:
-    synthetic = any(entry.origin == "synthetic" for entry in entries)
+    synthetic = any(entry.origin == "synthetic" for entry in entries if not entry.name.startswith(OF_ROCKS))
     warning = " SYNTHETIC: every artefact goes back to a made Moon." if synthetic else ""
     return f"{title}, run '{entries[0].run}': elevation, slope, light, cells, scores and verdicts.{warning}"
 

@@ -30,6 +30,8 @@ from lunarsite.publish.charts import MOST_FEATURES
 from lunarsite.publish.crater_story import CraterFiles, tell
 from lunarsite.publish.enhance_story import EnhanceFiles
 from lunarsite.publish.polar_map import read_named_features
+from lunarsite.publish.rock import story as rock_story
+from lunarsite.publish.rock.story import RockFiles
 from lunarsite.publish.sections import tell as tell_record
 from lunarsite.settings import GridSettings, PublishSettings, RulesSettings
 from lunarsite.stage import Job
@@ -73,6 +75,7 @@ class Files:
     craters: CraterFiles
     enhance: EnhanceFiles
     shadowcam: Path | None
+    rocks: RockFiles
     named_features: Path
 
 
@@ -103,18 +106,21 @@ def compose(job: Job, chosen: Chosen, files: Files, figures: Mapping[str, Path])
     compared = enhance_story.read_shadowcam(files.shadowcam)
     if compared is not None:
         records["shadowcam"] = compared
+    rocks = rock_story.tell(files.rocks)
+    if rocks is not None:
+        records["rocks"] = rocks.record
     records["labels"] = slopes_read(records["labels"], chosen.rules, chosen.grid.pixel_m)
     sections = {name: tell_record(name, found, chosen.target) for name, found in records.items()}
     # The command line reads one stamp for each input under a contract, in the order of their digests.
     stamped = [name for name in job.inputs if name not in {f"{figure}_png" for figure in figures} | {"named_features"}]
     stamps = dict(zip(stamped, job.input_stamps, strict=True))
-    origin = job.stamp(ARTEMIS_RECORD).origin
+    origin = page.ground_origin(stamps)
     scorer = records["scorer"]
     return {
         "title": chosen.publish.title,
         "run": job.run,
         "origin": origin,
-        "synthetic": job.synthetic,
+        "synthetic": origin == "synthetic",
         "seed": stamps["dem"].seed,
         "extent": story.extent_words(chosen.grid, origin),
         "facts": story.facts(score_table, sites, features),
@@ -128,6 +134,8 @@ def compose(job: Job, chosen: Chosen, files: Files, figures: Mapping[str, Path])
         "shadow": shadow,
         "shadow_pictures": enhance_story.SEEN,
         "shadowcam_pictures": enhance_story.COMPARED,
+        "rocks": rocks,
+        "rock_pictures": tuple(rock_story.PICTURES),
         "pictures": story.pictures(figures, score_table, chosen.rules),
         "crater_pictures": list(crater_story.PICTURES),
         "best": page.top_cells(score_table, cell_table, features, chosen.publish.top_cells),

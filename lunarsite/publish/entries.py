@@ -7,7 +7,6 @@ from pathlib import Path
 
 from lunarsite.artefact import raster
 from lunarsite.artefact.contracts import (
-    ARTEMIS_RECORD,
     CRATER_PROBABILITY,
     DEM,
     EARTH_ANY,
@@ -30,6 +29,7 @@ from lunarsite.artefact.contracts import (
 )
 from lunarsite.artefact.raster import RasterSpec
 from lunarsite.publish.catalogue import Entry
+from lunarsite.publish.report import ground_origin
 from lunarsite.stage import Job
 
 _RASTERS: dict[str, RasterSpec] = {
@@ -124,6 +124,17 @@ _TITLES: dict[str, tuple[str, str]] = {
     "enhance_samples": ("validate", "Sample pictures of enhancement"),
     "shadowcam_record": ("validate", "Predicted light and shadow against ShadowCam's images"),
     "shadowcam_samples": ("validate", "ShadowCam's images beside predicted light and shadow"),
+    "rock_renders": ("rock", "Rendered scenes of rocky ground, with masks"),
+    "rock_truth": ("rock", "Rocks of the rendered scenes"),
+    "rock_images": ("source", "Renders and photographs of rocky ground, with masks"),
+    "rock_model": ("rock", "Networks that tell rocks from ground and sky"),
+    "rock_training": ("rock", "Record of their training"),
+    "rock_ablation": ("rock", "What closes the gap between renders and photographs"),
+    "rock_maps": ("rock", "Classes of rocky ground, with their probabilities and doubt"),
+    "rock_hazard": ("rock", "Clearance from rocks, and ground that is safe to land on"),
+    "rock_sizes": ("rock", "Rocks found, with their sizes"),
+    "rock_record": ("validate", "Rocks against masks, and doubt against errors"),
+    "rock_samples": ("validate", "Sample pictures of rocks"),
     "sites": ("site", "Sites"),
     "region_sites": ("site", "Sites of the Artemis regions"),
     "site_ranks": ("site", "Ranks of the sites by draw"),
@@ -149,7 +160,7 @@ def list_entries(job: Job, files: Mapping[str, Path]) -> list[Entry]:
     stamped = [name for name in job.inputs if name not in _PLAIN]
     stamps = dict(zip(stamped, job.input_stamps, strict=True))
     entries = []
-    run, origin = job.run, job.stamp(ARTEMIS_RECORD).origin
+    run, origin = job.run, ground_origin(stamps)
     for name, path in files.items():
         kind, _, several = name.partition("[")
         if kind in _PLAIN:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from lunarsite.publish import shadow_words
+from lunarsite.publish.rock import words as rock_words
 
 # In the order in which the report's tables have them. A column with an interval gets ' (95 %)' where it is printed, one
 # of a share ' (%)'. '{rule}' is the rule of the score.
@@ -184,6 +185,7 @@ SECTION_WORDS: Final[dict[str, dict[str, str]]] = {
     },
     "enhance": shadow_words.ENHANCE_COLUMNS,
     "shadowcam": shadow_words.SHADOWCAM_COLUMNS,
+    "rocks": rock_words.COLUMNS,
     "others": {"of": "Compared with"},
     "sites": {"sites": "Sites of this region's list (HLS)", "good_cells": "Good cells (HLS)"},
     "artemis": {
@@ -196,6 +198,7 @@ SECTION_WORDS: Final[dict[str, dict[str, str]]] = {
 FIRST: Final[dict[str, tuple[str, ...]]] = {
     "enhance": ("method", "electrons", "over"),
     "shadowcam": ("frame", "composite", "map", "deep_share_wanted"),
+    "rocks": rock_words.FIRST,
     "others": ("of",),
     "slopes": ("pieces", "rules", "max_slope_deg", "known", "passing", "from", "to"),
 }
@@ -212,6 +215,7 @@ SHARES: Final = frozenset(
         *("psr_of_deep", "psr_base_share", "deep_share", "deep_share_wanted", "saturated_share", "lit_share"),
         *("gap_share", "penumbra_share", "edge_share", "agreement", "agreement_one_answer", "supported_share"),
         *("share_of_largest_brightness", "within_one", "within_two", "invented_share"),
+        *rock_words.SHARES,
     }
 )
 """Columns of shares, which are printed as percentages."""
@@ -270,12 +274,14 @@ METRIC_WORDS: Final = {
     "psr_map_phi": "Correlation of shadowed pixels",
     "psr_map_phi_displaced": "The same of displaced copies, correlation",
     **shadow_words.METRICS,
+    **rock_words.METRICS,
 }
 """Metrics in plain words."""
 SECTION_CAPTIONS: Final[dict[str, dict[str, str]]] = {
     "labels": {"rules": "The rules: limits, labels, and how many cells meet each if the errors are as stated."},
     "enhance": shadow_words.ENHANCE_CAPTIONS,
     "shadowcam": shadow_words.SHADOWCAM_CAPTIONS,
+    "rocks": rock_words.CAPTIONS,
     "slopes": {
         "what_limits_hide": "What a limit on our slope lets through: published slopes inside pixels and cells that"
         " pass, beside all known ground.",
@@ -298,11 +304,12 @@ SECTION_CAPTIONS: Final[dict[str, dict[str, str]]] = {
 """Captions that hold for one record alone."""
 LEFT_OUT: Final[dict[str, tuple[str, ...]]] = {
     "enhance": ("spectrum", "craters_by_pixel"),
+    "rocks": rock_words.LEFT_OUT,
     "scorer": ("importance",),
     "crossvalidation": ("models",),
     "sites": ("top",),
     "artemis": ("region_counts",),
 }
 """Tables that the report tells in another way, or on the regions' pages."""
-TOLD_IN_TABLES: Final = frozenset({"artemis", "crossvalidation", "enhance", "others"})
+TOLD_IN_TABLES: Final = frozenset({"artemis", "crossvalidation", "enhance", "others", "rocks"})
 """Records whose metrics all stand in their tables or sentences already."""

@@ -18,12 +18,14 @@ import numpy as np
 import pandas as pd
 
 from lunarsite.artefact.atomic import replacing
-from lunarsite.artefact.stamp import ArtefactError, Stamp
+from lunarsite.artefact.stamp import ArtefactError, Origin, Stamp, merged_origin
 from lunarsite.grid import MOON_RADIUS_M
 from lunarsite.publish.polar_map import Feature
 from lunarsite.publish.words import feature_words, label_words, number_words, rule_words
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
+OF_ROCKS = "rock_"
+"""How the names of what was made of rocks begin."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 UNDECIDED = (0.05, 0.95)
 """Between these probabilities a cell's label is undecided."""
@@ -192,6 +194,20 @@ def _causes(because: str) -> str:
 def fixed(value: float, digits: int) -> str:
     """Return a number with so many decimals, 'unknown' if it is not finite."""
     return "unknown" if not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def ground_origin(stamps: Mapping[str, Stamp]) -> Origin:
+    """Return where the run's map comes from, given the stamps of its artefacts by name.
+
+    Rendered rocks are no part of the map: they alone do not make a run of the real Moon synthetic.
+
+    Raises:
+        ArtefactError: There is no stamp of the map.
+    """
+    origin = merged_origin([stamp for name, stamp in stamps.items() if not name.startswith(OF_ROCKS)])
+    if origin is None:
+        raise ArtefactError("no artefact of the run's map is among those given; give its elevation")
+    return origin
 
 
 def provenance(stamps: Mapping[str, Stamp], digests: Mapping[str, str]) -> Table:

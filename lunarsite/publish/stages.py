@@ -47,6 +47,16 @@ from lunarsite.artefact.contracts import (
     REACH,
     REGION_SITES,
     RELIEF,
+    ROCK_ABLATION,
+    ROCK_HAZARD,
+    ROCK_MAPS,
+    ROCK_MODEL,
+    ROCK_RECORD,
+    ROCK_SAMPLES,
+    ROCK_SCENES,
+    ROCK_SIZES,
+    ROCK_TRAINING,
+    ROCK_TRUTH,
     ROUGHNESS,
     ROUTES,
     SCARPS,
@@ -354,6 +364,46 @@ def shadowcam(
 
 
 @stage
+def rock(
+    job: Job,
+    publish: PublishSettings,
+    record: Annotated[Path, Input(ROCK_RECORD)],
+    samples: Annotated[Path, Input(ROCK_SAMPLES)],
+    rock_samples_png: Figure,
+    rock_samples_pdf: Figure,
+    rock_overlap_png: Figure,
+    rock_overlap_pdf: Figure,
+    rock_reliability_png: Figure,
+    rock_reliability_pdf: Figure,
+    rock_risk_png: Figure,
+    rock_risk_pdf: Figure,
+    rock_unfamiliar_png: Figure,
+    rock_unfamiliar_pdf: Figure,
+    rock_hazards_png: Figure,
+    rock_hazards_pdf: Figure,
+) -> None:
+    """Draw rocks as they are seen and told: pictures, overlap, calibration, doubt and hazards."""
+    from lunarsite.publish.rock import charts
+    from lunarsite.publish.rock.doubt import draw_unfamiliar
+    from lunarsite.publish.rock.hazards import draw_hazards
+    from lunarsite.publish.rock.pictures import Samples
+    from lunarsite.publish.rock.tables import Measured
+    from lunarsite.publish.style import save_drawn
+
+    pictures, found = Samples.read(samples), Measured.read(record)
+    job.log.info("draws %d sample images", len(pictures.found))
+    drawn = (
+        (rock_samples_png, rock_samples_pdf, pictures.draw),
+        (rock_overlap_png, rock_overlap_pdf, lambda: charts.draw_overlap(found)),
+        (rock_reliability_png, rock_reliability_pdf, lambda: charts.draw_reliability(found)),
+        (rock_risk_png, rock_risk_pdf, lambda: charts.draw_risk(found)),
+        (rock_unfamiliar_png, rock_unfamiliar_pdf, lambda: draw_unfamiliar(found)),
+        (rock_hazards_png, rock_hazards_pdf, lambda: draw_hazards(found)),
+    )
+    save_drawn(drawn, publish.figure_dpi, job.progress)
+
+
+@stage
 def site_checks(
     job: Job,
     publish: PublishSettings,
@@ -441,6 +491,8 @@ def report(
     denoiser: Annotated[Path | None, Input(DENOISER_MODEL)],
     cycle: Annotated[Path | None, Input(CYCLE_MODEL)],
     shadowcam_record: Annotated[Path | None, Input(SHADOWCAM_RECORD)],
+    rock_record: Annotated[Path | None, Input(ROCK_RECORD)],
+    rock_model: Annotated[Path | None, Input(ROCK_MODEL)],
     named_features: Plain,
     score_map_png: Plain,
     close_up_png: Plain,
@@ -473,6 +525,12 @@ def report(
     enhance_frames_png: MaybePlain,
     shadowcam_pictures_png: MaybePlain,
     shadowcam_aucs_png: MaybePlain,
+    rock_samples_png: MaybePlain,
+    rock_overlap_png: MaybePlain,
+    rock_reliability_png: MaybePlain,
+    rock_risk_png: MaybePlain,
+    rock_unfamiliar_png: MaybePlain,
+    rock_hazards_png: MaybePlain,
     report: Annotated[Path, Output(None)],
 ) -> None:
     """Write the run's report: one HTML file without external parts."""
@@ -481,6 +539,7 @@ def report(
     from lunarsite.publish.crater_story import CraterFiles
     from lunarsite.publish.enhance_story import EnhanceFiles
     from lunarsite.publish.report import render
+    from lunarsite.publish.rock.story import RockFiles
 
     # Of all inputs the job knows those that were given; figures are the ones that end so.
     drawn = {name.removesuffix("_png"): given[name] for name in job.inputs if name.endswith("_png")}
@@ -502,6 +561,7 @@ def report(
         craters=rooms,
         enhance=EnhanceFiles(enhance_record, denoiser, cycle),
         shadowcam=shadowcam_record,
+        rocks=RockFiles(rock_record, rock_model),
         named_features=named_features,
     )
     context = compose(
@@ -588,6 +648,17 @@ def catalogue(
     enhance_samples: Annotated[Path | None, Input(ENHANCE_SAMPLES)],
     shadowcam_record: Annotated[Path | None, Input(SHADOWCAM_RECORD)],
     shadowcam_samples: Annotated[Path | None, Input(SHADOWCAM_SAMPLES)],
+    rock_renders: Annotated[Path | None, Input(ROCK_SCENES)],
+    rock_truth: Annotated[Path | None, Input(ROCK_TRUTH)],
+    rock_images: Annotated[Path | None, Input(ROCK_SCENES)],
+    rock_model: Annotated[Path | None, Input(ROCK_MODEL)],
+    rock_training: Annotated[Path | None, Input(ROCK_TRAINING)],
+    rock_ablation: Annotated[Path | None, Input(ROCK_ABLATION)],
+    rock_maps: Annotated[tuple[Path, ...] | None, Input(ROCK_MAPS)],
+    rock_hazard: Annotated[tuple[Path, ...] | None, Input(ROCK_HAZARD)],
+    rock_sizes: Annotated[tuple[Path, ...] | None, Input(ROCK_SIZES)],
+    rock_record: Annotated[Path | None, Input(ROCK_RECORD)],
+    rock_samples: Annotated[Path | None, Input(ROCK_SAMPLES)],
     report: Plain,
     pages: Plain,
     catalogue: Annotated[Path, Output(None)],
@@ -598,7 +669,10 @@ def catalogue(
     from lunarsite.publish.catalogue import write_catalogue
     from lunarsite.publish.entries import list_entries
 
-    paths = {f"shadowcam[{index}]": path for index, path in enumerate(shadowcam or ())}
+    # Of several files of one kind the job knows each by its number.
+    paths = {
+        f"{name}[{i}]": path for name, many in given.items() if isinstance(many, tuple) for i, path in enumerate(many)
+    }
     listed = list_entries(job, {name: paths.get(name) or given[name] for name in job.inputs})
     write_catalogue(catalogue, entries, publish.title, listed, grid, span)
     job.log.info("catalogued %d artefacts", len(listed))

@@ -13,6 +13,7 @@ from lunarsite.artefact.stamp import Origin
 from lunarsite.publish import crater_story, enhance_story, score_story, site_story
 from lunarsite.publish.polar_map import Feature
 from lunarsite.publish.report import Picture, embed, nearest
+from lunarsite.publish.rock import story as rock_story
 from lunarsite.publish.words import latitude_words, longitude_words, number_words
 from lunarsite.settings import GridSettings, RulesSettings
 
@@ -193,5 +194,6 @@ def pictures(paths: Mapping[str, Path], scores: pd.DataFrame, rules: RulesSettin
         **_LIGHT,
         **crater_story.PICTURES,
         **enhance_story.PICTURES,
+        **rock_story.PICTURES,
     }
     return {name: embed(name, paths[name], *words[name]) for name in words if name in paths}

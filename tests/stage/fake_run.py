@@ -20,7 +20,7 @@ from lunarsite.artefact.record import Metric, Record, Verdict
 from lunarsite.artefact.stamp import Stamp
 from lunarsite.grid import Cells, Grid, lonlat_to_xy
 
-from . import fake_enhance, fake_score
+from . import fake_enhance, fake_rock, fake_score
 
 RESOURCES = Path(__file__).parents[2] / "resources"
 FIGURES = ("score_map", "close_up", "elevation", "slope", "sun", "earth", "psr", "shap", "artemis")
@@ -52,6 +52,7 @@ class FakeRun:
         self._craters(grid)
         fake_score.write_score(self, Cells(grid, 960.0, 87.0))
         fake_enhance.write_enhance(self)
+        fake_rock.write_rock(self)
 
     def path(self, name: str) -> Path:
         """Path of an artefact or output by its name."""
@@ -59,12 +60,14 @@ class FakeRun:
         tables = (*TABLES, *CRATER_TABLES, *fake_score.TABLES)
         suffix |= dict.fromkeys(tables, "parquet") | {"crater_model": "safetensors", "pages": "html"}
         suffix |= dict.fromkeys(fake_enhance.IMAGES, "h5") | dict.fromkeys(fake_enhance.MODELS, "safetensors")
+        suffix |= dict.fromkeys(fake_rock.IMAGES, "h5") | dict.fromkeys(fake_rock.TABLES, "parquet")
+        suffix["rock_model"] = "safetensors"
         if name == "named_features":
             return RESOURCES / "named_features.csv"
         if name.endswith(("_png", "_pdf")):
             return self.folder / "figures" / f"{name[:-4]}.{name[-3:]}"
         records = ("scorer_record", "artemis", "illumination", "slope_record", "crater_record")
-        if name in (*records, *fake_score.RECORDS, *fake_enhance.RECORDS):
+        if name in (*records, *fake_score.RECORDS, *fake_enhance.RECORDS, *fake_rock.RECORDS):
             return self.folder / f"{name}.json"
         return self.folder / f"{name}.{suffix.get(name, 'tif')}"
 

@@ -22,7 +22,7 @@ from lunarsite.publish.crater_sheet import Ground
 from lunarsite.publish.score_checks import ScoreChecks
 from lunarsite.publish.site_charts import Sites
 
-from . import fake_enhance, fake_score
+from . import fake_enhance, fake_rock, fake_score
 from .fake_run import CRATERS, FIGURES, GRID, LIGHT, SITE_CHECKS, TABLES, FakeRun
 
 PUBLISH = {"figure_dpi": 60, "top_cells": 7, "title": "Test <run> & more"}
@@ -38,17 +38,19 @@ SITE_INPUTS = (
 )
 BARE_INPUTS = (*RASTERS, "cells", "scores", "scorer_record", *SITE_INPUTS, "artemis", "named_features")
 ENHANCE_INPUTS = ("enhance_record", "denoiser", "cycle", "shadowcam_record")
-REPORT_INPUTS = (*BARE_INPUTS, "illumination", "slope_record", *CRATER_INPUTS, *ENHANCE_INPUTS)
+ROCK_INPUTS = ("rock_record", "rock_model")
+REPORT_INPUTS = (*BARE_INPUTS, "illumination", "slope_record", *CRATER_INPUTS, *ENHANCE_INPUTS, *ROCK_INPUTS)
 CATALOGUE_INPUTS = (
     *(*RASTERS, "cells", "scores", "scorer", "scorer_record", "artemis", "illumination"),
     *(*TABLES, "crater_model", "crater_probability", "detected_craters", "crater_record", "crater_matches"),
     *("crater_candidates", "crater_curve", *fake_score.TABLES, *fake_score.RASTERS, *fake_score.RECORDS),
     *(*fake_enhance.IMAGES, *fake_enhance.MODELS, *fake_enhance.RECORDS),
+    *(*fake_rock.IMAGES, *fake_rock.TABLES, *fake_rock.RECORDS, "rock_model"),
     *("report", "pages"),
 )
 ALWAYS = (*FIGURES, *SITE_CHECKS)
 """Figures that every run has."""
-DRAWN = (*ALWAYS, *LIGHT, *CRATERS, *fake_enhance.INTO_SHADOW, *fake_enhance.COMPARED)
+DRAWN = (*ALWAYS, *LIGHT, *CRATERS, *fake_enhance.INTO_SHADOW, *fake_enhance.COMPARED, *fake_rock.FIGURES)
 """What the report embeds."""
 PNGS = tuple(f"{name}_png" for name in DRAWN)
 # Further stages of figures: their inputs, their figures and further settings.
@@ -94,6 +96,7 @@ FURTHER: dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, object]]] =
         fake_enhance.COMPARED,
         {},
     ),
+    "publish-rock": (("record=rock_record", "samples=rock_samples"), fake_rock.FIGURES, {}),
     "publish-places": (("dem", "profiles=place_profiles", "series=place_series"), ("places",), {}),
 }
 

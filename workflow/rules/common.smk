@@ -44,14 +44,14 @@ def folder_state(*folders):
     return lambda wildcards: _folder_state(*folders)
 
 
-def shipped(file):
-    """A file that comes with lunarsite, as an input function: only the jobs that read it miss it where it does not."""
+def shipped(file, room):
+    """A room's model that comes with lunarsite, as an input function: only the jobs that read it miss it."""
 
     def path(wildcards):
         if not os.path.exists(file):
             raise WorkflowError(
                 f"{file} is not there, which comes with lunarsite; restore it (git checkout), train one"
-                " (enhance.model: train) or do without (enhance.enabled: false)"
+                f" ({room}.model: train) or do without ({room}.enabled: false)"
             )
         return file
 

@@ -6,7 +6,11 @@ ENHANCED = f"{RESULTS}/enhance/frames.h5" if FRAMES and ENHANCE.enabled else []
 # What follows asks for these; an empty list where the run does not enhance.
 DENOISER, CYCLE = (
     (
-        (f"{ENHANCERS}/{kind}.safetensors" if ENHANCE_TRAINED else shipped(f"{ENHANCERS}/{kind}.safetensors"))
+        (
+            f"{ENHANCERS}/{kind}.safetensors"
+            if ENHANCE_TRAINED
+            else shipped(f"{ENHANCERS}/{kind}.safetensors", "enhance")
+        )
         if ENHANCE.enabled
         else []
     )

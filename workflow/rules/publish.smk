@@ -22,6 +22,8 @@ INTO_SHADOW = ["enhance_samples", "enhance_levels", "enhance_spectrum"] if ENHAN
 INTO_SHADOW += ["enhance_frames"] if ENHANCED else []
 SHADOWCAM_CHECKS = ["shadowcam_pictures"] if SHADOWCAM_JUDGED else []
 SHADOWCAM_CHECKS += ["shadowcam_aucs"] if FRAMES else []
+ROCK_CHECKS = ["rock_samples", "rock_overlap", "rock_reliability", "rock_risk", "rock_unfamiliar", "rock_hazards"]
+ROCK_CHECKS = ROCK_CHECKS if ROCK_RECORD else []
 SITE_CHECKS = ["calibration", "blocks", "sweeps", "dependence", "site_map", "site_ranks"]
 FIGURE = f"{RESULTS}/publish/figures"
 
@@ -274,6 +276,35 @@ if SHADOWCAM_CHECKS:
             " --settings {params.settings:q} --run {params.run} --log {log}"
 
 
+if ROCK_CHECKS:
+
+    rule publish_rock:
+        input:
+            record=ROCK_RECORD,
+            samples=ROCK_SAMPLES,
+        output:
+            **{f"{name}_png": f"{FIGURE}/{name}.png" for name in ROCK_CHECKS},
+            **{f"{name}_pdf": f"{FIGURE}/{name}.pdf" for name in ROCK_CHECKS},
+        log:
+            f"{RESULTS}/log/publish-rock.log",
+        benchmark:
+            f"{RESULTS}/benchmark/publish-rock.tsv"
+        conda:
+            "../../envs/publish.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=20,
+        params:
+            run=RUN,
+            settings=settings_of("publish-rock"),
+            code=code_of("publish-rock"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite publish-rock --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
 rule publish_site_checks:
     input:
         dem=f"{RESULTS}/terrain/dem.tif",
@@ -371,6 +402,7 @@ rule publish_report:
             + CRATER_CHECKS
             + INTO_SHADOW
             + SHADOWCAM_CHECKS
+            + ROCK_CHECKS
         },
         dem=f"{RESULTS}/terrain/dem.tif",
         slope=f"{RESULTS}/terrain/slope.tif",
@@ -402,6 +434,8 @@ rule publish_report:
         denoiser=DENOISER,
         cycle=CYCLE,
         shadowcam_record=SHADOWCAM_RECORD,
+        rock_record=ROCK_RECORD,
+        rock_model=ROCK_MODEL,
         named_features=f"{RESOURCES}/named_features.csv",
     output:
         report=f"{RESULTS}/publish/report.html",
@@ -471,6 +505,17 @@ rule publish_catalogue:
         enhance_samples=ENHANCE_SAMPLES,
         shadowcam_record=SHADOWCAM_RECORD,
         shadowcam_samples=SHADOWCAM_SAMPLES,
+        rock_renders=ROCK_RENDERS,
+        rock_truth=ROCK_TRUTH,
+        rock_images=ROCK_IMAGES,
+        rock_model=ROCK_MODEL,
+        rock_training=ROCK_TRAINING,
+        rock_ablation=ROCK_ABLATION,
+        rock_maps=[f"{ROCK_FOLDER}/{name}_maps.h5" for name in ROCK_SETS],
+        rock_hazard=[f"{ROCK_FOLDER}/{name}_hazard.h5" for name in ROCK_SETS],
+        rock_sizes=[f"{ROCK_FOLDER}/{name}_sizes.parquet" for name in ROCK_SETS],
+        rock_record=ROCK_RECORD,
+        rock_samples=ROCK_SAMPLES,
         labels=f"{RESULTS}/site/labels.parquet",
         labels_record=f"{RESULTS}/site/labels.json",
         sweeps=f"{RESULTS}/site/sweeps.parquet",

@@ -216,6 +216,47 @@ if ENHANCE_RECORD:
             " --settings {params.settings:q} --run {params.run} --log {log}"
 
 
+# Rocks on scenes that no training saw: own renders with their truth, and the dataset where the run has it.
+ROCK_RECORD = f"{RESULTS}/validate/rock.json" if ROCK.enabled else []
+ROCK_SAMPLES = f"{RESULTS}/validate/rock_samples.h5" if ROCK.enabled else []
+
+
+if ROCK_RECORD:
+
+    rule validate_rock:
+        input:
+            scenes=list(ROCK_SETS.values()),
+            model=ROCK_MODEL,
+            truth=ROCK_TRUTH,
+            sizes=f"{ROCK_FOLDER}/renders_sizes.parquet",
+            # What is no view from the ground at all.
+            lit_scenes=LIT_SCENES,
+            orbital=PSR_IMAGES if SETTINGS.source.psr_images.sunlit else [],
+            ablation=ROCK_ABLATION,
+        output:
+            record=ROCK_RECORD,
+            samples=ROCK_SAMPLES,
+        log:
+            f"{RESULTS}/log/validate-rock.log",
+        benchmark:
+            f"{RESULTS}/benchmark/validate-rock.tsv"
+        conda:
+            "../../envs/vision.yaml"
+        threads: 8
+        resources:
+            mem_mb=4000,
+            runtime=240,
+        params:
+            run=RUN,
+            settings=settings_of("validate-rock"),
+            code=code_of("validate-rock"),
+            inputs=inputs,
+            outputs=outputs,
+        shell:
+            "python -m lunarsite validate-rock --in {params.inputs:q} --out {params.outputs:q}"
+            " --settings {params.settings:q} --run {params.run} --log {log}"
+
+
 # Predicted light and permanent shadow against ShadowCam's images.
 SHADOWCAM_JUDGED = bool(SHADOWCAM or FRAMES)
 SHADOWCAM_RECORD = f"{RESULTS}/validate/shadowcam.json" if SHADOWCAM_JUDGED else []

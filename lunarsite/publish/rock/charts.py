@@ -1,0 +1,218 @@
+"""Charts of how well rocks are segmented: overlap by class, calibration, and what is left when doubt is handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from lunarsite.publish.rock.looks import CLASSES, MEAN, METHODS, STATISTICS, class_words, in_order, look
+from lunarsite.publish.rock.tables import CALIBRATION, RELIABILITY, RISK, SEGMENTATION, Measured, Row
+from lunarsite.publish.style import FAINT, INK, SMALL_PT, WIDE_IN, caption, header, new_figure, styled
+
+BOUND: Final = 0.03
+"""The calibration error that the best method is asked for on held-out renders: drawn, not judged, here."""
+_SHOWN: Final = ("majority", "classical", "single", "ensemble")
+"""Methods whose overlap is drawn beside each other; calibration changes no class, and the tables have all."""
+_HEAD_IN: Final = 0.56
+_FEWEST: Final = 1e-4
+"""Bins of a smaller share of the pixels than this are drawn hollow."""
+
+
+def draw_overlap(found: Measured) -> Figure:
+    """Draw IoU and boundary F1 by class for networks and baselines, a column for each group; for two columns."""
+    groups = found.groups(SEGMENTATION)
+    with styled():
+        height = 5.3
+        figure, panels = _grid(2, groups, height, bottom_in=1.05, hspace=0.22)
+        methods = in_order((str(row["method"]) for row in found.rows(SEGMENTATION)), METHODS)
+        methods = [method for method in methods if method in _SHOWN]
+        for column, group in enumerate(groups):
+            rows = found.rows(SEGMENTATION, group=group)
+            for axes, name in zip(panels[:, column], ("iou", "boundary_f1"), strict=True):
+                _bars(axes, rows, methods, name)
+                axes.set_ylim(0.0, 1.0)
+            panels[0, column].set_title(f"{group.capitalize()}{_count(rows)}")
+        panels[0, 0].set_ylabel("IoU (1: masks agree)")
+        panels[1, 0].set_ylabel("Boundary F1")
+        handles = [Patch(fc=look(method).colour, ec=INK, lw=0.4, label=look(method).words) for method in methods]
+        figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.06, 0.36 / height), ncols=4)
+        caption(
+            figure,
+            "Bars: 95 % intervals over scenes. No training saw these scenes; masks of photographs are drawn by hand"
+            " and leave out\nmany small stones. Numbers from validate/rock.json.",
+        )
+        header(figure, "What is found, by class", synthetic=found.synthetic)
+        return figure
+
+
+def draw_reliability(found: Measured) -> Figure:
+    """Draw confidence against accuracy and the calibration error of each method, by group; for two columns."""
+    groups = found.groups(RELIABILITY)
+    methods = in_order((str(row["method"]) for row in found.rows(CALIBRATION)), METHODS)
+    with styled():
+        height = 5.6
+        figure, panels = _grid(2, groups, height, bottom_in=1.25, hspace=0.34, share_y=False)
+        for column, group in enumerate(groups):
+            axes = panels[0, column]
+            axes.plot([0.0, 1.0], [0.0, 1.0], color=FAINT, lw=0.6, zorder=1.0)
+            for method in methods:
+                _curve(axes, found.rows(RELIABILITY, group=group, method=method), method)
+            axes.set(xlim=(0.25, 1.01), ylim=(0.0, 1.02), xlabel="Confidence (probability of the class given)")
+            axes.set_title(group.capitalize())
+            _errors(panels[1, column], found.rows(CALIBRATION, group=group), methods)
+            if column:
+                axes.tick_params(labelleft=False)
+        top = max((float(row["ece_high"] or row["ece"] or 0.0) for row in found.rows(CALIBRATION)), default=BOUND)
+        for axes in panels[1]:
+            axes.set_xlim(0.0, 1.08 * max(top, BOUND))
+        if groups:
+            panels[0, 0].set_ylabel("Share that is right")
+        _legend(figure, methods, height)
+        caption(
+            figure,
+            f"Above: pixels by confidence; on the line, 70 % sure is right in 70 %. Hollow: under {_FEWEST:g} of the"
+            f" pixels. Below: expected calibration error\nwith 95 % intervals over scenes; dotted: {BOUND:g}, asked of"
+            " the best on held-out renders. Numbers from validate/rock.json.",
+        )
+        header(figure, "Does confidence mean what it says?", synthetic=found.synthetic)
+        return figure
+
+
+def draw_risk(found: Measured) -> Figure:
+    """Draw the error that remains when the most doubtful pixels are handed over, by group; for two columns."""
+    groups = found.groups(RISK)
+    statistics = in_order((str(row["statistic"]) for row in found.rows(RISK)), STATISTICS)
+    with styled():
+        height = 3.3
+        figure, panels = _grid(1, groups, height, bottom_in=1.1)
+        for axes, group in zip(panels[0], groups, strict=False):
+            for statistic in statistics:
+                rows = [r for r in found.rows(RISK, group=group, statistic=statistic) if r["error"] is not None]
+                rows = sorted(rows, key=lambda row: float(row["handed_over"]))
+                style = look(statistic)
+                axes.plot(
+                    [100.0 * float(row["handed_over"]) for row in rows], [100.0 * float(row["error"]) for row in rows],
+                    color=style.colour, ls=style.dashes, lw=style.width,
+                )  # fmt: skip
+            axes.set(xlim=(0.0, 100.0), xlabel="Handed to a person (% of pixels)")
+            axes.set_title(group.capitalize())
+            axes.set_ylim(bottom=0.0)
+        if groups:
+            panels[0, 0].set_ylabel("Wrong, of the rest (%)")
+        _legend(figure, statistics, height)
+        caption(
+            figure,
+            "The most doubtful pixels first, by each measure of doubt. The oracle hands over errors alone. Scenes that"
+            " no training saw. Numbers from\nvalidate/rock.json.",
+        )
+        header(figure, "What is left when doubt is handed over", synthetic=found.synthetic)
+        return figure
+
+
+def _grid(
+    count: int, groups: Sequence[str], height: float, *, bottom_in: float, hspace: float = 0.2, share_y: bool = True
+) -> tuple[Figure, np.ndarray]:
+    """Return a figure with a column of panels for each group; columns without a group are left empty."""
+    figure = new_figure(WIDE_IN, height)
+    columns = max(len(groups), 2)
+    panels = figure.subplots(count, columns, squeeze=False, sharey="row" if share_y else "none")
+    figure.subplots_adjust(
+        left=0.08, right=0.985, top=1.0 - _HEAD_IN / height, bottom=bottom_in / height, wspace=0.09, hspace=hspace
+    )
+    for axes in panels.ravel():
+        axes.grid(lw=0.3, alpha=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in panels[:, len(groups) :].ravel():
+        axes.set_axis_off()
+    return figure, panels
+
+
+def _bars(axes: Axes, rows: Sequence[Row], methods: Sequence[str], name: str) -> None:
+    """Draw a bar for each class and method, with its interval; what could not be measured has none."""
+    classes = [MEAN, *CLASSES]
+    width = 0.8 / max(len(methods), 1)
+    for place, method in enumerate(methods):
+        at = {str(row["class"]): row for row in rows if row["method"] == method}
+        for index, kind in enumerate(classes):
+            row = at.get(kind)
+            if row is None or row[name] is None:
+                continue
+            x = index + width * (place - 0.5 * (len(methods) - 1))
+            axes.bar(x, float(row[name]), width, fc=look(method).colour, ec=INK, lw=0.3, zorder=2.0)
+            _interval(axes, row, name, x, upright=True)
+    axes.set_xticks(range(len(classes)), [_short(kind) for kind in classes])
+    axes.tick_params(axis="x", length=0.0)
+    axes.grid(visible=False, axis="x")
+
+
+def _interval(axes: Axes, row: Row, name: str, at: float, *, upright: bool) -> None:
+    """Draw the interval of a number at a place of the other axis, if it has one."""
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    if low is not None and high is not None:
+        ends, place = [float(low), float(high)], [at, at]
+        axes.plot(*((place, ends) if upright else (ends, place)), color=INK, lw=0.9, zorder=3.0)
+
+
+def _short(kind: str) -> str:
+    """Return a class for the foot of a narrow column."""
+    return "mean" if kind == MEAN else class_words(kind).replace(" rocks", "\nrocks")
+
+
+def _count(rows: Sequence[Row]) -> str:
+    counts = {int(row["scenes"]) for row in rows if row.get("scenes") is not None}
+    return f" ({counts.pop()} scenes)" if len(counts) == 1 else ""
+
+
+def _curve(axes: Axes, rows: Sequence[Row], method: str) -> None:
+    known = sorted(
+        (float(row["confidence"]), float(row["accuracy"]), float(row["share"]))
+        for row in rows
+        if row["confidence"] is not None and row["accuracy"] is not None
+    )
+    style = look(method)
+    axes.plot([x for x, *_ in known], [y for _, y, _ in known], color=style.colour, ls=style.dashes, lw=style.width)
+    for x, y, share in known:
+        axes.plot(
+            x, y, style.marker, ms=3.2, mec=style.colour, mew=0.6, mfc=style.colour if share >= _FEWEST else "white"
+        )
+
+
+def _errors(axes: Axes, rows: Sequence[Row], methods: Sequence[str]) -> None:
+    """Draw the expected calibration error of each method, the first at the top."""
+    at = {str(row["method"]): row for row in rows}
+    axes.axvline(BOUND, color=FAINT, lw=0.8, ls=(0.0, (1.2, 1.2)), zorder=1.0)
+    for place, method in enumerate(methods):
+        row, style = at.get(method), look(method)
+        if row is None or row["ece"] is None:
+            axes.text(
+                0.02,
+                place,
+                "not measured",
+                fontsize=SMALL_PT,
+                color=FAINT,
+                va="center",
+                transform=axes.get_yaxis_transform(),
+            )
+            continue
+        axes.plot(float(row["ece"]), place, style.marker, ms=4.5, color=style.colour, zorder=3.0)
+        _interval(axes, row, "ece", place, upright=False)
+    # Colours and signs of the legend name them.
+    axes.set_yticks([])
+    axes.set_ylim(len(methods) - 0.4, -0.6)
+    axes.set_xlabel("Expected calibration error")
+
+
+def _legend(figure: Figure, names: Sequence[str], height: float) -> None:
+    handles = [
+        Line2D(
+            [], [], color=style.colour, ls=style.dashes, lw=style.width, marker=style.marker, ms=3.5, label=style.words
+        )
+        for style in map(look, names)
+    ]
+    figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.06, 0.36 / height), ncols=3, columnspacing=1.2)

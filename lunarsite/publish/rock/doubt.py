@@ -1,0 +1,98 @@
+"""What the network calls unfamiliar: how far images of each kind lie from those it knows, and what tells them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from lunarsite.publish.rock.looks import GROUPS, STATISTICS, in_order, look
+from lunarsite.publish.rock.tables import DETECTION, QUANTILES, UNFAMILIARITY, Measured, Row
+from lunarsite.publish.style import BLUE, FAINT, INK, SMALL_PT, VERMILION, WIDE_IN, caption, header, new_figure, styled
+
+KINDS: Final = (*GROUPS, "orbital images", "shadowed orbital images")
+"""Kinds of images, in their order; corruptions of renders come after them."""
+
+
+def draw_unfamiliar(found: Measured) -> Figure:
+    """Draw the unfamiliarity of each kind of image beside the limit, and what tells kinds apart; for two columns."""
+    drawn = _statistic(found)
+    spreads = {str(row["images"]): row for row in found.rows(UNFAMILIARITY, statistic=drawn)}
+    told = found.rows(DETECTION)
+    kinds = in_order({*spreads, *(str(row["images"]) for row in told)}, KINDS)
+    statistics = in_order((str(row["statistic"]) for row in told), STATISTICS)
+    with styled():
+        height = 1.75 + 0.27 * max(len(kinds), 4)
+        figure = new_figure(WIDE_IN, height)
+        left, right = figure.subplots(1, 2, sharey=True)
+        figure.subplots_adjust(left=0.17, right=0.985, top=1.0 - 0.56 / height, bottom=1.08 / height, wspace=0.06)
+        for axes in (left, right):
+            axes.grid(lw=0.3, alpha=0.6, axis="x")
+            axes.spines[["top", "right"]].set_visible(False)
+        for place, kind in enumerate(kinds):
+            if kind in spreads:
+                _spread(left, spreads[kind], place)
+            _scores(right, [row for row in told if row["images"] == kind], statistics, place)
+        if found.limit is not None:
+            left.axvline(found.limit, color=VERMILION, lw=1.0, ls=(0.0, (4.0, 1.6)), zorder=1.0)
+        right.axvline(0.5, color=FAINT, lw=0.8, ls=(0.0, (1.2, 1.2)), zorder=1.0)
+        left.set_yticks(range(len(kinds)), kinds)
+        left.set_ylim(len(kinds) - 0.5, -0.5)
+        left.set_xlim(left=0.0)
+        left.set_xlabel(f"Mean {drawn} of an image (nat)")
+        left.set_title("How unfamiliar")
+        right.set_xlim(0.0, 1.02)
+        right.set_xlabel("AUROC against held-out renders")
+        right.set_title("What tells them apart")
+        _legend(figure, statistics, height)
+        caption(
+            figure,
+            "Left: median, middle half and 5 to 95 % of the images; dashed: the limit on the model's card, beyond which"
+            " maps mean nothing.\nRight: with 95 % intervals; dotted: chance. Numbers from validate/rock.json.",
+        )
+        header(figure, "Does it know what it does not know?", synthetic=found.synthetic)
+        return figure
+
+
+def _statistic(found: Measured) -> str:
+    """Return what is drawn: the first of the known measures of doubt of which the record has quantiles."""
+    names = in_order((str(row["statistic"]) for row in found.rows(UNFAMILIARITY)), ("mutual information", "entropy"))
+    return names[0] if names else "mutual information"
+
+
+def _spread(axes: Axes, row: Row, place: int) -> None:
+    """Draw the range of an image kind's unfamiliarity."""
+    q05, q25, q50, q75, q95 = (row[name] for name in QUANTILES)
+    if q50 is None:
+        return
+    if q05 is not None and q95 is not None:
+        axes.plot([float(q05), float(q95)], [place, place], color=INK, lw=0.8, zorder=2.0)
+    if q25 is not None and q75 is not None:
+        axes.plot([float(q25), float(q75)], [place, place], color=BLUE, lw=6.0, solid_capstyle="butt", zorder=2.5)
+    axes.plot(float(q50), place, "|", color="white", ms=6.0, mew=1.4, zorder=3.0)
+
+
+def _scores(axes: Axes, rows: Sequence[Row], statistics: Sequence[str], place: int) -> None:
+    """Draw how well each statistic tells a kind of image from held-out renders."""
+    at = {str(row["statistic"]): row for row in rows}
+    for index, statistic in enumerate(statistics):
+        row = at.get(statistic)
+        if row is None or row["auroc"] is None:
+            continue
+        y, style = place + 0.16 * (index - 0.5 * (len(statistics) - 1)), look(statistic)
+        if row["auroc_low"] is not None and row["auroc_high"] is not None:
+            axes.plot([float(row["auroc_low"]), float(row["auroc_high"])], [y, y], color=style.colour, lw=0.9)
+        axes.plot(float(row["auroc"]), y, style.marker or "o", color=style.colour, ms=3.6, zorder=3.0)
+    if not rows:
+        axes.text(0.02, place, "what others are told from", fontsize=SMALL_PT, color=FAINT, va="center")
+
+
+def _legend(figure: Figure, statistics: Sequence[str], height: float) -> None:
+    handles = [
+        Line2D([], [], ls="", marker=style.marker or "o", ms=4.0, color=style.colour, label=style.words)
+        for style in map(look, statistics)
+    ]
+    figure.legend(handles=handles, loc="lower right", bbox_to_anchor=(0.99, 0.36 / height), ncols=4, columnspacing=1.2)

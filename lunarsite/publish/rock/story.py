@@ -1,0 +1,209 @@
+"""What the report says of rocks: what is found, whether confidence means what it says, and what is not known.
+
+Sentences are made of the record's numbers; none of them is typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from lunarsite.artefact.contracts import ROCK_MODEL
+from lunarsite.artefact.model import read_tensors
+from lunarsite.artefact.record import Record
+from lunarsite.artefact.stamp import ArtefactError
+from lunarsite.publish.crater_story import card_table
+from lunarsite.publish.report import Table
+from lunarsite.publish.rock.looks import MEAN, METHODS, class_words, in_order, look
+from lunarsite.publish.rock.tables import CALIBRATION, DETECTION, RISK, SEGMENTATION, Measured, Row
+from lunarsite.publish.words import number_words
+
+PICTURES: Final[dict[str, tuple[str, str]]] = {
+    "rock_samples": (
+        "Images from the ground in rows: the image, its mask, the classes given, and maps of entropy and of mutual"
+        " information; beneath each what it is and whether the model calls it familiar.",
+        "What the model says of a few images, drawn by seed. Orbital and corrupted images are not what it was made for:"
+        " it ought to say so.",
+    ),
+    "rock_overlap": (
+        "Bar charts of IoU and boundary F1 by class for the networks and for baselines, with 95 % intervals, for each"
+        " group of images.",
+        "How well masks agree, class by class, beside what the commonest class and a method without learning reach.",
+    ),
+    "rock_reliability": (
+        "Reliability diagrams of five methods for each group of images, and beneath them the expected calibration"
+        " errors with intervals.",
+        "Whether a probability means what it says: right in as many pixels as it claims.",
+    ),
+    "rock_risk": (
+        "Charts of the share of wrong pixels that is left against the share handed to a person, by several measures"
+        " of doubt, between an oracle and random order.",
+        "What is left when the most doubtful pixels are handed to a person.",
+    ),
+    "rock_unfamiliar": (
+        "Ranges of unfamiliarity by kind of image beside the limit of the model's card, and the area under the ROC"
+        " curve of several statistics with intervals.",
+        "What the model calls unfamiliar, and whether its doubt tells such images from those it knows better than"
+        " their brightness or contrast does.",
+    ),
+    "rock_hazards": (
+        "Charts of the number of rocks by diameter and of the share of ground under rocks, found against true, on"
+        " rendered scenes.",
+        "What a lander would make of it, on rendered scenes whose rocks are known.",
+    ),
+}
+"""Alternative texts and captions, in the order of the report."""
+_HANDED: Final = 0.1
+"""Share of the pixels that is handed over where a sentence tells of it: the nearest one in the record."""
+_BEST_FIRST: Final = ("ensemble scaled", "ensemble", "single scaled", "single", "dropout")
+
+
+@dataclass(frozen=True)
+class RockFiles:
+    """What a run has of rocks; None where it has not."""
+
+    record: Path | None
+    model: Path | None
+
+
+@dataclass(frozen=True)
+class RockStory:
+    """The report's section on rocks."""
+
+    record: Record
+    sentences: tuple[str, ...]
+    card: Table | None
+
+
+def tell(files: RockFiles) -> RockStory | None:
+    """Return what the report says of rocks; None where the run segmented nothing.
+
+    Raises:
+        ArtefactError: A file breaks its contract, the record has no table that is told of, or the model comes without
+            a record.
+    """
+    if files.record is None:
+        if files.model is not None:
+            raise ArtefactError("the report got the model of rocks without the record of its validation; give both")
+        return None
+    found = Measured.read(files.record)
+    card = None if files.model is None else read_tensors(files.model, ROCK_MODEL)[1]
+    told = list(sentences(found))
+    if card is not None and card.training.get("licence"):
+        told.append(licence_words(card.training))
+    return RockStory(found.record, tuple(told), None if card is None else card_table(card))
+
+
+def licence_words(training: Mapping[str, Any]) -> str:
+    """Return whose images the model learned from, and what that means."""
+    licence = str(training["licence"])
+    bound = "non-commercial use, with credit, under the same licence" if "NC" in licence else "the licence's own terms"
+    return (
+        f"The model learned from images under {licence}: it and what is made with it are for {bound}. A model trained"
+        " on rendered scenes alone (rock.model: train, without source.rock_images.folder) is free of that."
+    )
+
+
+def sentences(found: Measured) -> Iterator[str]:
+    """Yield what was measured, each number beside its baselines."""
+    groups = found.groups(SEGMENTATION)
+    if not groups:
+        yield "Nothing could be measured: the run has no scene that no training saw."
+        return
+    for group in groups:
+        yield _overlap(found, group)
+    yield from _calibration(found)
+    yield from _doubt(found)
+    yield from _risk(found)
+    short = [f"{v.name} ({number_words(v.value)}, asked: {v.bound})" for v in found.record.verdicts if v.holds is False]
+    if short:
+        yield f"It falls short in: {'; '.join(short)}."
+
+
+def _overlap(found: Measured, group: str) -> str:
+    """Return how well the network's masks agree in a group, beside the baselines, and its worst class."""
+    rows = found.rows(SEGMENTATION, group=group)
+    means = {str(row["method"]): row for row in rows if row["class"] == MEAN}
+    network = next((name for name in _BEST_FIRST if name in means), None)
+    scenes = next((row["scenes"] for row in rows if row.get("scenes") is not None), None)
+    where = f"On {group}" if scenes is None else f"On {number_words(scenes)} {group}"
+    if network is None or means[network]["iou"] is None:
+        return f"{where} nothing was measured of a network."
+    rivals = [
+        f"{_with_interval(row, 'iou')} ({look(name).words})"
+        for name, row in means.items()
+        if row["kind"] != "network" and row["iou"] is not None
+    ]
+    beside = f", beside {' and '.join(rivals)}" if rivals else ""
+    own = {str(r["class"]): r for r in rows if r["method"] == network and r["class"] != MEAN and r["iou"] is not None}
+    worst = min(own, key=lambda name: float(own[name]["iou"]), default=None)
+    hardest = "" if worst is None else f" The hardest class: {class_words(worst)}, {_with_interval(own[worst], 'iou')}."
+    reached = _with_interval(means[network], "iou")
+    return f"{where} the {look(network).words} reaches a mean IoU of {reached}{beside}.{hardest}"
+
+
+def _calibration(found: Measured) -> Iterator[str]:
+    """Yield the calibration error of each method in the first group, which the bound is put to, and in photographs."""
+    for group in found.groups(CALIBRATION):
+        at = {str(row["method"]): row for row in found.rows(CALIBRATION, group=group) if row["ece"] is not None}
+        names = in_order(at, METHODS)
+        if names:
+            best = min(names, key=lambda name: float(at[name]["ece"]))
+            parts = [f"{_with_interval(at[name], 'ece')} ({look(name).words})" for name in names]
+            least = f"The least is that of the {look(best).words}."
+            yield f"Expected calibration error on {group}: {'; '.join(parts)}. {least}"
+
+
+def _doubt(found: Measured) -> Iterator[str]:
+    """Yield what tells unfamiliar images, by kind, beside the rival statistics, and what the limit catches."""
+    rows = found.rows(DETECTION)
+    kinds = list(dict.fromkeys(str(row["images"]) for row in rows))
+    told = []
+    for kind in kinds:
+        at = {str(row["statistic"]): row for row in rows if row["images"] == kind and row["auroc"] is not None}
+        if "mutual information" not in at:
+            continue
+        rivals = [name for name in ("entropy", "brightness", "contrast") if name in at]
+        beside = ", ".join(f"{number_words(at[name]['auroc'])} by {look(name).words}" for name in rivals)
+        told.append(f"{kind} {_with_interval(at['mutual information'], 'auroc')}" + (f" ({beside})" if beside else ""))
+    if told:
+        yield f"Told from held-out renders by mutual information (AUROC; 0.5 is chance): {'; '.join(told)}."
+    caught = {str(row["images"]): row["flagged_share"] for row in rows if row["flagged_share"] is not None}
+    if caught:
+        parts = [f"{_percent(share)} of {kind}" for kind, share in caught.items()]
+        yield f"The limit of the model's card calls unfamiliar: {', '.join(parts)}."
+
+
+def _risk(found: Measured) -> Iterator[str]:
+    """Yield what error is left when a tenth of the pixels is handed over, beside random order and the oracle."""
+    for group in found.groups(RISK):
+        rows = [row for row in found.rows(RISK, group=group) if row["error"] is not None]
+        entropy = [row for row in rows if row["statistic"] == "entropy"]
+        if not entropy:
+            continue
+        none = min(entropy, key=lambda row: float(row["handed_over"]))
+        tenth = min(entropy, key=lambda row: abs(float(row["handed_over"]) - _HANDED))
+        oracle = _at(rows, "oracle", float(tenth["handed_over"]))
+        best = "" if oracle is None else f"; handing over errors alone would leave {_percent(oracle['error'])}"
+        yield (
+            f"On {group} {_percent(none['error'])} of the pixels are wrong; with the {_percent(tenth['handed_over'])}"
+            f" of highest entropy handed to a person, {_percent(tenth['error'])} of the rest{best}."
+        )
+
+
+def _at(rows: Sequence[Row], statistic: str, handed_over: float) -> Row | None:
+    return next((r for r in rows if r["statistic"] == statistic and float(r["handed_over"]) == handed_over), None)
+
+
+def _percent(share: float) -> str:
+    return f"{number_words(float(f'{100.0 * share:.3g}'))} %"
+
+
+def _with_interval(row: Row, name: str) -> str:
+    if row[name] is None:
+        return "unknown"
+    value = number_words(row[name])
+    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
+    return value if low is None or high is None else f"{value} (95 %: {number_words(low)} to {number_words(high)})"

@@ -1,0 +1,98 @@
+"""The tables of the record that are drawn and told of, checked when the record is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from lunarsite.artefact import record
+from lunarsite.artefact.contracts import ROCK_RECORD
+from lunarsite.artefact.record import Record
+from lunarsite.artefact.stamp import ArtefactError, Stamp
+from lunarsite.publish.rock.looks import GROUPS, in_order
+
+Row = Mapping[str, Any]
+"""A row of a table of the record."""
+
+SEGMENTATION: Final = "segmentation"
+CALIBRATION: Final = "calibration"
+RELIABILITY: Final = "reliability"
+UNFAMILIARITY: Final = "unfamiliarity"
+DETECTION: Final = "out_of_distribution"
+RISK: Final = "risk_coverage"
+SIZES: Final = "sizes"
+ROCK_AREA: Final = "rock_area"
+LIMIT: Final = "unfamiliarity_limit"
+"""A metric: what an image's unfamiliarity must not exceed."""
+
+
+def _with_ends(*names: str) -> tuple[str, ...]:
+    return tuple(f"{name}{end}" for name in names for end in ("", "_low", "_high"))
+
+
+QUANTILES: Final = ("q05", "q25", "q50", "q75", "q95")
+_NEEDS: Final[dict[str, tuple[str, ...]]] = {
+    SEGMENTATION: ("group", "method", "kind", "class", *_with_ends("iou", "boundary_f1")),
+    CALIBRATION: ("group", "method", *_with_ends("ece")),
+    RELIABILITY: ("group", "method", "confidence", "accuracy", "share"),
+    UNFAMILIARITY: ("images", "statistic", *QUANTILES),
+    DETECTION: ("images", "statistic", *_with_ends("auroc"), "flagged_share"),
+    RISK: ("group", "statistic", "handed_over", "error"),
+    SIZES: ("diameter_m", "truth_per_m2", *_with_ends("found_per_m2")),
+    ROCK_AREA: ("scene", "truth_share", "share", "share_low", "share_high"),
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The record of the validation of rocks."""
+
+    record: Record
+    stamp: Stamp
+
+    @classmethod
+    def read(cls, path: Path) -> Measured:
+        """Read the record.
+
+        Raises:
+            ArtefactError: It breaks its contract, or lacks a table or a column that is drawn.
+        """
+        found, stamp = record.read(path, ROCK_RECORD)
+        return cls.checked(found, stamp)
+
+    @classmethod
+    def checked(cls, found: Record, stamp: Stamp) -> Measured:
+        """Return a record whose tables have what is drawn of them.
+
+        Raises:
+            ArtefactError: A table or a column is absent.
+        """
+        for name, columns in _NEEDS.items():
+            if name not in found.tables:
+                raise ArtefactError(f"the record '{found.title}' has no table '{name}'; rerun validate-rock")
+            absent = sorted({column for row in found.tables[name] for column in columns if column not in row})
+            if absent:
+                raise ArtefactError(f"the record '{found.title}': table '{name}' lacks {absent}; rerun validate-rock")
+        return cls(found, stamp)
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any of it goes back to the synthetic Moon or to rendered rocks."""
+        return self.stamp.origin == "synthetic"
+
+    def rows(self, table: str, **where: object) -> Sequence[Row]:
+        """Return the rows of a table in which each of these columns has its value."""
+        return [
+            row for row in self.record.tables[table] if all(row[column] == value for column, value in where.items())
+        ]
+
+    def groups(self, table: str) -> list[str]:
+        """Return the groups of images that a table tells of, in their order."""
+        return in_order((str(row["group"]) for row in self.record.tables[table]), GROUPS)
+
+    @property
+    def limit(self) -> float | None:
+        """Return what an image's unfamiliarity must not exceed; None where the record does not say."""
+        return next((metric.value for metric in self.record.metrics if metric.name == LIMIT), None)
