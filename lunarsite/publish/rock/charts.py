@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from lunarsite.publish.rock.looks import CLASSES, MEAN, METHODS, STATISTICS, class_words, in_order, look
 from lunarsite.publish.rock.tables import CALIBRATION, RELIABILITY, RISK, SEGMENTATION, Measured, Row
@@ -63,7 +64,7 @@ def draw_reliability(found: Measured) -> Figure:
             axes.plot([0.0, 1.0], [0.0, 1.0], color=FAINT, lw=0.6, zorder=1.0)
             for method in methods:
                 _curve(axes, found.rows(RELIABILITY, group=group, method=method), method)
-            axes.set(xlim=(0.25, 1.01), ylim=(0.0, 1.02), xlabel="Confidence (probability of the class given)")
+            axes.set(xlim=(0.25, 1.01), ylim=(0.0, 1.02), xlabel="Confidence")
             axes.set_title(group.capitalize())
             _errors(panels[1, column], found.rows(CALIBRATION, group=group), methods)
             if column:
@@ -77,8 +78,8 @@ def draw_reliability(found: Measured) -> Figure:
         caption(
             figure,
             f"Above: pixels by confidence; on the line, 70 % sure is right in 70 %. Hollow: under {_FEWEST:g} of the"
-            f" pixels. Below: expected calibration error\nwith 95 % intervals over scenes; dotted: {BOUND:g}, asked of"
-            " the best on held-out renders. Numbers from validate/rock.json.",
+            f" pixels. Below: with\n95 % intervals over scenes; dotted: {BOUND:g}, asked of the best on held-out"
+            " renders. Numbers from validate/rock.json.",
         )
         header(figure, "Does confidence mean what it says?", synthetic=found.synthetic)
         return figure
@@ -89,8 +90,8 @@ def draw_risk(found: Measured) -> Figure:
     groups = found.groups(RISK)
     statistics = in_order((str(row["statistic"]) for row in found.rows(RISK)), STATISTICS)
     with styled():
-        height = 3.3
-        figure, panels = _grid(1, groups, height, bottom_in=1.1)
+        height = 3.6
+        figure, panels = _grid(1, groups, height, bottom_in=1.3)
         for axes, group in zip(panels[0], groups, strict=False):
             for statistic in statistics:
                 rows = [r for r in found.rows(RISK, group=group, statistic=statistic) if r["error"] is not None]
@@ -102,14 +103,14 @@ def draw_risk(found: Measured) -> Figure:
                 )  # fmt: skip
             axes.set(xlim=(0.0, 100.0), xlabel="Handed to a person (% of pixels)")
             axes.set_title(group.capitalize())
-            axes.set_ylim(bottom=0.0)
         if groups:
             panels[0, 0].set_ylabel("Wrong, of the rest (%)")
+            panels[0, 0].set_ylim(bottom=0.0)
         _legend(figure, statistics, height)
         caption(
             figure,
-            "The most doubtful pixels first, by each measure of doubt. The oracle hands over errors alone. Scenes that"
-            " no training saw. Numbers from\nvalidate/rock.json.",
+            "The most doubtful pixels first, by each measure of doubt. The oracle hands over errors alone. Scenes that no"
+            " training saw.\nNumbers from validate/rock.json.",
         )
         header(figure, "What is left when doubt is handed over", synthetic=found.synthetic)
         return figure
@@ -205,6 +206,7 @@ def _errors(axes: Axes, rows: Sequence[Row], methods: Sequence[str]) -> None:
     # Colours and signs of the legend name them.
     axes.set_yticks([])
     axes.set_ylim(len(methods) - 0.4, -0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_xlabel("Expected calibration error")
 
 

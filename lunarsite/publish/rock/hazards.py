@@ -24,7 +24,7 @@ def draw_hazards(found: Measured) -> Figure:
         caption(
             figure,
             "Rendered scenes whose rocks and camera are known; metres are over level ground. Left: bars are 95 %"
-            " intervals over scenes. Right: a point for\neach scene, from what is surely rock to what may be. Numbers"
+            " intervals over scenes.\nRight: a point for each scene, from what is surely rock to what may be. Numbers"
             " from validate/rock.json.",
         )
         header(figure, "Hazards against the truth", synthetic=found.synthetic)

@@ -45,7 +45,7 @@ STATISTICS: Final[dict[str, Look]] = {
 CLASSES: Final[dict[str, tuple[str, str]]] = {
     "background": ("ground", UNKNOWN),
     "small rocks": ("small rocks", ORANGE),
-    "large rocks": ("large rocks", BLUE),
+    "large rocks": ("large rocks", PURPLE),
     "sky": ("sky", SKY),
 }
 """Words and colour of each class, by its name in the record; the colours hold in pictures too."""

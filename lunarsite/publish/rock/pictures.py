@@ -42,7 +42,9 @@ MOST_ROWS: Final = 8
 COLUMNS: Final = ("image", "truth", "classes given", "entropy", "mutual information")
 _UNKNOWN_CLASS: Final = 255
 _GROUND: Final = 0
-_OPACITY: Final = 0.72
+_MOST_LETTERS: Final = 26
+"""That fit beneath a picture."""
+_OPACITY: Final = 0.78
 _WORDS: Final = {"render": "render", "photograph": "photograph", "orbital": "orbital image", "corrupted": "corrupted"}
 
 
@@ -144,7 +146,7 @@ class Samples:
             caption(
                 figure,
                 "Images were drawn by seed, none was chosen; orbital and corrupted ones have no truth, and ought to be"
-                " called unfamiliar. Entropy and\nmutual information in nats, one scale for all. Pictures from"
+                " called unfamiliar.\nEntropy and mutual information in nats, one scale for all. Pictures from"
                 " validate/rock_samples.h5.",
             )
             header(figure, "Rocks: what is seen, what is said, how sure", synthetic=self.stamp.origin == "synthetic")
@@ -213,8 +215,8 @@ def _verdict(sample: Sample) -> tuple[str, str]:
 
 
 def _name_words(sample: Sample) -> str:
-    name = sample.name if len(sample.name) <= 22 else f"{sample.name[:21]}…"
-    return f"{_WORDS.get(sample.kind, sample.kind)}: {name}"
+    words = f"{_WORDS.get(sample.kind, sample.kind)}: {sample.name}"
+    return words if len(words) <= _MOST_LETTERS else f"{words[: _MOST_LETTERS - 1]}…"
 
 
 def _beneath(axes: Axes, words: str, colour: str) -> None:
