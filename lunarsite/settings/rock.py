@@ -66,11 +66,13 @@ class RockSplitSettings(Section):
 class RockNetworkSettings(Section):
     """The network: a U-Net of segmentation-models-pytorch."""
 
-    encoder: Annotated[str, Field(min_length=1, max_length=100)] = "mobilenet_v2"
-    """Encoder, by its name in segmentation-models-pytorch; the published recipe has resnet34."""
+    encoder: Annotated[str, Field(min_length=1, max_length=100)] = "tu-mobilenetv2_100"
+    """Encoder, by its name in segmentation-models-pytorch ('tu-': one of timm); the published recipe has resnet34."""
     encoder_weights: FilePath | Literal["imagenet"] | None = None
     """Weights that the encoder starts from: a safetensors file, ImageNet's (which are downloaded), or random ones."""
-    decoder_channels: tuple[Annotated[int, Field(ge=4, le=1_024)], ...] = (48, 32, 24, 16, 16)
+    decoder_channels: Annotated[
+        tuple[Annotated[int, Field(ge=4, le=1_024)], ...], Field(min_length=3, max_length=5)
+    ] = (48, 32, 24, 16, 16)
     """Channels of the decoder from its deepest level up; the published recipe has 256, 128, 64, 32, 16."""
     dropout: Annotated[float, Field(ge=0.0, lt=0.9)] = 0.1
     """Share of the decoder's channels that are dropped in training, and in each pass of Monte Carlo dropout."""

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from lunarsite.vision.enhance.cycle_encoder import load_encoder, unfolded
+from lunarsite.vision.enhance.cycle_encoder import load_encoder
+from lunarsite.vision.learn.encoder_weights import unfolded
 from lunarsite.vision.learn.torchvision_repair import ensure_torchvision
 
 ROOT = Path(__file__).resolve().parents[2]

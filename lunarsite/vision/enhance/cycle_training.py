@@ -17,7 +17,7 @@ from lunarsite.artefact.record import Metric, Record
 from lunarsite.settings.enhance import CycleSettings, SensorSettings
 from lunarsite.vision.enhance import cycle_encoder
 from lunarsite.vision.enhance.cycle_data import MOST_STANDARD, REAL_SHARE, Domains
-from lunarsite.vision.enhance.cycle_encoder import Source, load_encoder
+from lunarsite.vision.enhance.cycle_encoder import load_encoder
 from lunarsite.vision.enhance.cycle_loop import Trained, generator_spec, train
 from lunarsite.vision.enhance.cycle_losses import Likeness
 from lunarsite.vision.enhance.cycle_measure import calibrate
@@ -25,6 +25,7 @@ from lunarsite.vision.enhance.cycle_model import INPUTS, OUTPUTS, CycleEnhancer,
 from lunarsite.vision.enhance.cycle_networks import Generator
 from lunarsite.vision.enhance.cycle_pictures import Watch, write_series
 from lunarsite.vision.enhance.pairs import usable
+from lunarsite.vision.learn.encoder_weights import Source
 from lunarsite.vision.learn.saved import rounded, save
 
 if TYPE_CHECKING:

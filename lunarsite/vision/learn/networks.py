@@ -18,6 +18,8 @@ _WIDEST = 160
 # Libraries whose errors mean that a host or a file is out of reach.
 _OUT_OF_REACH = ("huggingface_hub", "httpx", "requests", "urllib3", "urllib")
 
+Width = Annotated[int, Field(ge=1, le=4_096)]
+
 
 class NetworkSpec(BaseModel):
     """What a network is built from: `build(NetworkSpec.model_validate(card.spec))` gives the same layers again."""
@@ -35,6 +37,12 @@ class NetworkSpec(BaseModel):
     """smp-unet: the encoder's name in segmentation-models-pytorch."""
     encoder_weights: Literal["imagenet"] | None = None
     """smp-unet: weights that the encoder starts from."""
+    decoder_channels: Annotated[tuple[Width, ...], Field(min_length=3, max_length=5)] = (256, 128, 64, 32, 16)
+    """smp-unet: channels of the decoder, from its deepest level up."""
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """smp-unet: probability with which each level of the decoder drops a channel (Dropout2d)."""
+    padding: Literal["symmetric", "same"] = "symmetric"
+    """smp-unet: 'same' pads as TensorFlow does, which weights learned there need; encoders of timm alone ('tu-')."""
     channels: Annotated[int, Field(ge=1, le=256)] = 16
     """plain-unet: channels at full resolution."""
     depth: Annotated[int, Field(ge=2, le=5)] = 4
@@ -149,10 +157,24 @@ def _smp_unet(spec: NetworkSpec) -> nn.Module:
             raise LearningError(f"network.encoder: timm has no model '{timm_name}'; see timm.list_models()")
     # 'tu-' encoders take True: which weights they mean is part of their name.
     weights = (spec.encoder_weights if timm_name == spec.encoder else True) if spec.encoder_weights else None
+    options = {"pad_type": "same"} if spec.padding == "same" else {}
     try:
-        return cast(
-            nn.Module, smp.Unet(spec.encoder, encoder_weights=weights, in_channels=spec.inputs, classes=spec.outputs)
+        unet = smp.Unet(
+            spec.encoder,
+            encoder_weights=weights,
+            encoder_depth=len(spec.decoder_channels),
+            decoder_channels=spec.decoder_channels,
+            in_channels=spec.inputs,
+            classes=spec.outputs,
+            **options,
         )
+    except TypeError as error:
+        if not options:
+            raise
+        raise LearningError(
+            f"network.encoder: '{spec.encoder}' cannot pad as TensorFlow does, which its weights need ({error}); name"
+            " 'tu-' and a convolutional model of timm such as tu-mobilenetv2_100"
+        ) from error
     except Exception as error:
         # Which class of error a failed download ends in differs between the libraries and their releases.
         if weights is None or not _out_of_reach(error):
@@ -162,6 +184,11 @@ def _smp_unet(spec: NetworkSpec) -> nn.Module:
             f"({type(error).__name__}: {error}); go where the network is reachable, put them into Hugging Face's "
             "cache, or set encoder_weights: null to start from random ones"
         ) from error
+    if spec.dropout > 0.0:
+        for block in unet.decoder.blocks:
+            # smp's hook for attention at the end of a level: without attention it is nothing at all.
+            block.attention2 = nn.Dropout2d(spec.dropout)
+    return cast(nn.Module, unet)
 
 
 def _out_of_reach(error: Exception) -> bool:

@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lunarsite.vision.enhance.cycle_encoder import load_encoder, unfolded
+from lunarsite.vision.enhance.cycle_encoder import load_encoder
 from lunarsite.vision.learn import LearningError
+from lunarsite.vision.learn.encoder_weights import unfolded
 from lunarsite.vision.learn.torchvision_repair import ensure_torchvision
 
 SMALL = "mobilenetv2_035"
