@@ -1,0 +1,136 @@
+"""What a model says of an image, by every method side by side, as its users get it.
+
+The image is reduced as in every use; the members run once, and serve as single network, ensemble and both calibrated.
+Probabilities are brought back to the image's size, where the truth is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lunarsite.settings.rock import RockInferenceSettings
+from lunarsite.vision.rock.network import Method, spec_of
+from lunarsite.vision.rock.segmenter import Segmenter
+from lunarsite.vision.rock.uncertainty import entropy, mutual_information, pooled, softmax, tempered
+from lunarsite.vision.rock.views import enlarged, reduced
+
+Image = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+SINGLE, SINGLE_SCALED, ENSEMBLE, DELIVERED, DROPOUT = METHODS = (
+    *("single", "single scaled", "ensemble", "ensemble scaled"),
+    "dropout",
+)
+"""The first member; it with its temperature; the members' mean probability; that with its temperature, which is what
+users get; the mean of Monte Carlo dropout's passes of the first member."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """How doubtful an image is."""
+
+    entropy: Floats
+    """(H, W), of the calibrated mean probability, nats."""
+    mutual_information: Floats
+    """(H, W), nats."""
+    classes: NDArray[np.uint8]
+    """(H, W)."""
+    unfamiliarity: float
+    flagged: bool
+    """Whether the image is out of distribution by the card's limit."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What is said of an image, each probability (4, H, W)."""
+
+    probability: dict[str, Floats]
+    """By method."""
+    members: tuple[Floats, ...]
+    doubt: Doubt
+
+
+class Predictor(Protocol):
+    """A model, as this room asks it."""
+
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """The temperature of each method; 1 of those that are not calibrated."""
+
+    @property
+    def limit(self) -> tuple[str, float]:
+        """The statistic of unfamiliarity, in words, and its limit."""
+
+    def predict(self, image: Image) -> Predicted:
+        """Return all that is said of an image (H, W, 3)."""
+
+    def doubt(self, image: Image) -> Doubt:
+        """Return how doubtful an image (H, W, 3) is."""
+
+
+@dataclass(frozen=True)
+class SegmenterPredictor:
+    """A segmenter with the run's views; its method does not matter here, all are measured."""
+
+    segmenter: Segmenter
+    settings: RockInferenceSettings
+
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """The temperature of each method."""
+        known = spec_of(self.segmenter.card).temperature
+        return {
+            **dict.fromkeys((SINGLE, ENSEMBLE, DROPOUT), 1.0),
+            SINGLE_SCALED: known["single"],
+            DELIVERED: known["ensemble"],
+        }
+
+    @property
+    def limit(self) -> tuple[str, float]:
+        """The ensemble's statistic and limit."""
+        told = spec_of(self.segmenter.card).unfamiliarity["ensemble"]
+        return told.statistic.replace("_", " "), told.limit
+
+    def predict(self, image: Image) -> Predicted:
+        """Return all that is said of an image (H, W, 3)."""
+        small = reduced(image, self.settings.longest_side_px)
+        logits = self.segmenter.member_logits(small, self._by("ensemble"))
+        temperature = self.temperatures
+        members = [softmax(one) for one in logits]
+        mean = pooled(logits)
+        found = {
+            SINGLE: members[0],
+            SINGLE_SCALED: tempered(members[0], temperature[SINGLE_SCALED]),
+            ENSEMBLE: mean,
+            DELIVERED: tempered(mean, temperature[DELIVERED]),
+        }
+        if spec_of(self.segmenter.card).network.dropout > 0.0:
+            found[DROPOUT] = pooled(self.segmenter.member_logits(small, self._by("dropout")))
+        size = image.shape[:2]
+        doubt = self._doubt(found[DELIVERED], mutual_information(logits), size)
+        return Predicted(
+            {name: enlarged(one, *size) for name, one in found.items()},
+            tuple(enlarged(one, *size) for one in members),
+            doubt,
+        )
+
+    def doubt(self, image: Image) -> Doubt:
+        """Return how doubtful an image (H, W, 3) is."""
+        small = reduced(image, self.settings.longest_side_px)
+        logits = self.segmenter.member_logits(small, self._by("ensemble"))
+        calibrated = tempered(pooled(logits), self.temperatures[DELIVERED])
+        return self._doubt(calibrated, mutual_information(logits), image.shape[:2])
+
+    def _doubt(self, calibrated: Floats, disagreement: Floats, size: tuple[int, ...]) -> Doubt:
+        unfamiliarity = self.segmenter.unfamiliarity(calibrated, disagreement, self._by("ensemble"))
+        large = enlarged(np.concatenate([calibrated, disagreement[None]]), size[0], size[1])
+        classes = large[:4].argmax(axis=0).astype(np.uint8)
+        flagged = unfamiliarity > self.limit[1]
+        return Doubt(entropy(large[:4]), large[4], classes, unfamiliarity, flagged)
+
+    def _by(self, method: Method) -> RockInferenceSettings:
+        return self.settings.model_copy(update={"method": method})

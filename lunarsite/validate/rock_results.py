@@ -1,0 +1,249 @@
+"""What every method makes of images that no training saw, as counts that add up, one image in memory at a time.
+
+This module must not know bounds and verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lunarsite.settings.rock import RockReferenceSettings
+from lunarsite.validate.rock_baselines import Classical, choose, class_places, classical, frequencies, majority
+from lunarsite.validate.rock_calibration import Calibration, calibration
+from lunarsite.validate.rock_groups import Group, Taken
+from lunarsite.validate.rock_predict import DELIVERED, Doubt, Predicted, Predictor
+from lunarsite.validate.rock_risk import risk_counts
+from lunarsite.validate.rock_scores import boundary, confusion, mean_iou
+
+Floats = NDArray[np.float64]
+Image = NDArray[np.uint8]
+Progress = Callable[[float, float, str], None]
+
+MAJORITY, CLASSICAL = "majority", "classical"
+ENTROPY, INFORMATION, CONFIDENCE = STATISTICS = ("entropy", "mutual information", "confidence")
+BRIGHTNESS, CONTRAST = RIVALS = ("brightness", "contrast")
+PICTURED = 3
+"""Images of a kind of which pictures are kept."""
+SURE, DOUBTFUL = 0.9, 0.1
+"""Pixels are surely rock, or perhaps, from that probability of either kind of rock on."""
+_SMALL, _LARGE, _SKY = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What tells an image from others: means over its pixels, and what the model's card makes of it."""
+
+    scene: str
+    values: dict[str, float]
+    """By statistic and rival."""
+    unfamiliarity: float
+    flagged: bool
+
+
+@dataclass(frozen=True)
+class Area:
+    """Share of the ground under rocks: true, given, surely and perhaps; NaN where no ground is known."""
+
+    truth: float
+    given: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """Counts of one image."""
+
+    name: str
+    facts: Facts
+    confusion: dict[str, Floats]
+    """(4, 4) by method, baselines and 'member 1' and so on."""
+    boundary: dict[str, Floats]
+    """(4, 4) by method and baseline; see `rock_scores.boundary`."""
+    calibration: dict[str, Calibration]
+    """By method and member."""
+    risk: dict[str, Floats]
+    """(bins, 2) by statistic."""
+    area: Area
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that is kept: see the contract ROCK_SAMPLES."""
+
+    kind: str
+    name: str
+    image: Image
+    truth: Image | None
+    doubt: Doubt
+    miou: float
+
+
+@dataclass
+class Measured:
+    """What was measured of one group."""
+
+    group: Group
+    parameters: Classical
+    chosen_score: float | None
+    """Mean IoU of the classical baseline on what chose its parameters; None where nothing could."""
+    results: list[Result] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    familiar: list[dict[str, float]] = field(default_factory=list)
+    """Brightness and contrast of the images that choose: what rivals call familiar."""
+
+    @property
+    def name(self) -> str:
+        """The group's name."""
+        return self.group.name
+
+    @property
+    def scenes(self) -> list[str]:
+        """The scene of each image."""
+        return [one.facts.scene for one in self.results]
+
+    def confusions(self, method: str) -> Floats:
+        """Return (images, 4, 4)."""
+        return np.stack([one.confusion[method] for one in self.results])
+
+    def boundaries(self, method: str) -> Floats:
+        """Return (images, 4, 4)."""
+        return np.stack([one.boundary[method] for one in self.results])
+
+    def tops(self, method: str) -> Floats:
+        """Return (images, bins, 3)."""
+        return np.stack([one.calibration[method].top for one in self.results])
+
+    def by_class(self, method: str) -> Floats:
+        """Return (images, 4, bins, 3)."""
+        return np.stack([one.calibration[method].by_class for one in self.results])
+
+    def sums(self, method: str) -> Floats:
+        """Return (images, 3)."""
+        return np.stack([one.calibration[method].scores for one in self.results])
+
+    def risks(self, statistic: str) -> Floats:
+        """Return (images, bins, 2)."""
+        return np.stack([one.risk[statistic] for one in self.results])
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Methods of the network."""
+        first = self.results[0]
+        return tuple(name for name in first.calibration if not name.startswith("member "))
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Members of the ensemble."""
+        return tuple(name for name in self.results[0].calibration if name.startswith("member "))
+
+
+def measure_group(group: Group, predictor: Predictor, reference: RockReferenceSettings, progress: Progress) -> Measured:
+    """Return what every method makes of a group's images.
+
+    Args:
+        group: The images.
+        predictor: The model.
+        reference: Tolerance, bins, and the seed that draws which pictures are kept.
+        progress: Told how far it is.
+    """
+    parameters, score = choose((one.image, one.truth) for one in group.choosing)
+    found = Measured(group, parameters, score)
+    found.familiar = [grey_facts(one.image) for one in group.choosing]
+    places = [class_places(one.truth) for one in group.others]
+    kept = set(np.random.default_rng(reference.seed).permutation(len(group.measured))[:PICTURED].tolist())
+    for k, one in enumerate(group.measured):
+        image, truth = one.image, one.truth
+        predicted = predictor.predict(image)
+        own = [index for index, other in enumerate(group.others) if other.scene == one.scene]
+        baselines = {
+            MAJORITY: majority(frequencies(places, own), (one.height, one.width)),
+            CLASSICAL: classical(image, parameters),
+        }
+        result = _result(one, image, truth, predicted, baselines, reference)
+        found.results.append(result)
+        if k in kept:
+            miou = float(mean_iou(result.confusion[DELIVERED]))
+            found.pictures.append(Picture(_kind(one), one.name, image, truth, predicted.doubt, miou))
+        progress(k + 1, len(group.measured), group.name)
+    return found
+
+
+def image_facts(scene: str, image: Image, doubt: Doubt, confidence: float = float("nan")) -> Facts:
+    """Return what tells an image from others."""
+    values = {
+        ENTROPY: float(doubt.entropy.mean(dtype=np.float64)),
+        INFORMATION: float(doubt.mutual_information.mean(dtype=np.float64)),
+        CONFIDENCE: confidence,
+        **grey_facts(image),
+    }
+    return Facts(scene, values, doubt.unfamiliarity, doubt.flagged)
+
+
+def grey_facts(image: Image) -> dict[str, float]:
+    """Return mean and standard deviation of an image's grey levels: rivals that need no network."""
+    grey = image.mean(axis=-1)
+    return {BRIGHTNESS: float(grey.mean()), CONTRAST: float(grey.std())}
+
+
+def rock_area(truth: Image, predicted: Predicted) -> Area:
+    """Return the share of the ground under rocks, in pixels: all that is not sky, where the truth is known."""
+    known = truth != 255
+    probability = predicted.probability[DELIVERED]
+    rock = probability[_SMALL] + probability[_LARGE]
+    classes = predicted.doubt.classes
+    given = (classes == _SMALL) | (classes == _LARGE)
+    true = (truth == _SMALL) | (truth == _LARGE)
+    ground, said = known & (truth != _SKY), known & (classes != _SKY)
+    shares = [_share(true, ground), *(_share(one, said) for one in (given, rock >= SURE, rock >= DOUBTFUL))]
+    return Area(*shares)
+
+
+def _share(what: NDArray[np.bool_], ground: NDArray[np.bool_]) -> float:
+    pixels = int(ground.sum())
+    return float((what & ground).sum()) / pixels if pixels else float("nan")
+
+
+def _result(
+    taken: Taken,
+    image: Image,
+    truth: Image,
+    predicted: Predicted,
+    baselines: dict[str, Image],
+    reference: RockReferenceSettings,
+) -> Result:
+    members = {f"member {k + 1}": one for k, one in enumerate(predicted.members)}
+    named = {**predicted.probability, **members}
+    classes = {name: one.argmax(axis=0).astype(np.uint8) for name, one in named.items()}
+    # What users get is decided once, in the segmenter's own way.
+    classes[DELIVERED] = predicted.doubt.classes
+    confidence = predicted.probability[DELIVERED].max(axis=0)
+    wrong = classes[DELIVERED] != truth
+    doubts = {
+        ENTROPY: predicted.doubt.entropy,
+        INFORMATION: predicted.doubt.mutual_information,
+        CONFIDENCE: np.asarray(1.0 - confidence, dtype=np.float32),
+    }
+    bounded = {**baselines, **{name: classes[name] for name in predicted.probability}}
+    return Result(
+        taken.name,
+        image_facts(taken.scene, image, predicted.doubt, 1.0 - float(confidence.mean(dtype=np.float64))),
+        {name: confusion(truth, one) for name, one in {**baselines, **classes}.items()},
+        {name: boundary(truth, one, reference.boundary_px) for name, one in bounded.items()},
+        {name: calibration(one, truth, reference.bins) for name, one in named.items()},
+        {name: risk_counts(one, wrong, truth) for name, one in doubts.items()},
+        rock_area(truth, predicted),
+    )
+
+
+def _kind(taken: Taken) -> str:
+    return "photograph" if taken.reader.read("kind")[taken.index] == 1 else "render"
+
+
+def rows_of(results: Sequence[Result], statistic: str) -> Floats:
+    """Return a statistic of whole images, (images,)."""
+    return np.array([one.facts.values[statistic] for one in results])
