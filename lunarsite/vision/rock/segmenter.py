@@ -1,0 +1,254 @@
+"""The one way to run a model of rocks: from an image to its maps, and whether they mean anything.
+
+An image is reduced to the length that the network knows, seen in several views (mirrored, scaled) whose probabilities
+are averaged, by one member, by every member of the ensemble, or by passes of Monte Carlo dropout of the first member:
+each pass drops channels of the decoder by a seed of its own, the same ones in every view, while batch normalisation
+keeps its statistics. The pool of them is calibrated with the method's temperature of the model's card.
+
+How unfamiliar an image is, one statistic of its maps tells; beyond the card's limit they mean nothing. Statistic, limit
+and temperature belong to the method: a single member disagrees with nobody, so that its entropy must tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from lunarsite.artefact.contracts import ROCK_SCENES
+from lunarsite.artefact.stamp import ArtefactError
+from lunarsite.settings.rock import RockInferenceSettings
+from lunarsite.vision.learn import LearningError
+from lunarsite.vision.learn.networks import SmpUnet
+from lunarsite.vision.rock.network import RockSpec, load_model, spec_of
+from lunarsite.vision.rock.uncertainty import Floats, Pool, entropy, logarithm, tempered
+from lunarsite.vision.rock.views import (
+    brought_back,
+    enlarged,
+    enlarged_strips,
+    looked_at,
+    normalised,
+    reduced,
+    views_of,
+)
+
+UNKNOWN = ROCK_SCENES.class_number("masks", "unknown")
+"""Class of a pixel of which nothing is known."""
+MOST_PX = 1 << 24
+"""Pixels of an image whose maps are returned whole; of larger ones they are read strip by strip."""
+_MOST_PASSES = 1_000
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """What an image shows, pixel by pixel; NaN and UNKNOWN where the image is not known."""
+
+    probability: Floats
+    """(H, W, 4), calibrated."""
+    raw_probability: Floats
+    """(H, W, 4), the mean as it is."""
+    classes: NDArray[np.uint8]
+    """(H, W), the most probable class."""
+    entropy: Floats
+    """(H, W), of the calibrated probability, nats."""
+    mutual_information: Floats
+    """(H, W), what members or passes disagree about, nats; 0 for a single member."""
+    unfamiliarity: float
+    """The method's statistic of the image, nats."""
+    out_of_distribution: bool
+    """Whether it exceeds the limit: then the maps mean nothing."""
+
+    def strips(
+        self, height: int, width: int, rows: int, known: NDArray[np.bool_] | None = None
+    ) -> Iterator[tuple[slice, Segmented]]:
+        """Yield the maps at another size from the top: (rows, theirs). `known` is (height, width).
+
+        Probabilities and mutual information are interpolated; classes and entropy are those of the probabilities.
+        """
+        channels = (self.probability, self.raw_probability, self.mutual_information[:, :, None])
+        stacked = np.concatenate(channels, axis=2).transpose(2, 0, 1)
+        for part, strip in enlarged_strips(stacked, height, width, rows):
+            yield part, _segmented(strip, self, None if known is None else known[part])
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A model, ready to run on the CPU."""
+
+    members: Sequence[nn.Module]
+    spec: RockSpec
+
+    def member_logits(self, image: NDArray[np.uint8], settings: RockInferenceSettings) -> Floats:
+        """Return logits of each member, or of each pass, at the image's size: (M, 4, H, W).
+
+        They are logarithms of the mean probability of the member's views.
+
+        Args:
+            image: (H, W, 3).
+            settings: Method, views, passes.
+
+        Raises:
+            LearningError: It is no image, or has more than MOST_PX pixels.
+        """
+        _check_size(image)
+        found = self._probabilities(reduced(image, settings.longest_side_px), settings)
+        return np.stack([logarithm(enlarged(member, image.shape[0], image.shape[1])) for member in found])
+
+    def segment(
+        self, image: NDArray[np.uint8], settings: RockInferenceSettings, known: NDArray[np.bool_] | None = None
+    ) -> Segmented:
+        """Return the maps of an image at its size.
+
+        Args:
+            image: (H, W, 3).
+            settings: Method, views, passes.
+            known: (H, W), where the image shows anything; None: everywhere.
+
+        Raises:
+            LearningError: It is no image, has more than MOST_PX pixels, or the weights are spoiled.
+        """
+        _check_size(image)
+        height, width = image.shape[:2]
+        return next(self.segment_reduced(image, settings, known).strips(height, width, height, known))[1]
+
+    def segment_reduced(
+        self, image: NDArray[np.uint8], settings: RockInferenceSettings, known: NDArray[np.bool_] | None = None
+    ) -> Segmented:
+        """Return the maps of an image, reduced to the longest side, as if all of it were known; see `segment`.
+
+        `strips` brings them back, in the memory of one strip.
+        """
+        small = reduced(image, settings.longest_side_px)
+        if known is not None and known.shape != small.shape[:2]:
+            at = [np.arange(few) * many // few for few, many in zip(small.shape[:2], known.shape, strict=True)]
+            known = known[np.ix_(*at)]
+        pool = Pool()
+        for member in self._probabilities(small, settings):
+            pool.add(member)
+        raw, disagreement = pool.mean, pool.mutual_information
+        calibrated = tempered(raw, self.spec.temperature[settings.method])
+        unfamiliarity = self.unfamiliarity(calibrated, disagreement, settings, known)
+        return Segmented(
+            calibrated.transpose(1, 2, 0),
+            raw.transpose(1, 2, 0),
+            calibrated.argmax(axis=0).astype(np.uint8),
+            entropy(calibrated),
+            disagreement,
+            unfamiliarity,
+            unfamiliarity > self.spec.unfamiliarity[settings.method].limit,
+        )
+
+    def unfamiliarity(
+        self,
+        probability: Floats,
+        mutual_information: Floats,
+        settings: RockInferenceSettings,
+        known: NDArray[np.bool_] | None = None,
+    ) -> float:
+        """Return the method's statistic of calibrated probabilities (4, H, W) and mutual information (H, W), nats.
+
+        It is the mean over the known pixels.
+        """
+        entropies = self.spec.unfamiliarity[settings.method].statistic == "entropy"
+        values = entropy(probability) if entropies else mutual_information
+        if known is not None and not known.any():
+            raise LearningError("no pixel of the image is known")
+        return float(np.mean(values, dtype=np.float64, where=True if known is None else known))
+
+    def _probabilities(self, image: NDArray[np.uint8], settings: RockInferenceSettings) -> Iterator[Floats]:
+        """Yield the probabilities (4, h, w) of each member or pass, the mean of its views."""
+        given, views = normalised(image), views_of(settings)
+        for member in self.members if settings.method == "ensemble" else self.members[:1]:
+            # The encoder drops nothing: it runs once for all passes.
+            with torch.inference_mode():
+                seen = [_body(member).encoder(looked_at(given, view)) for view in views]
+            for number in range(settings.passes if settings.method == "dropout" else 1):
+                found = torch.zeros((self.spec.network.outputs, *given.shape[2:]))
+                with torch.inference_mode(), _dropping(member, settings):
+                    for view, levels in zip(views, seen, strict=True):
+                        if settings.method == "dropout":
+                            torch.manual_seed(settings.seed * _MOST_PASSES + number)
+                        logits = _body(member).segmentation_head(_body(member).decoder(levels))
+                        found += brought_back(logits.softmax(dim=1), given, view)[0] / len(views)
+                if not bool(torch.isfinite(found).all()):
+                    raise LearningError("the network's result is not finite; its weights are spoiled")
+                yield found.numpy()
+
+
+def load_segmenter(path: Path) -> Segmenter:
+    """Return the segmenter of a model file.
+
+    Raises:
+        ArtefactError: The file breaks its contract.
+    """
+    members, card = load_model(path)
+    try:
+        return Segmenter(tuple(members), spec_of(card))
+    except LearningError as error:
+        raise ArtefactError(f"{path}: {error}") from error
+
+
+def _body(member: nn.Module) -> Any:
+    """Return the parts of a member: encoder, decoder, segmentation_head."""
+    return cast(SmpUnet, member).unet
+
+
+@contextmanager
+def _dropping(network: nn.Module, settings: RockInferenceSettings) -> Iterator[None]:
+    """Let dropout drop, if the method is that, and nothing else change; the caller's random numbers stay their own."""
+    if settings.method != "dropout":
+        yield
+        return
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Dropout | nn.Dropout2d)]
+    if not any(layer.p > 0.0 for layer in layers):
+        raise LearningError("the network has no dropout; choose the method 'ensemble' or 'single'")
+    with torch.random.fork_rng(devices=[]):
+        for layer in layers:
+            layer.train()
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.eval()
+
+
+def _segmented(strip: Floats, told: Segmented, known: NDArray[np.bool_] | None) -> Segmented:
+    """Return the maps of stacked channels (9, rows, W): 4 calibrated, 4 raw, mutual information."""
+    calibrated, raw, disagreement = strip[:4], strip[4:8], strip[8]
+    found = replace(
+        told,
+        probability=calibrated.transpose(1, 2, 0),
+        raw_probability=raw.transpose(1, 2, 0),
+        classes=calibrated.argmax(axis=0).astype(np.uint8),
+        entropy=entropy(calibrated),
+        mutual_information=disagreement,
+    )
+    return found if known is None else _masked(found, known)
+
+
+def _masked(told: Segmented, known: NDArray[np.bool_]) -> Segmented:
+    """Return the maps with nothing said of unknown pixels."""
+    nothing = np.float32(np.nan)
+    return replace(
+        told,
+        probability=np.where(known[:, :, None], told.probability, nothing),
+        raw_probability=np.where(known[:, :, None], told.raw_probability, nothing),
+        classes=np.where(known, told.classes, np.uint8(UNKNOWN)),
+        entropy=np.where(known, told.entropy, nothing),
+        mutual_information=np.where(known, told.mutual_information, nothing),
+    )
+
+
+def _check_size(image: NDArray[np.uint8]) -> None:
+    if image.ndim == 3 and image.shape[0] * image.shape[1] > MOST_PX:
+        raise LearningError(
+            f"an image of {image.shape[0]} x {image.shape[1]} pixels, whose maps are too large to be returned whole;"
+            " use segment_reduced and its strips"
+        )
