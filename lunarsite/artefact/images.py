@@ -80,12 +80,14 @@ class ImagesSpec:
         stacks: Images and masks; the first holds the images.
         per_image: Arrays beside them.
         portable: Whether a run may use what another has made: images belong to no run.
+        may_be_blank: Whether a file makes sense of which all images are zeros or unknown, as of maps of what they show.
     """
 
     name: str
     stacks: tuple[Stack, ...]
     per_image: tuple[PerImage, ...] = ()
     portable: bool = True
+    may_be_blank: bool = False
 
     @property
     def arrays(self) -> tuple[Stack | PerImage, ...]:
@@ -290,7 +292,7 @@ def validate(path: Path, spec: ImagesSpec) -> None:
                 present |= stack is spec.stacks[0] and bool((np.abs(values) > 0).any())
         for array in spec.per_image:
             images.read(array.name)
-        if not present:
+        if not present and not spec.may_be_blank:
             raise ArtefactError(f"{path}: all images are blank; look at its stage's log and inputs")
 
 

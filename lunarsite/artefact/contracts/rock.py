@@ -26,8 +26,8 @@ ROCK_TRUTH = TableSpec(
     sort=("id",),
     allow_empty=True,
 )
-"""Rocks of the rendered scenes, hidden ones with 0 visible pixels: diameter along the ground, distance over the ground
-from below the camera."""
+"""Rocks of the rendered scenes that would look at least two pixels wide, hidden ones with 0 visible pixels: diameter
+along the ground (mean width of what stands out of it), distance over the ground from below the camera."""
 _IMAGE = (
     PerImage("name", "string"),
     PerImage("valid_height", "int64", "px"),
@@ -49,6 +49,7 @@ ROCK_MAPS = ImagesSpec(
         PerImage("unfamiliarity", "float64", "nat"),
         PerImage("out_of_distribution", "uint8", classes=((0, "no"), (1, "yes"))),
     ),
+    may_be_blank=True,
 )
 """What the images show, pixel by pixel, in the images' order and at their size; beyond the valid part classes are 255
 and the rest NaN. Probabilities (in the order of ROCK_CLASSES) are calibrated; entropy is that of them, mutual
@@ -68,11 +69,14 @@ ROCK_HAZARD = ImagesSpec(
         PerImage("rock_area_share_high", "float64", "1"),
         PerImage("rocks", "int64"),
     ),
+    may_be_blank=True,
 )
-"""`clearance`: distance of each pixel of ground from the nearest rock, in metres over level ground where the camera is
-known, else in pixels; `safe`: whether a disc of the wanted radius about it holds no rock and lies within the picture
-(unknown where the camera is). Shares are those of the ground that is seen, NaN where the image is out of
-distribution."""
+"""`clearance`: distance of each pixel of ground from the nearest rock or what a rock hides, in metres over level ground
+where the camera is known, else in pixels; 0 on rocks, infinite where no rock is seen, NaN off the ground, too near the
+horizon, and where the image is out of distribution. `safe`: 'no' where a rock lies within the wanted radius, 'yes'
+where none does and the whole disc is seen, else unknown, as it is without a camera. Shares are those of the ground that
+is seen: `low` of pixels that are rocks almost surely, `high` of those that may be; NaN, with no rocks counted, where
+the image is out of distribution."""
 ROCK_SIZES = TableSpec(
     "rock_sizes",
     (
@@ -91,8 +95,10 @@ ROCK_SIZES = TableSpec(
     sort=("id",),
     allow_empty=True,
 )
-"""Rocks found, one row each: connected pixels of a kind of rock, width as diameter; null metres where the camera is
-not known or the rock's foot lies above the horizon."""
+"""Rocks found, one row each: connected pixels of a kind of rock, with their lowest row and mean column, and the width
+as diameter; range and diameter as in ROCK_TRUTH, null where the camera is not known, the rock's foot lies above the
+horizon or close below it, or the picture's edge cuts the rock. `probability` is the mean one of its pixels to be rock
+of either kind."""
 ROCK_RECORD = RecordSpec(name="rock")
 ROCK_SAMPLES = ImagesSpec(
     "rock_samples",

@@ -107,7 +107,7 @@ class Camera:
 
     def seen(self, x_m: ArrayLike, y_m: ArrayLike, z_m: ArrayLike = 0.0) -> tuple[Floats, Floats, Floats]:
         """Return row, column and depth along the axis (metres) of points; row and column are NaN behind the lens."""
-        x, y, z = (np.asarray(values, dtype=np.float64) for values in (x_m, y_m, z_m))
+        x, y, z = np.broadcast_arrays(*(np.asarray(values, dtype=np.float64) for values in (x_m, y_m, z_m)))
         above = z - self.height_m
         depth = y * self.cos_pitch - above * self.sin_pitch
         down = -y * self.sin_pitch - above * self.cos_pitch

@@ -51,7 +51,7 @@ class Ground:
     def farthest_m(self) -> float:
         """How far forward there is ground."""
         levels, cells, _ = self.heights.shape
-        return (1.0 - float(BEHIND)) * cells * self.cell_m * 2.0 ** (levels - 1)
+        return float((1.0 - BEHIND) * cells * self.cell_m * 2.0 ** (levels - 1))
 
 
 def ground(

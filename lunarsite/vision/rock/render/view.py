@@ -45,10 +45,10 @@ def _of_corners(camera: Camera, corners: Floats) -> tuple[Boxes, NDArray[np.bool
     wide, high = 0.5 * (camera.cols + 1) / camera.focal_px, 0.5 * (camera.rows + 1) / camera.focal_px
     nearest = 0.02 * camera.height_m
     # Outside: all corners beyond one side of the pyramid that the picture spans.
-    outside: NDArray[np.bool_] = (depth < nearest).all(axis=1)
+    outside = np.all(depth < nearest, axis=1)
     for across, half in ((x, wide), (down, high)):
-        outside = outside | (across > half * depth).all(axis=1) | (across < -half * depth).all(axis=1)
-    before = (depth >= nearest).all(axis=1)
+        outside |= np.all(across > half * depth, axis=1) | np.all(across < -half * depth, axis=1)
+    before = np.all(depth >= nearest, axis=1)
     safe = np.maximum(depth, nearest)
     ends = []
     for across, middle, count in ((down, camera.middle[0], camera.rows), (x, camera.middle[1], camera.cols)):
@@ -57,4 +57,4 @@ def _of_corners(camera: Camera, corners: Floats) -> tuple[Boxes, NDArray[np.bool
         low = np.where(before, np.floor(at.min(axis=1)) - 1, 0)
         high_end = np.where(before, np.ceil(at.max(axis=1)) + 1, count - 1)
         ends += [np.clip(low, 0, count - 1), np.clip(high_end, 0, count - 1)]
-    return np.stack(ends, axis=1).astype(np.int64), ~outside
+    return np.stack(ends, axis=1).astype(np.int64), np.asarray(~outside)
