@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from lunarsite.artefact.contracts import ROCK_HAZARD, ROCK_MAPS, ROCK_SCENES, ROCK_SIZES, ROCK_TRUTH
-from lunarsite.settings import RockHazardSettings, RockRenderSettings
+from lunarsite.artefact.contracts import ROCK_HAZARD, ROCK_MAPS, ROCK_MODEL, ROCK_SCENES, ROCK_SIZES, ROCK_TRUTH
+from lunarsite.settings import RockHazardSettings, RockInferenceSettings, RockRenderSettings
 from lunarsite.stage import Input, Job, Output, stage
 
 
@@ -21,6 +21,20 @@ def render(
     from lunarsite.vision.rock.render.write import render_stage
 
     render_stage(job, render, scenes, truth)
+
+
+@stage
+def infer(
+    job: Job,
+    inference: RockInferenceSettings,
+    scenes: Annotated[Path, Input(ROCK_SCENES)],
+    model: Annotated[Path, Input(ROCK_MODEL)],
+    maps: Annotated[Path, Output(ROCK_MAPS)],
+) -> None:
+    """Segment scenes: what each pixel is, how sure that is, and whether the image is of a familiar kind."""
+    from lunarsite.vision.rock.inference import infer_stage
+
+    infer_stage(job, inference, scenes, model, maps)
 
 
 @stage
