@@ -8,7 +8,7 @@ in the picture are one, and count as a wider one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +45,6 @@ class Rock:
         diameter_px: Width, pixels.
         range_m: Distance of its middle over the ground from below the camera, metres; None where it is not known.
         diameter_m: Diameter, metres; None likewise.
-        depth_m: Distance of its middle along the optical axis, metres; None likewise.
         probability: Mean probability of its pixels to be rock.
     """
 
@@ -56,7 +55,6 @@ class Rock:
     diameter_px: float
     range_m: float | None
     diameter_m: float | None
-    depth_m: float | None
     probability: float
 
 
@@ -111,14 +109,14 @@ def rocks(
             col = float(box[1].start + columns.mean())
             cut = box[0].stop == classes.shape[0] or box[1].start == 0 or box[1].stop == classes.shape[1]
             measured = None if camera is None or cut else in_metres(camera, row, col, width)
-            depth, distance, diameter = measured or (None, None, None)
+            distance, diameter = measured or (None, None)
             chance = float(np.clip(means[number], 0.0, 1.0))
-            found.append(Rock(name, row, col, int(areas[number]), width, distance, diameter, depth, chance))
+            found.append(Rock(name, row, col, int(areas[number]), width, distance, diameter, chance))
     return tuple(found)
 
 
-def in_metres(camera: Camera, row: float, col: float, width_px: float) -> tuple[float, float, float] | None:
-    """Return depth of the middle, range of the middle and diameter of a rock on level ground, metres.
+def in_metres(camera: Camera, row: float, col: float, width_px: float) -> tuple[float, float] | None:
+    """Return the range of the middle and the diameter of a rock on level ground, metres.
 
     Args:
         camera: The camera.
@@ -140,7 +138,7 @@ def in_metres(camera: Camera, row: float, col: float, width_px: float) -> tuple[
     if width_px * deeper > _MOST_OF_FOCAL * camera.focal_px:
         return None
     diameter = width_px * near / (camera.focal_px - width_px * deeper)
-    return near + deeper * diameter, distance + 0.5 * diameter, diameter
+    return distance + 0.5 * diameter, diameter
 
 
 def seen_ground(classes: NDArray[np.uint8], camera: Camera) -> SeenGround:
@@ -159,7 +157,7 @@ def seen_ground(classes: NDArray[np.uint8], camera: Camera) -> SeenGround:
 
 
 def size_distribution(
-    pictures: Iterable[tuple[Sequence[Rock], SeenGround]],
+    pictures: Iterable[tuple[ArrayLike, ArrayLike, SeenGround]],
     diameters_m: ArrayLike,
     least_width_px: float = LEAST_WIDTH_PX,
 ) -> tuple[Floats, NDArray[np.int64]]:
@@ -170,7 +168,8 @@ def size_distribution(
     and far large ones add up without bias. Ground that rocks hide counts as not seen.
 
     Args:
-        pictures: Rocks and seen ground of each picture.
+        pictures: Diameters of the rocks of each picture in metres (NaN where it is not known) and in pixels, as
+            ROCK_SIZES has them, and its seen ground.
         diameters_m: Diameters D.
         least_width_px: Narrower rocks are not counted.
 
@@ -179,22 +178,65 @@ def size_distribution(
         enough, and (n,) rocks counted.
     """
     wanted = np.atleast_1d(np.asarray(diameters_m, dtype=np.float64))
-    listed = list(pictures)
-    diameters, weights = [], []
-    for found, _ in listed:
-        for rock in found:
-            if rock.diameter_m is None or rock.depth_m is None or rock.diameter_px < least_width_px:
-                continue
-            area = sum(_ground_for(ground, rock.diameter_m, least_width_px) for _, ground in listed)
-            if area > 0.0:
-                diameters.append(rock.diameter_m)
-                weights.append(1.0 / area)
-    diameter, weight = np.array(diameters), np.array(weights)
+    listed = [
+        (np.asarray(metres, dtype=np.float64), np.asarray(pixels, dtype=np.float64), ground)
+        for metres, pixels, ground in pictures
+    ]
+    known = np.concatenate([metres[(pixels >= least_width_px) & np.isfinite(metres)] for metres, pixels, _ in listed])
+    areas = np.array([sum(_ground_for(ground, one, least_width_px) for _, _, ground in listed) for one in known])
+    # A rock that stands where no ground is seen (before the first of it) tells of none.
+    diameter, area = known[areas > 0.0], areas[areas > 0.0]
     larger = diameter[None, :] >= wanted[:, None]
     counts: NDArray[np.int64] = larger.sum(axis=1).astype(np.int64)
-    if not any(_ground_for(ground, float(wanted.max()), least_width_px) > 0.0 for _, ground in listed):
+    if not any(_ground_for(ground, float(wanted.max()), least_width_px) > 0.0 for _, _, ground in listed):
         return np.full(wanted.shape, np.nan), counts
-    return (larger * weight).sum(axis=1), counts
+    return (larger / area).sum(axis=1), counts
+
+
+def true_distribution(
+    pictures: Iterable[tuple[ArrayLike, ArrayLike, Camera]], diameters_m: ArrayLike
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Return N(>= D) of rocks that are known, hidden ones included, and how many were counted.
+
+    Args:
+        pictures: Diameters, ranges (metres, of ROCK_TRUTH) and camera of each picture.
+        diameters_m: Diameters D.
+    """
+    wanted = np.atleast_1d(np.asarray(diameters_m, dtype=np.float64))
+    total, counts = np.zeros(wanted.shape), np.zeros(wanted.shape, dtype=np.int64)
+    listed = [
+        (np.asarray(diameter, dtype=np.float64), np.asarray(distance, dtype=np.float64), camera)
+        for diameter, distance, camera in pictures
+    ]
+    laid = [_view(camera) for _, _, camera in listed]
+    for diameter, distance, camera in listed:
+        counted = distance <= _told_to(camera, diameter)
+        size = diameter[counted]
+        area = np.zeros(size.shape)
+        for (_, _, other), (reach, ground) in zip(listed, laid, strict=True):
+            area += ground[np.searchsorted(reach, _told_to(other, size), side="right")]
+        larger = size[None, :] >= wanted[:, None]
+        counts += larger.sum(axis=1)
+        total += (larger / np.maximum(area, 1e-12)).sum(axis=1)
+    return total, counts
+
+
+def _told_to(camera: Camera, diameter_m: Floats) -> Floats:
+    """Return the range to which the truth has every rock of a diameter: it would look four pixels wide, or more."""
+    by_horizon = camera.height_m / math.tan(math.radians(LEAST_DEPRESSION_DEG))
+    slant = camera.focal_px * diameter_m / 4.0
+    reach: Floats = np.minimum(np.sqrt(np.maximum(slant**2 - camera.height_m**2, 0.0)), by_horizon)
+    return reach
+
+
+def _view(camera: Camera) -> tuple[Floats, Floats]:
+    """Return ranges of the level ground in a picture, ascending, and the ground that is nearer, from none to all."""
+    rows, cols = np.arange(camera.rows)[:, None], np.arange(camera.cols)[None, :]
+    row, col = np.nonzero(camera.depression_deg(rows, cols) >= LEAST_DEPRESSION_DEG)
+    distance = np.hypot(*camera.on_ground(row, col))
+    order = np.argsort(distance, kind="stable")
+    area = np.cumsum(camera.ground_per_px(row, col)[order])
+    return distance[order], np.concatenate([[0.0], area])
 
 
 def _ground_for(ground: SeenGround, diameter_m: float, least_width_px: float) -> float:
