@@ -37,6 +37,7 @@ from lunarsite.settings.enhance import ShadowCamReferenceSettings as ShadowCamRe
 from lunarsite.settings.learning import InferenceSettings as InferenceSettings
 from lunarsite.settings.learning import NetworkSettings as NetworkSettings
 from lunarsite.settings.learning import TrainingSettings as TrainingSettings
+from lunarsite.settings.rock import RockAblationSettings as RockAblationSettings
 from lunarsite.settings.rock import RockAugmentationSettings as RockAugmentationSettings
 from lunarsite.settings.rock import RockCameraSettings as RockCameraSettings
 from lunarsite.settings.rock import RockHazardSettings as RockHazardSettings

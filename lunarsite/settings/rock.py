@@ -10,6 +10,7 @@ from lunarsite.settings.base import FilePath, Fraction, Positive, Section
 from lunarsite.settings.learning import TrainingSettings
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+SunElevation = Annotated[float, Field(ge=1.0, le=90.0)]
 
 
 class RockCameraSettings(Section):
@@ -34,11 +35,19 @@ class RockRenderSettings(Section):
     """The mean camera; height and pitch are drawn about it."""
     rock_share: tuple[Fraction, Fraction] = (0.005, 0.08)
     """Share of the ground under rocks, drawn between the two for each scene."""
-    sun_elevation_deg: tuple[float, float] = (5.0, 45.0)
+    sun_elevation_deg: tuple[SunElevation, SunElevation] = (5.0, 45.0)
     """Height of the Sun, degrees: drawn between the two."""
     small_px: Annotated[float, Field(ge=1.0, le=1_000.0)] = 24.0
     """Rocks that look wider than that are large ones, pixels at a picture width of 384."""
     seed: Seed = 4217
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        for name in ("rock_share", "sun_elevation_deg"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} begins at {low:g} and ends at {high:g}; write the smaller one first")
+        return self
 
 
 class RockSplitSettings(Section):
@@ -122,6 +131,20 @@ class RockLearningSettings(Section):
     training: RockTrainingSettings = RockTrainingSettings()
 
 
+class RockAblationSettings(Section):
+    """What closes the gap between renders and photographs: small trainings, each with one thing more."""
+
+    seeds: Annotated[int, Field(ge=1, le=20)] = 2
+    """Trainings of each variant; they differ in their seeds."""
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 4
+    """Of each of them, in the place of learning.training.epochs."""
+    steps_per_epoch: Annotated[int, Field(ge=1, le=1_000_000)] = 40
+    draws: Annotated[int, Field(ge=100, le=1_000_000)] = 2_000
+    """Draws of the bootstrap over scenes and seeds."""
+    seed: Seed = 71
+    """Of the draws."""
+
+
 class RockInferenceSettings(Section):
     """How images are segmented."""
 
@@ -159,6 +182,7 @@ class RockSettings(Section):
     render: RockRenderSettings = RockRenderSettings()
     split: RockSplitSettings = RockSplitSettings()
     learning: RockLearningSettings = RockLearningSettings()
+    ablation: RockAblationSettings = RockAblationSettings()
     inference: RockInferenceSettings = RockInferenceSettings()
     hazard: RockHazardSettings = RockHazardSettings()
 
