@@ -117,6 +117,7 @@ def meet_ground(heights, cell, lens, lens_m, offset, top_m, start):  # type: ign
             if t == _FAR:
                 continue
             before = 0.0
+            first = True
             while True:
                 x, y, z = t * dx, t * dy, lens_m + t * dz
                 k = _level(x, y, side, levels)
@@ -125,9 +126,9 @@ def meet_ground(heights, cell, lens, lens_m, offset, top_m, start):  # type: ign
                 gap = z - _height(heights, x, y, cell, k)
                 if gap <= 0.0:
                     # A start beyond the ground was none; march from the lens.
-                    if before == 0.0 and t > 0.0:
+                    if first and t > 0.0:
                         t = 0.0
-                        before = 1e-9
+                        first = False
                         continue
                     low, high = before, t
                     for _ in range(12):
@@ -140,7 +141,7 @@ def meet_ground(heights, cell, lens, lens_m, offset, top_m, start):  # type: ign
                             high = middle
                     found[i, j] = high
                     break
-                before = t
+                before, first = t, False
                 # Ground rises by less than 45 degrees nearly everywhere; half a footprint is never stepped over.
                 t += max(0.7 * gap, 0.5 * t / lens[0], 0.25 * cell)
     return found

@@ -259,6 +259,7 @@ def _mask(
         if found is not None:
             width = found[1].stop - found[1].start
             kinds[number] = BACKGROUND if width < least else LARGE if width > small_px else SMALL
+    # Number -1, no rock, is the last kind: background.
     mask = np.where(sky, np.uint8(SKY), kinds[rock])
     return mask, visible
 
