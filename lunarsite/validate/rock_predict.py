@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lunarsite.settings.rock import RockInferenceSettings
-from lunarsite.vision.rock.network import Method, spec_of
+from lunarsite.vision.rock.network import Method
 from lunarsite.vision.rock.segmenter import Segmenter
 from lunarsite.vision.rock.uncertainty import entropy, mutual_information, pooled, softmax, tempered
 from lunarsite.vision.rock.views import enlarged, reduced
@@ -82,7 +82,7 @@ class SegmenterPredictor:
     @property
     def temperatures(self) -> dict[str, float]:
         """The temperature of each method."""
-        known = spec_of(self.segmenter.card).temperature
+        known = self.segmenter.spec.temperature
         return {
             **dict.fromkeys((SINGLE, ENSEMBLE, DROPOUT), 1.0),
             SINGLE_SCALED: known["single"],
@@ -92,7 +92,7 @@ class SegmenterPredictor:
     @property
     def limit(self) -> tuple[str, float]:
         """The ensemble's statistic and limit."""
-        told = spec_of(self.segmenter.card).unfamiliarity["ensemble"]
+        told = self.segmenter.spec.unfamiliarity["ensemble"]
         return told.statistic.replace("_", " "), told.limit
 
     def predict(self, image: Image) -> Predicted:
@@ -108,7 +108,7 @@ class SegmenterPredictor:
             ENSEMBLE: mean,
             DELIVERED: tempered(mean, temperature[DELIVERED]),
         }
-        if spec_of(self.segmenter.card).network.dropout > 0.0:
+        if self.segmenter.spec.network.dropout > 0.0:
             found[DROPOUT] = pooled(self.segmenter.member_logits(small, self._by("dropout")))
         size = image.shape[:2]
         doubt = self._doubt(found[DELIVERED], mutual_information(logits), size)

@@ -15,9 +15,13 @@ from lunarsite.settings.rock import RockReferenceSettings
 from lunarsite.validate.rock_baselines import Classical, choose, class_places, classical, frequencies, majority
 from lunarsite.validate.rock_calibration import Calibration, calibration
 from lunarsite.validate.rock_groups import Group, Taken
+from lunarsite.validate.rock_hazards import thinned
 from lunarsite.validate.rock_predict import DELIVERED, Doubt, Predicted, Predictor
 from lunarsite.validate.rock_risk import risk_counts
-from lunarsite.validate.rock_scores import boundary, confusion, mean_iou
+from lunarsite.validate.rock_scores import COUNT, UNKNOWN, boundary, confusion, mean_iou
+from lunarsite.vision.rock.camera import Camera
+from lunarsite.vision.rock.hazard import area_shares
+from lunarsite.vision.rock.sizes import SeenGround, seen_ground
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -28,9 +32,6 @@ ENTROPY, INFORMATION, CONFIDENCE = STATISTICS = ("entropy", "mutual information"
 BRIGHTNESS, CONTRAST = RIVALS = ("brightness", "contrast")
 PICTURED = 3
 """Images of a kind of which pictures are kept."""
-SURE, DOUBTFUL = 0.9, 0.1
-"""Pixels are surely rock, or perhaps, from that probability of either kind of rock on."""
-_SMALL, _LARGE, _SKY = 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Result:
     risk: dict[str, Floats]
     """(bins, 2) by statistic."""
     area: Area
+    grounds: tuple[SeenGround, SeenGround] | None
+    """Level ground that the picture shows by the truth and by what is said; None where the camera is not known."""
 
 
 @dataclass(frozen=True)
@@ -191,21 +194,20 @@ def grey_facts(image: Image) -> dict[str, float]:
 
 
 def rock_area(truth: Image, predicted: Predicted) -> Area:
-    """Return the share of the ground under rocks, in pixels: all that is not sky, where the truth is known."""
-    known = truth != 255
-    probability = predicted.probability[DELIVERED]
-    rock = probability[_SMALL] + probability[_LARGE]
-    classes = predicted.doubt.classes
-    given = (classes == _SMALL) | (classes == _LARGE)
-    true = (truth == _SMALL) | (truth == _LARGE)
-    ground, said = known & (truth != _SKY), known & (classes != _SKY)
-    shares = [_share(true, ground), *(_share(one, said) for one in (given, rock >= SURE, rock >= DOUBTFUL))]
-    return Area(*shares)
+    """Return the share of the ground under rocks, in pixels, where the truth is known; true and given alike."""
+    known = truth != UNKNOWN
+    sure = np.eye(COUNT, dtype=np.float32)[np.where(known, truth, 0)]
+    said = np.where(known, predicted.doubt.classes, np.uint8(UNKNOWN))
+    probability = predicted.probability[DELIVERED].transpose(1, 2, 0)
+    return Area(area_shares(truth, sure)[0], *area_shares(said, probability))
 
 
-def _share(what: NDArray[np.bool_], ground: NDArray[np.bool_]) -> float:
-    pixels = int(ground.sum())
-    return float((what & ground).sum()) / pixels if pixels else float("nan")
+def _grounds(taken: Taken, truth: Image, predicted: Predicted) -> tuple[SeenGround, SeenGround] | None:
+    camera = Camera.known(*taken.camera, taken.height, taken.width)
+    if camera is None:
+        return None
+    true, said = (thinned(seen_ground(one, camera)) for one in (truth, predicted.doubt.classes))
+    return true, said
 
 
 def _result(
@@ -237,6 +239,7 @@ def _result(
         {name: calibration(one, truth, reference.bins) for name, one in named.items()},
         {name: risk_counts(one, wrong, truth) for name, one in doubts.items()},
         rock_area(truth, predicted),
+        _grounds(taken, truth, predicted),
     )
 
 

@@ -29,8 +29,16 @@ from lunarsite.artefact.contracts import (
     LABELS,
     LIT_SCENES,
     PSR,
+    PSR_IMAGES,
     PUBLISHED_SLOPE,
     REGION_SITES,
+    ROCK_ABLATION,
+    ROCK_MODEL,
+    ROCK_RECORD,
+    ROCK_SAMPLES,
+    ROCK_SCENES,
+    ROCK_SIZES,
+    ROCK_TRUTH,
     SCORES,
     SHADOWCAM,
     SHADOWCAM_FRAMES,
@@ -53,6 +61,9 @@ from lunarsite.settings import (
     EnhanceReferenceSettings,
     GridSettings,
     IlluminationReferenceSettings,
+    RockInferenceSettings,
+    RockReferenceSettings,
+    RockSplitSettings,
     RulesSettings,
     ScorerSettings,
     SensorSettings,
@@ -363,3 +374,33 @@ def shadowcam(
     records.write(record, SHADOWCAM_RECORD, result, job.stamp(SHADOWCAM_RECORD))
     if samples is not None:
         write_samples(samples, pictures, job.stamp(SHADOWCAM_SAMPLES), credit)
+
+
+@stage
+def rock(
+    job: Job,
+    split: RockSplitSettings,
+    inference: RockInferenceSettings,
+    reference: RockReferenceSettings,
+    scenes: Annotated[tuple[Path, ...], Input(ROCK_SCENES)],
+    model: Annotated[Path, Input(ROCK_MODEL)],
+    truth: Annotated[Path | None, Input(ROCK_TRUTH)],
+    sizes: Annotated[Path | None, Input(ROCK_SIZES)],
+    lit_scenes: Annotated[Path | None, Input(LIT_SCENES)],
+    orbital: Annotated[Path | None, Input(PSR_IMAGES)],
+    ablation: Annotated[Path | None, Input(ROCK_ABLATION)],
+    record: Annotated[Path, Output(ROCK_RECORD)],
+    samples: Annotated[Path, Output(ROCK_SAMPLES)],
+) -> None:
+    """Measure segmented rocks: right, calibrated, aware of the unknown, on scenes that no training saw."""
+    from lunarsite.artefact import record as records
+    from lunarsite.validate.rock import Files, validate
+    from lunarsite.validate.rock_samples import write_samples
+
+    job.seed = reference.seed
+    files = Files(scenes, model, truth, sizes, lit_scenes, orbital, ablation)
+    result, pictures, credit = validate(job, split, inference, reference, files)
+    for verdict in result.verdicts:
+        job.log.info("%s: %s, bound %s: %s", verdict.name, verdict.value, verdict.bound, verdict.holds)
+    records.write(record, ROCK_RECORD, result, job.stamp(ROCK_RECORD))
+    write_samples(samples, pictures, job.stamp(ROCK_SAMPLES), credit)

@@ -1,0 +1,285 @@
+"""The record of rocks: what is claimed, under which bounds, and what it means.
+
+The bounds were written down before any model was measured on test scenes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from lunarsite.artefact.record import Metric, Record, Verdict
+from lunarsite.settings.rock import RockReferenceSettings
+from lunarsite.validate import rock_tables as tables
+from lunarsite.validate.enhance_intervals import Estimate
+from lunarsite.validate.rock_baselines import described
+from lunarsite.validate.rock_doubts import Kinds, detection_rows, flagged, spread_rows
+from lunarsite.validate.rock_groups import HELD_OUT, OWN, PHOTOGRAPHS
+from lunarsite.validate.rock_hazards import DIAMETERS_M, Sizes
+from lunarsite.validate.rock_intervals import FEWEST_SCENES
+from lunarsite.validate.rock_predict import DELIVERED, ENSEMBLE, SINGLE, SINGLE_SCALED, Predictor
+from lunarsite.validate.rock_results import CLASSICAL, MAJORITY
+from lunarsite.validate.rock_strangers import ORBITAL, RENDERED
+from lunarsite.validate.rock_tables import Figures, Rows, told
+from lunarsite.vision.rock.hazard import DOUBTFUL, SURE
+from lunarsite.vision.rock.sizes import LEAST_WIDTH_PX
+
+MOST_ECE = 0.03
+"""Of the best method on renders that no training saw."""
+LEAST_CAUGHT, MOST_ALARMS = 0.9, 0.15
+"""Shares of images from orbit and of renders that are called out of distribution; the limit is meant for 0.05."""
+GAP = "Photograph mIoU improved against synthetic-only training"
+TITLE = "Rocks in images from the ground: right, sure, and aware of the unknown"
+NOTES = (
+    "Everything is measured on scenes that the model neither learned from nor was tuned on. Groups are never mixed:"
+    " masks of renders leave out tiny rocks, those of photographs are drawn by hand and leave out others.",
+    "Figures are those of pixels pooled over images, at the images' own size; unknown pixels do not count. Intervals"
+    " are 2.5 and 97.5 % points over draws of scenes, images of one scene together; differences use the same draws.",
+    "'majority' says of each place of the picture what is most frequent there in other scenes; 'classical' takes dark"
+    " sky and bright spots, with parameters from validation images.",
+    "'single' is the first member, 'ensemble' the members' mean probability, 'scaled' with the temperature of the"
+    " model's card, 'dropout' the mean of Monte Carlo dropout's passes of the first member; 'ensemble scaled' is what"
+    " users get. The mean of the members' own figures is told beside the ensemble's: they are different things.",
+    "ECE has bins of equal width and is of the class that is said; by class it is of each class's own probability. The"
+    " best method is picked on what it is measured on, which flatters it a little.",
+    "Out of distribution: pictures alone are asked, never masks. 'brightness' and 'contrast' are rivals without a"
+    " network: the distance of grey level and of its deviation from the renders' medians. Photographs of the training"
+    " scenes may have taught the model, so that photographs need not be unfamiliar to it.",
+    "Handing over: the most doubtful pixels, or whole images, go to a human, and the error is that of the rest."
+    " 'oracle' hands over what is wrong, 'random' anything.",
+)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is judged."""
+
+    figures: Sequence[Figures]
+    kinds: Kinds
+    predictor: Predictor
+    sizes: Sizes | None
+    ablation: Record | None
+
+
+def judge(evidence: Evidence, reference: RockReferenceSettings, *, synthetic: bool) -> Record:
+    """Return the record."""
+    figures = evidence.figures
+    statistic = evidence.predictor.limit[0]
+    own = {
+        "segmentation": tables.joined([tables.segmentation_rows(one) for one in figures]),
+        "calibration": tables.joined([tables.calibration_rows(one, evidence.predictor) for one in figures]),
+        "reliability": tables.joined([tables.reliability_rows(one) for one in figures]),
+        "differences": tables.joined([tables.difference_rows(one) for one in figures]),
+        "members": tables.joined([tables.member_rows(one) for one in figures]),
+        "out_of_distribution": detection_rows(evidence.kinds, reference),
+        "unfamiliarity": spread_rows(evidence.kinds, statistic, reference),
+        "risk_coverage": tables.joined([tables.risk_rows(one) for one in figures]),
+        "risk_coverage_images": tables.joined([tables.image_risk_rows(one) for one in figures]),
+        "aurc": tables.joined([tables.area_rows(one) for one in figures]),
+        "sizes": _size_rows(evidence.sizes),
+        "rock_area": tables.joined([_area_rows(one) for one in figures]),
+        "parameters": [_parameter_row(one) for one in figures],
+    }
+    taken_in = evidence.ablation or Record(title="")
+    return Record(
+        title=TITLE,
+        metrics=tuple(_metrics(evidence)),
+        verdicts=(*_verdicts(evidence, reference), *(taken_in.verdicts or (_unknown_gap(),))),
+        tables={**taken_in.tables, **own},
+        notes=(*_notes(evidence, synthetic=synthetic), *taken_in.notes),
+    )
+
+
+def _metrics(evidence: Evidence) -> list[Metric]:
+    statistic, limit = evidence.predictor.limit
+    metrics = [
+        Metric(
+            name="unfamiliarity_limit",
+            value=limit,
+            unit="nat",
+            why=f"mean {statistic} of an image, on the model's card; images above it are out of distribution",
+        )
+    ]
+    for one in evidence.figures:
+        key = one.measured.name.replace(" ", "_").replace("-", "_")
+        found = (
+            ("miou", one.mious[DELIVERED], "mean IoU of the calibrated ensemble"),
+            ("ece", one.eces[DELIVERED], "expected calibration error of the calibrated ensemble"),
+            ("error", one.error, "share of wrong pixels of the calibrated ensemble"),
+        )
+        metrics.append(Metric(name=f"scenes_{key}", value=float(one.draws.count), why="scenes measured"))
+        metrics += [
+            Metric(name=f"{name}_{key}", value=value.value, unit="1", low=value.low, high=value.high, why=why)
+            for name, value, why in found
+        ]
+    if evidence.sizes is not None:
+        for name, count in (("true", evidence.sizes.true_rocks), ("found", evidence.sizes.found_rocks)):
+            why = f"rocks at least {LEAST_WIDTH_PX:g} px wide with a size in metres"
+            metrics.append(Metric(name=f"rocks_{name}", value=float(count), why=why))
+    return metrics
+
+
+def _verdicts(evidence: Evidence, reference: RockReferenceSettings) -> list[Verdict]:
+    verdicts: list[Verdict] = []
+    for one in evidence.figures:
+        name = one.measured.name
+        if name in (HELD_OUT, OWN):
+            verdicts += [
+                _no_worse("The ensemble", one.eces[ENSEMBLE] - one.eces[SINGLE], name),
+                _no_worse("Temperature scaling", one.eces[SINGLE_SCALED] - one.eces[SINGLE], name),
+                _best(one),
+            ]
+        for baseline, words in ((MAJORITY, "the majority map's"), (CLASSICAL, "the classical baseline's")):
+            verdicts.append(
+                _above(f"mIoU above {words}, {name}", one.mious[DELIVERED] - one.mious[baseline], one.mious[baseline])
+            )
+    return verdicts + _aware(evidence.kinds, reference)
+
+
+def _aware(kinds: Kinds, reference: RockReferenceSettings) -> list[Verdict]:
+    """Return the verdicts on the card's limit: what it catches, and its false alarms."""
+    verdicts = []
+    for kind in (RENDERED, ORBITAL):
+        if kind in kinds.facts:
+            share = flagged(kinds, kind, reference).value
+            verdicts.append(
+                Verdict(
+                    name=f"{kind[0].upper()}{kind[1:]} are called out of distribution",
+                    value=share,
+                    unit="1",
+                    bound=f">= {LEAST_CAUGHT:g}",
+                    holds=None if share is None else share >= LEAST_CAUGHT,
+                    why=f"share of {len(kinds.facts[kind])} images beyond the card's limit; they are views from above",
+                )
+            )
+    if not verdicts:
+        why = "unknown: the run has no images from orbit"
+        name = "Images from orbit are called out of distribution"
+        verdicts = [Verdict(name=name, value=None, bound=f">= {LEAST_CAUGHT:g}", holds=None, why=why)]
+    alarms = flagged(kinds, kinds.against, reference)
+    verdicts.append(
+        Verdict(
+            name=f"{kinds.against.capitalize()} are not called out of distribution",
+            value=alarms.value,
+            unit="1",
+            bound=f"<= {MOST_ALARMS:g}",
+            holds=None if alarms.value is None else alarms.value <= MOST_ALARMS,
+            why=f"false alarms, as a share of {len(kinds.facts[kinds.against])} images; the limit is meant for 0.05",
+        )
+    )
+    return verdicts
+
+
+_FEW = f"unknown: fewer than {FEWEST_SCENES} scenes"
+
+
+def _no_worse(words: str, difference: Estimate, group: str) -> Verdict:
+    known = difference.value if difference.within is not None else None
+    told_words = _FEW if known is None else f"interval {difference.low:+.4f} to {difference.high:+.4f}, paired"
+    return Verdict(
+        name=f"{words} is no worse in ECE than the single network, {group}",
+        value=known,
+        unit="1",
+        bound="<= 0",
+        holds=None if known is None else known <= 0.0,
+        why=f"{told_words}; difference of the calibration errors",
+    )
+
+
+def _best(figures: Figures) -> Verdict:
+    values = {name: figures.eces[name] for name in figures.measured.methods}
+    known = {name: one for name, one in values.items() if one.value is not None and one.within is not None}
+    name = f"ECE of the best method, {figures.measured.name}"
+    bound = f"<= {MOST_ECE:g}"
+    if not known:
+        return Verdict(name=name, value=None, unit="1", bound=bound, holds=None, why=_FEW)
+    best = min(known, key=lambda one: known[one].value or 0.0)
+    delivered = values[DELIVERED].value
+    value = known[best].value
+    why = (
+        f"'{best}', {known[best].low:.4f} to {known[best].high:.4f}; 'ensemble scaled', which users get, has"
+        f" {'an unknown one' if delivered is None else f'{delivered:.4f}'}"
+    )
+    return Verdict(name=name, value=value, unit="1", bound=bound, holds=(value or 0.0) <= MOST_ECE, why=why)
+
+
+def _above(name: str, gain: Estimate, over: Estimate) -> Verdict:
+    low = gain.low
+    why = _FEW if low is None or over.value is None else f"gain {gain.value:+.3f}, up to {gain.high:+.3f}"
+    if low is not None and over.value is not None:
+        why += f"; that one's mIoU is {over.value:.3f}"
+    bound = "> 0 at the lower end of the 95 % interval"
+    return Verdict(name=name, value=low, unit="1", bound=bound, holds=None if low is None else low > 0.0, why=why)
+
+
+def _unknown_gap() -> Verdict:
+    why = "unknown: the run trains no variants (rock.ablate)"
+    return Verdict(name=GAP, value=None, bound="> 0 at the lower end of the 95 % interval", holds=None, why=why)
+
+
+def _size_rows(sizes: Sizes | None) -> Rows:
+    if sizes is None:
+        return []
+    return [
+        {"diameter_m": diameter, **told("truth_per_m2", true), **told("found_per_m2", found)}
+        for diameter, true, found in zip(DIAMETERS_M, sizes.true, sizes.found, strict=True)
+    ]
+
+
+def _area_rows(figures: Figures) -> Rows:
+    return [
+        {
+            "group": figures.measured.name,
+            "scene": one.name,
+            "truth_share": tables.known(one.area.truth),
+            "share": tables.known(one.area.given),
+            "share_low": tables.known(one.area.low),
+            "share_high": tables.known(one.area.high),
+        }
+        for one in figures.measured.results
+    ]
+
+
+def _parameter_row(figures: Figures) -> dict[str, JsonValue]:
+    measured = figures.measured
+    return {
+        "group": measured.name,
+        "baseline": CLASSICAL,
+        "parameters": described(measured.parameters),
+        "validation_images": len(measured.group.choosing),
+        "validation_miou": measured.chosen_score,
+    }
+
+
+def _notes(evidence: Evidence, *, synthetic: bool) -> list[str]:
+    notes = list(NOTES)
+    for one in evidence.figures:
+        name = one.measured.name
+        if one.draws.count < FEWEST_SCENES:
+            notes.append(
+                f"{name.capitalize()} show {one.draws.count} scenes, too few for intervals: no claim can hold."
+            )
+        if one.measured.chosen_score is None:
+            notes.append(f"No image of the {name} was left to choose the classical baseline's parameters on.")
+    if not any(one.measured.name == HELD_OUT for one in evidence.figures):
+        notes.append(
+            "The run has no dataset: familiar images are lunarsite's own renders, which a model that learned from the"
+            " dataset need not know."
+        )
+    if not any(one.measured.name == PHOTOGRAPHS for one in evidence.figures):
+        notes.append("The run has no photographs: nothing here says how well real ones are segmented.")
+    if evidence.sizes is not None:
+        notes.append(
+            f"Sizes: rocks at least {LEAST_WIDTH_PX:g} px wide, over level ground, each standing for the ground on"
+            " which it would look so wide; scenes that are called out of distribution are left out. True rocks count"
+            " if a part of them shows."
+        )
+    notes.append(
+        f"Rock area is a share of the picture's ground. Its ends: only pixels that are rock with a probability of"
+        f" {SURE:g} and more, and all with {DOUBTFUL:g} and more."
+    )
+    if synthetic:
+        notes.append("Renders made by lunarsite stand for the ground of a synthetic Moon.")
+    return notes
