@@ -13,13 +13,13 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from lunarsite.publish.rock.looks import CLASSES, MEAN, METHODS, STATISTICS, class_words, in_order, look
-from lunarsite.publish.rock.tables import CALIBRATION, RELIABILITY, RISK, SEGMENTATION, Measured, Row
+from lunarsite.publish.rock.tables import CALIBRATION, RELIABILITY, RISK, RISK_OF_IMAGES, SEGMENTATION, Measured, Row
 from lunarsite.publish.style import FAINT, INK, SMALL_PT, WIDE_IN, caption, header, new_figure, styled
 
 BOUND: Final = 0.03
 """The calibration error that the best method is asked for on held-out renders: drawn, not judged, here."""
-_SHOWN: Final = ("majority", "classical", "single", "ensemble")
-"""Methods whose overlap is drawn beside each other; calibration changes no class, and the tables have all."""
+_SHOWN: Final = ("majority", "classical", "single", "ensemble scaled")
+"""Methods whose overlap is drawn beside each other; the tables have all."""
 _HEAD_IN: Final = 0.56
 _FEWEST: Final = 1e-4
 """Bins of a smaller share of the pixels than this are drawn hollow."""
@@ -86,45 +86,60 @@ def draw_reliability(found: Measured) -> Figure:
 
 
 def draw_risk(found: Measured) -> Figure:
-    """Draw the error that remains when the most doubtful pixels are handed over, by group; for two columns."""
+    """Draw the error that remains when the most doubtful pixels, or images, are handed over; for two columns."""
     groups = found.groups(RISK)
-    statistics = in_order((str(row["statistic"]) for row in found.rows(RISK)), STATISTICS)
+    tables = (RISK, RISK_OF_IMAGES)
+    statistics = in_order((str(row["statistic"]) for table in tables for row in found.rows(table)), STATISTICS)
     with styled():
-        height = 3.6
-        figure, panels = _grid(1, groups, height, bottom_in=1.3)
+        height = 5.6
+        figure, panels = _grid(2, groups, height, bottom_in=1.3, wspace=0.2, hspace=0.42, share_y=False)
+        for line, table, words in zip(panels, tables, ("pixels", "images"), strict=True):
+            for axes, group in zip(line, groups, strict=False):
+                for statistic in statistics:
+                    _remaining(axes, found.rows(table, group=group, statistic=statistic), statistic)
+                axes.set_xlim(0.0, 100.0)
+                axes.set_xlabel(f"Handed to a person (% of {words})")
+                axes.set_ylim(bottom=0.0)
+            if groups:
+                line[0].set_ylabel("Wrong, of the rest (%)")
         for axes, group in zip(panels[0], groups, strict=False):
-            for statistic in statistics:
-                rows = [r for r in found.rows(RISK, group=group, statistic=statistic) if r["error"] is not None]
-                rows = sorted(rows, key=lambda row: float(row["handed_over"]))
-                style = look(statistic)
-                axes.plot(
-                    [100.0 * float(row["handed_over"]) for row in rows], [100.0 * float(row["error"]) for row in rows],
-                    color=style.colour, ls=style.dashes, lw=style.width,
-                )  # fmt: skip
-            axes.set(xlim=(0.0, 100.0), xlabel="Handed to a person (% of pixels)")
             axes.set_title(group.capitalize())
-        if groups:
-            panels[0, 0].set_ylabel("Wrong, of the rest (%)")
-            panels[0, 0].set_ylim(bottom=0.0)
         _legend(figure, statistics, height)
         caption(
             figure,
-            "The most doubtful pixels first, by each measure of doubt. The oracle hands over errors alone. Scenes that no"
-            " training saw.\nNumbers from validate/rock.json.",
+            "Above pixels, below whole images, the most doubtful first. The oracle hands over what is wrong.\nNo"
+            " training saw these scenes; each panel has a scale of its own. Numbers from validate/rock.json.",
         )
         header(figure, "What is left when doubt is handed over", synthetic=found.synthetic)
         return figure
 
 
+def _remaining(axes: Axes, rows: Sequence[Row], statistic: str) -> None:
+    """Draw the error of the rest, in per cent, by the share that is handed over."""
+    known = sorted((float(row["handed_over"]), float(row["error"])) for row in rows if row["error"] is not None)
+    style = look(statistic)
+    axes.plot(
+        [100.0 * x for x, _ in known], [100.0 * y for _, y in known], color=style.colour, ls=style.dashes,
+        lw=style.width,
+    )  # fmt: skip
+
+
 def _grid(
-    count: int, groups: Sequence[str], height: float, *, bottom_in: float, hspace: float = 0.2, share_y: bool = True
+    count: int,
+    groups: Sequence[str],
+    height: float,
+    *,
+    bottom_in: float,
+    wspace: float = 0.09,
+    hspace: float = 0.2,
+    share_y: bool = True,
 ) -> tuple[Figure, np.ndarray]:
     """Return a figure with a column of panels for each group; columns without a group are left empty."""
     figure = new_figure(WIDE_IN, height)
     columns = max(len(groups), 2)
     panels = figure.subplots(count, columns, squeeze=False, sharey="row" if share_y else "none")
     figure.subplots_adjust(
-        left=0.08, right=0.985, top=1.0 - _HEAD_IN / height, bottom=bottom_in / height, wspace=0.09, hspace=hspace
+        left=0.08, right=0.975, top=1.0 - _HEAD_IN / height, bottom=bottom_in / height, wspace=wspace, hspace=hspace
     )
     for axes in panels.ravel():
         axes.grid(lw=0.3, alpha=0.6)

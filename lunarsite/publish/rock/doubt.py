@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lunarsite.publish.rock.looks import GROUPS, STATISTICS, in_order, look
+from lunarsite.publish.rock.looks import GROUPS, STATISTICS, STRANGERS, in_order, look
 from lunarsite.publish.rock.tables import DETECTION, QUANTILES, UNFAMILIARITY, Measured, Row
 from lunarsite.publish.style import BLUE, FAINT, INK, SMALL_PT, VERMILION, WIDE_IN, caption, header, new_figure, styled
 
-KINDS: Final = (*GROUPS, "orbital images", "shadowed orbital images")
-"""Kinds of images, in their order; corruptions of renders come after them."""
+KINDS: Final = (*GROUPS, *STRANGERS)
+"""Kinds of images, in their order."""
 
 
 def draw_unfamiliar(found: Measured) -> Figure:
@@ -28,7 +28,7 @@ def draw_unfamiliar(found: Measured) -> Figure:
         height = 1.75 + 0.27 * max(len(kinds), 4)
         figure = new_figure(WIDE_IN, height)
         left, right = figure.subplots(1, 2, sharey=True)
-        figure.subplots_adjust(left=0.17, right=0.985, top=1.0 - 0.56 / height, bottom=1.08 / height, wspace=0.06)
+        figure.subplots_adjust(left=0.215, right=0.985, top=1.0 - 0.56 / height, bottom=1.08 / height, wspace=0.06)
         for axes in (left, right):
             axes.grid(lw=0.3, alpha=0.6, axis="x")
             axes.spines[["top", "right"]].set_visible(False)
@@ -42,10 +42,11 @@ def draw_unfamiliar(found: Measured) -> Figure:
         left.set_yticks(range(len(kinds)), kinds)
         left.set_ylim(len(kinds) - 0.5, -0.5)
         left.set_xlim(left=0.0)
-        left.set_xlabel(f"Mean {drawn} of an image (nat)")
+        left.set_xlabel(f"Mean {drawn} (nat)")
         left.set_title("How unfamiliar")
         right.set_xlim(0.0, 1.02)
-        right.set_xlabel("AUROC against held-out renders")
+        against = " and ".join(dict.fromkeys(str(row["against"]) for row in told)) or "renders"
+        right.set_xlabel(f"AUROC against {against}")
         right.set_title("What tells them apart")
         _legend(figure, statistics, height)
         caption(

@@ -23,7 +23,7 @@ class Look:
 
 
 METHODS: Final[dict[str, Look]] = {
-    "majority": Look("commonest class everywhere", UNKNOWN, _DOTS, "x"),
+    "majority": Look("commonest class at each place", UNKNOWN, _DOTS, "x"),
     "classical": Look("without learning", FAINT, _LONG, "v"),
     "single": Look("single network", ORANGE, _LONG, "^"),
     "single scaled": Look("single, temperature-scaled", VERMILION, "solid", "s"),
@@ -53,6 +53,8 @@ MEAN: Final = "mean"
 """The name of all classes' mean in the record."""
 GROUPS: Final = ("held-out renders", "own renders", "photographs")
 """Images that are measured apart, in their order."""
+STRANGERS: Final = ("rendered orbital images", "orbital images", "shadowed orbital images")
+"""Images of another kind; corrupted renders come after them."""
 
 
 def look(name: str) -> Look:

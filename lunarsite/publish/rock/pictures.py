@@ -42,7 +42,7 @@ MOST_ROWS: Final = 8
 COLUMNS: Final = ("image", "truth", "classes given", "entropy", "mutual information")
 _UNKNOWN_CLASS: Final = 255
 _GROUND: Final = 0
-_MOST_LETTERS: Final = 26
+_MOST_LETTERS: Final = 25
 """That fit beneath a picture."""
 _OPACITY: Final = 0.78
 _WORDS: Final = {"render": "render", "photograph": "photograph", "orbital": "orbital image", "corrupted": "corrupted"}
@@ -132,7 +132,7 @@ class Samples:
                 _beneath(line[2], f"mean IoU {sample.miou:.2f}" if np.isfinite(sample.miou) else "no truth", INK)
                 # The verdict is the image's, not one column's.
                 _beneath(line[4], *_verdict(sample))
-                _beneath(line[0], _name_words(sample), INK)
+                _beneath(line[0], _name_words(sample), INK, "left")
             for axes, words in zip(panels[0] if panels else (), COLUMNS, strict=False):
                 axes.set_title(words, fontsize=SMALL_PT + 0.5, fontweight="bold", loc="center", pad=3.0)
             height = figure.get_figheight()
@@ -207,6 +207,9 @@ def _scales(figure: Figure, line: Sequence[Axes], tops: Sequence[float]) -> None
         figure.colorbar(ScalarMappable(Normalize(0.0, top), colormaps["cividis"]), cax=bar, orientation="horizontal")
         bar.set_xticks([0.0, top], ["0", f"{number_words(float(f'{top:.2g}'))} nat"])
         bar.tick_params(length=1.5, pad=1.0, labelsize=SMALL_PT, width=0.4)
+        first, last = bar.get_xticklabels()
+        first.set_horizontalalignment("left")
+        last.set_horizontalalignment("right")
 
 
 def _verdict(sample: Sample) -> tuple[str, str]:
@@ -219,15 +222,6 @@ def _name_words(sample: Sample) -> str:
     return words if len(words) <= _MOST_LETTERS else f"{words[: _MOST_LETTERS - 1]}…"
 
 
-def _beneath(axes: Axes, words: str, colour: str) -> None:
-    axes.text(
-        0.5,
-        -0.03,
-        words,
-        transform=axes.transAxes,
-        fontsize=SMALL_PT,
-        color=colour,
-        ha="center",
-        va="top",
-        parse_math=False,
-    )
+def _beneath(axes: Axes, words: str, colour: str, side: str = "center") -> None:
+    style: dict[str, Any] = {"fontsize": SMALL_PT, "color": colour, "ha": side, "va": "top", "parse_math": False}
+    axes.text(0.0 if side == "left" else 0.5, -0.03, words, transform=axes.transAxes, **style)

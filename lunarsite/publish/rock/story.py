@@ -17,7 +17,7 @@ from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.publish.crater_story import card_table
 from lunarsite.publish.report import Table
 from lunarsite.publish.rock.looks import MEAN, METHODS, class_words, in_order, look
-from lunarsite.publish.rock.tables import CALIBRATION, DETECTION, RISK, SEGMENTATION, Measured, Row
+from lunarsite.publish.rock.tables import CALIBRATION, DETECTION, RISK, SEGMENTATION, UNFAMILIARITY, Measured, Row
 from lunarsite.publish.words import number_words
 
 PICTURES: Final[dict[str, tuple[str, str]]] = {
@@ -38,9 +38,9 @@ PICTURES: Final[dict[str, tuple[str, str]]] = {
         "Whether a probability means what it says: right in as many pixels as it claims.",
     ),
     "rock_risk": (
-        "Charts of the share of wrong pixels that is left against the share handed to a person, by several measures"
-        " of doubt, between an oracle and random order.",
-        "What is left when the most doubtful pixels are handed to a person.",
+        "Charts of the share of wrong pixels that is left against the share of pixels, and of images, handed to a"
+        " person, by several measures of doubt, between an oracle and random order.",
+        "What is left when the most doubtful pixels, or images, are handed to a person.",
     ),
     "rock_unfamiliar": (
         "Ranges of unfamiliarity by kind of image beside the limit of the model's card, and the area under the ROC"
@@ -169,9 +169,11 @@ def _doubt(found: Measured) -> Iterator[str]:
         beside = ", ".join(f"{number_words(at[name]['auroc'])} by {look(name).words}" for name in rivals)
         told.append(f"{kind} {_with_interval(at['mutual information'], 'auroc')}" + (f" ({beside})" if beside else ""))
     if told:
-        yield f"Told from held-out renders by mutual information (AUROC; 0.5 is chance): {'; '.join(told)}."
-    caught = {str(row["images"]): row["flagged_share"] for row in rows if row["flagged_share"] is not None}
-    if caught:
+        against = " and ".join(dict.fromkeys(str(row["against"]) for row in rows))
+        yield f"Told from {against} by mutual information (AUROC; 0.5 is chance): {'; '.join(told)}."
+    spreads = [row for row in found.rows(UNFAMILIARITY) if row["flagged_share"] is not None]
+    if spreads:
+        caught = {str(row["images"]): row["flagged_share"] for row in spreads}
         parts = [f"{_percent(share)} of {kind}" for kind, share in caught.items()]
         yield f"The limit of the model's card calls unfamiliar: {', '.join(parts)}."
 

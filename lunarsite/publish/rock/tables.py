@@ -22,6 +22,7 @@ RELIABILITY: Final = "reliability"
 UNFAMILIARITY: Final = "unfamiliarity"
 DETECTION: Final = "out_of_distribution"
 RISK: Final = "risk_coverage"
+RISK_OF_IMAGES: Final = "risk_coverage_images"
 SIZES: Final = "sizes"
 ROCK_AREA: Final = "rock_area"
 LIMIT: Final = "unfamiliarity_limit"
@@ -37,9 +38,10 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     SEGMENTATION: ("group", "method", "kind", "class", *_with_ends("iou", "boundary_f1")),
     CALIBRATION: ("group", "method", *_with_ends("ece")),
     RELIABILITY: ("group", "method", "confidence", "accuracy", "share"),
-    UNFAMILIARITY: ("images", "statistic", *QUANTILES),
-    DETECTION: ("images", "statistic", *_with_ends("auroc"), "flagged_share"),
+    UNFAMILIARITY: ("images", "statistic", *QUANTILES, "flagged_share"),
+    DETECTION: ("images", "statistic", "against", *_with_ends("auroc")),
     RISK: ("group", "statistic", "handed_over", "error"),
+    RISK_OF_IMAGES: ("group", "statistic", "handed_over", "error"),
     SIZES: ("diameter_m", "truth_per_m2", *_with_ends("found_per_m2")),
     ROCK_AREA: ("scene", "truth_share", "share", "share_low", "share_high"),
 }

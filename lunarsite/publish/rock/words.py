@@ -12,6 +12,9 @@ COLUMNS: Final = {
     "adds": "What it adds",
     "class": "Class",
     "statistic": "By",
+    "baseline": "Baseline",
+    "parameters": "Parameters",
+    "validation_miou": "Mean IoU, validation images",
     "scenes": "Scenes",
     "count": "Images in all",
     "iou": "IoU",
@@ -28,6 +31,7 @@ COLUMNS: Final = {
     "temperature": "Temperature",
     "over": "Against",
     "difference": "Difference",
+    "against": "Told from",
     "auroc": "AUROC",
     "fpr_at_95": "False alarms where 95 % are found",
     "flagged_share": "Called unfamiliar by the card's limit",
@@ -40,6 +44,11 @@ COLUMNS: Final = {
     "share": "Share found",
     "share_low": "Surely rock",
     "share_high": "At most",
+    "q05": "5 %",
+    "q25": "25 %",
+    "q50": "Median",
+    "q75": "75 %",
+    "q95": "95 %",
     "seeds": "Seeds",
     "photograph_miou": "Mean IoU, photographs",
     "photograph_gain": "Gain on photographs",
@@ -55,6 +64,8 @@ CAPTIONS: Final = {
     "members": "Each member of the ensemble, their mean, and the ensemble itself.",
     "out_of_distribution": "Images of other kinds against held-out renders: how well each statistic tells them apart,"
     " and what the card's limit catches.",
+    "unfamiliarity": "Unfamiliarity of each kind of image (nat), and how many the card's limit calls unfamiliar.",
+    "parameters": "The baseline without learning: its parameters, chosen on validation images.",
     "aurc": "Error over all shares handed over: the less the better, between the oracle's and random order's.",
     "ablation": "What closes the gap between renders and photographs: the same training with one thing more each.",
 }
@@ -63,7 +74,7 @@ METRICS: Final = {
     "unfamiliarity_limit": "Limit of unfamiliarity on the model's card",
 }
 
-LEFT_OUT: Final = ("reliability", "risk_coverage", "unfamiliarity", "sizes", "rock_area")
+LEFT_OUT: Final = ("reliability", "risk_coverage", "risk_coverage_images", "sizes", "rock_area")
 """Tables that figures show."""
 FIRST: Final = ("group", "images", "variant", "adds", "method", "class", "statistic", "measure", "over")
 """Columns that come first."""

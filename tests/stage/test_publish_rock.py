@@ -1,0 +1,185 @@
+"""Figures and sentences of rocks, from a made-up record and made-up pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import numpy as np
+import pytest
+from matplotlib.text import Text
+
+from lunarsite.artefact import contracts, record
+from lunarsite.artefact.record import Record
+from lunarsite.artefact.stamp import ArtefactError
+from lunarsite.publish import style
+from lunarsite.publish.rock import story
+from lunarsite.publish.rock.hazards import draw_hazards
+from lunarsite.publish.rock.pictures import Samples
+from lunarsite.publish.rock.story import RockFiles
+from lunarsite.publish.rock.tables import Measured
+
+from . import fake_rock
+from .fake_run import FakeRun
+
+INPUTS = ("record=rock_record", "samples=rock_samples")
+PUBLISH = {"publish": {"figure_dpi": 60}}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> FakeRun:
+    """A run that has rocks and nothing else."""
+    made = FakeRun.__new__(FakeRun)
+    made.folder, made.origin = tmp_path_factory.mktemp("rocks"), "synthetic"
+    fake_rock.write_rock(made)
+    return made
+
+
+def outputs(run: FakeRun) -> dict[str, Path]:
+    """PNG and PDF of each figure."""
+    return {f"{name}_{kind}": run.path(f"{name}_{kind}") for name in fake_rock.FIGURES for kind in ("png", "pdf")}
+
+
+@pytest.fixture(scope="module")
+def drawn(run: FakeRun) -> dict[str, Any]:
+    """Every figure as it was handed to be saved, by name."""
+    figures: dict[str, Any] = {}
+    patch = pytest.MonkeyPatch()
+    save = style.save
+
+    def keep(figure: Any, path: Path, dpi: int) -> None:
+        if path.suffix == ".png":
+            figures[path.stem] = figure
+            save(figure, path, dpi)
+        else:
+            path.touch()
+
+    patch.setattr(style, "save", keep)
+    assert run.call("publish-rock", INPUTS, outputs(run), PUBLISH) == 0
+    patch.undo()
+    return figures
+
+
+def words(figure: Any) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+
+
+def test_every_figure_is_drawn_whole(run: FakeRun, drawn: dict[str, Any]) -> None:
+    assert set(drawn) == set(fake_rock.FIGURES)
+    for name, figure in drawn.items():
+        pixels = matplotlib.image.imread(run.path(f"{name}_png"))[..., :3]
+        assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50
+        for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
+            assert (edge == 1.0).all(), name
+        sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+        assert min(sizes) >= style.SMALL_PT
+
+
+def test_pictures_tell_what_they_are_and_whether_they_are_familiar(drawn: dict[str, Any]) -> None:
+    found = words(drawn["rock_samples"])
+    assert {"photograph: PCAM $12", "orbital image: scene 3", "mean IoU 0.40", "familiar (0.02 nat)"} <= set(found)
+    assert found.count("no truth") == 2
+    assert "unfamiliar (0.04 nat)" in found
+
+
+def test_pictures_show_classes_by_colour_and_unknown_in_grey(run: FakeRun) -> None:
+    figure = Samples.read(run.path("rock_samples")).draw()
+    truth, classes = (figure.axes[column].images[0].get_array() for column in (1, 2))
+    assert truth is not None
+    assert classes is not None
+    rock, ground = classes[25, 25], classes[15, 2]
+    assert rock[0] > rock[1] + 0.1, "large rocks are purple"
+    assert ground[0] == ground[1] == ground[2], "ground stays as it is"
+    orbital = figure.axes[2 * 5 + 1].images[0].get_array()
+    assert orbital is not None
+    assert len(np.unique(orbital.reshape(-1, 3), axis=0)) == 1, "there is no truth of an orbital image"
+
+
+def test_an_image_that_claims_too_many_pixels_is_refused(run: FakeRun, tmp_path: Path) -> None:
+    other = FakeRun.__new__(FakeRun)
+    other.folder, other.origin = tmp_path, "synthetic"
+    values = {"valid_height": fake_rock.ROWS + 1, "valid_width": 1, "name": "too high"}
+    fake_rock.write_images(other, "rock_samples", contracts.ROCK_SAMPLES, [values])
+    with pytest.raises(ArtefactError, match="claims 33 x 1 pixels"):
+        Samples.read(other.path("rock_samples"))
+
+
+def test_what_was_not_measured_is_said_and_not_drawn(drawn: dict[str, Any]) -> None:
+    assert words(drawn["rock_reliability"]).count("not measured") == 1
+    assert "what others are told from" in words(drawn["rock_unfamiliar"])
+
+
+def test_a_record_without_rendered_truth_says_so() -> None:
+    made = fake_rock.rock_record()
+    bare = made.model_copy(update={"tables": {**made.tables, "sizes": [], "rock_area": []}})
+    assert words(draw_hazards(measured(bare))).count("nothing to measure") == 2
+
+
+def measured(found: Record) -> Measured:
+    run = FakeRun.__new__(FakeRun)
+    run.origin = "synthetic"
+    return Measured.checked(found, run.stamp("rock", "validate-rock"))
+
+
+@pytest.mark.parametrize("table", ["segmentation", "risk_coverage"])
+def test_a_record_that_lacks_what_is_drawn_is_refused(table: str) -> None:
+    made = fake_rock.rock_record()
+    without = made.model_copy(update={"tables": {key: rows for key, rows in made.tables.items() if key != table}})
+    with pytest.raises(ArtefactError, match=f"has no table '{table}'; rerun validate-rock"):
+        measured(without)
+    cut = [{key: value for key, value in row.items() if key != "group"} for row in made.tables[table]]
+    with pytest.raises(ArtefactError, match=f"table '{table}' lacks \\['group'\\]"):
+        measured(made.model_copy(update={"tables": {**made.tables, table: cut}}))
+
+
+def test_sentences_put_each_number_beside_its_baselines() -> None:
+    told = " ".join(story.sentences(measured(fake_rock.rock_record())))
+    assert (
+        "On 12 photographs the ensemble, temperature-scaled reaches a mean IoU of 0.52 (95 %: 0.468 to 0.572)" in told
+    )
+    assert "beside 0.01 (95 %: 0.009 to 0.011) (commonest class at each place) and 0.15" in told
+    assert "The hardest class: sky, 0.4" in told
+    assert "The least is that of the ensemble, temperature-scaled." in told
+    assert "orbital images 0.85 (95 %: 0.765 to 0.935) (0.75 by entropy, 0.65 by mean brightness)" in told
+    assert "15 % of photographs" in told
+    assert (
+        "10 % of the pixels are wrong; with the 10 % of highest entropy handed to a person, 7.29 % of the rest" in told
+    )
+    assert "It falls short in: photographs told from renders (0.61, asked: >= 0.9)." in told
+
+
+def test_a_record_of_nothing_says_so() -> None:
+    made = fake_rock.rock_record()
+    empty = made.model_copy(update={"tables": {key: [] for key in made.tables}, "verdicts": ()})
+    assert list(story.sentences(measured(empty))) == [
+        "Nothing could be measured: the run has no scene that no training saw."
+    ]
+
+
+def test_the_report_tells_the_licence_of_the_model(run: FakeRun) -> None:
+    told = story.tell(RockFiles(run.path("rock_record"), run.path("rock_model")))
+    assert told is not None
+    assert "CC BY-NC-SA 4.0" in told.sentences[-1]
+    assert "non-commercial use, with credit, under the same licence" in told.sentences[-1]
+    assert told.card is not None
+    assert "non-commercial" not in story.licence_words({"licence": "CC0"})
+
+
+def test_a_model_without_its_record_is_refused(run: FakeRun) -> None:
+    assert story.tell(RockFiles(None, None)) is None
+    with pytest.raises(ArtefactError, match="model of rocks without the record"):
+        story.tell(RockFiles(None, run.path("rock_model")))
+
+
+def test_a_broken_record_ends_the_stage(run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = fake_rock.rock_record()
+    path = tmp_path / "record.json"
+    without = made.model_copy(update={"tables": {}})
+    record.write(path, contracts.ROCK_RECORD, without, run.stamp("rock", "validate-rock"))
+    other = FakeRun.__new__(FakeRun)
+    other.folder, other.origin = tmp_path, "synthetic"
+    path.rename(other.path("rock_record"))
+    other.path("rock_samples").write_bytes(run.path("rock_samples").read_bytes())
+    assert other.call("publish-rock", INPUTS, outputs(other), PUBLISH) == 3
+    assert "rerun validate-rock" in capsys.readouterr().err
