@@ -1,0 +1,185 @@
+"""What closes the gap between renders and photographs: one training after another, each with one thing more.
+
+Every variant has the same network, steps and seeds, and starts from the same weights; its crops differ in what the
+variant adds. All are measured on test photographs and on test renders of the dataset. Which one is best is told by
+validation photographs alone; test photographs tell only how good that choice was.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lunarsite.artefact import ArtefactError, images
+from lunarsite.artefact import record as records
+from lunarsite.artefact.contracts import ROCK_SCENES
+from lunarsite.artefact.contracts.rock import ROCK_ABLATION
+from lunarsite.settings.rock import (
+    RockAblationSettings,
+    RockAugmentationSettings,
+    RockInferenceSettings,
+    RockLearningSettings,
+    RockSplitSettings,
+)
+from lunarsite.vision.rock.ablation_record import CHOOSING, GROUPS, PHOTOGRAPHS, RENDERS, Measured, Variant, judged
+from lunarsite.vision.rock.ablation_scores import Classes, Floats, black_above, confusion
+from lunarsite.vision.rock.split import TEST, VALIDATION, splits
+
+if TYPE_CHECKING:
+    from lunarsite.stage import Job
+
+Segment = Callable[[NDArray[np.uint8]], Classes]
+"""From an image (H, W, 3) to its classes (H, W)."""
+
+OWN_STAGE = "rock-render"
+"""The stage whose renders are lunarsite's own."""
+_RENDER, _PHOTOGRAPH = (ROCK_SCENES.class_number("kind", name) for name in ("render", "photograph"))
+_PARTS = {PHOTOGRAPHS: (_PHOTOGRAPH, TEST), RENDERS: (_RENDER, TEST), CHOOSING: (_PHOTOGRAPH, VALIDATION)}
+"""Kind and part of the split of each group."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One image that is measured."""
+
+    path: Path
+    index: int
+    scene: str
+
+
+def variants(learning: RockLearningSettings, *, own: bool) -> list[tuple[Variant, RockLearningSettings]]:
+    """Return what is trained, from geometry alone to all of the settings; each has what those before it have.
+
+    Args:
+        learning: The training that the run asks for; a thing that it leaves out is left out here too.
+        own: Whether there are renders of lunarsite's own.
+    """
+    whole = learning.augmentation
+    nothing = dict.fromkeys(RockAugmentationSettings.model_fields, 0.0)
+    steps = (
+        ("geometry", "renders of the dataset, mirrored, scaled and cropped", {"geometry": whole.geometry}, False),
+        ("augmented", "lunar augmentations without style", {**whole.model_dump(), "style": 0.0}, False),
+        ("style", "grey levels and colours of unlabelled photographs", whole.model_dump(), False),
+        ("few labels", "labels of the photographs for training", whole.model_dump(), True),
+        ("own renders", "renders of lunarsite's own", whole.model_dump(), True),
+    )
+    found = []
+    for name, adds, augmentation, labels in steps[: None if own else -1]:
+        changed = {
+            "augmentation": RockAugmentationSettings.model_validate({**nothing, **augmentation}),
+            "photograph_labels": labels and learning.photograph_labels,
+        }
+        found.append((Variant(name, adds, own=name == "own renders"), learning.model_copy(update=changed)))
+    return found
+
+
+def ablate_stage(
+    job: Job,
+    split: RockSplitSettings,
+    learning: RockLearningSettings,
+    ablation: RockAblationSettings,
+    inference: RockInferenceSettings,
+    scenes: Sequence[Path],
+    record: Path,
+) -> None:
+    """Train every variant with every seed, measure them, and write the record.
+
+    Checkpoints stay until the record is written, so a killed run goes on where it was.
+
+    Raises:
+        ArtefactError: There are no photographs to test on or to choose by, or no renders to test on.
+        LearningError: A training fails.
+    """
+    from lunarsite.vision.rock.ablation_training import segmenter_of
+
+    own = tuple(path for path in scenes if images.read_stamp(path).stage == OWN_STAGE)
+    dataset = tuple(path for path in scenes if path not in own)
+    places = measured_images(dataset, split)
+    for name, found in places.items():
+        job.log.info("%s: %d images of %d scenes", name, len(found), len({one.scene for one in found}))
+    training = learning.training.model_copy(
+        update={"epochs": ablation.epochs, "steps_per_epoch": ablation.steps_per_epoch}
+    )
+    job.seed = training.seed
+    learning = learning.model_copy(update={"training": training})
+    chosen = variants(learning, own=bool(own))
+    folder = record.with_name(f"{record.stem}.checkpoints")
+    measured = [null(places, ablation.seeds)]
+    started, total = time.monotonic(), len(chosen) * ablation.seeds
+    for number, (variant, settings) in enumerate(chosen):
+        counts: dict[str, list[Floats]] = {name: [] for name in GROUPS}
+        for seed in range(ablation.seeds):
+            job.log.info("variant '%s', seed %d of %d", variant.name, seed + 1, ablation.seeds)
+            segment = segmenter_of(
+                job, settings, split, inference, (*dataset, *(own if variant.own else ())), seed, folder / f"{number}"
+            )
+            for name, confusions in counted(places, segment).items():
+                counts[name].append(confusions)
+            job.progress(number * ablation.seeds + seed + 1, total, "trainings")
+        measured.append(Measured(variant, {name: np.stack(each) for name, each in counts.items()}))
+    grounds = {name: tuple(one.scene for one in found) for name, found in places.items()}
+    told = judged(measured, grounds, ablation, settings_words(learning), time.monotonic() - started)
+    records.write(record, ROCK_ABLATION, told, job.stamp(ROCK_ABLATION))
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def measured_images(paths: Sequence[Path], split: RockSplitSettings) -> dict[str, list[Place]]:
+    """Return the images that are measured, by group.
+
+    Raises:
+        ArtefactError: A group has none.
+    """
+    found: dict[str, list[Place]] = {name: [] for name in GROUPS}
+    for path in paths:
+        with images.opened(path, ROCK_SCENES) as reader:
+            kinds, scenes, part_of = reader.read("kind"), reader.read("scene"), splits(reader, split)
+        for name, (kind, part) in _PARTS.items():
+            found[name] += [
+                Place(path, int(k), str(scenes[k])) for k in np.flatnonzero((kinds == kind) & (part_of == part))
+            ]
+    lacking = [name for name, places in found.items() if not places]
+    if lacking:
+        raise ArtefactError(
+            f"{', '.join(map(str, paths)) or 'no file but own renders'}: has no {' and no '.join(lacking)}, so nothing"
+            " tells what closes the gap; name the dataset with its photographs in source.rock_images.folder, raise the"
+            " shares of rock.split, or leave rock.ablate out"
+        )
+    return found
+
+
+def counted(places: Mapping[str, Sequence[Place]], segment: Segment) -> dict[str, Floats]:
+    """Return confusions (images, 4, 4) of each group, one image at a time."""
+    return {name: np.stack([confusion(*_answer(one, segment)) for one in found]) for name, found in places.items()}
+
+
+def null(places: Mapping[str, Sequence[Place]], seeds: int) -> Measured:
+    """Return what finds no rock at all: sky where it is black above, ground elsewhere."""
+    counts = {name: np.repeat(found[None], seeds, axis=0) for name, found in counted(places, black_above).items()}
+    return Measured(
+        Variant("no rocks", "nothing is learned: black above is sky, the rest ground", trained=False), counts
+    )
+
+
+def settings_words(learning: RockLearningSettings) -> str:
+    """Return how each variant is trained, in words."""
+    training = learning.training
+    return (
+        f"{training.epochs * training.steps_per_epoch} steps of {training.batch} crops of {training.crop_px} px,"
+        f" encoder {learning.network.encoder}"
+    )
+
+
+def _answer(place: Place, segment: Segment) -> tuple[Classes, Classes]:
+    with images.opened(place.path, ROCK_SCENES) as reader:
+        block = slice(place.index, place.index + 1)
+        rows, cols = (int(reader.read(f"valid_{side}", block)[0]) for side in ("height", "width"))
+        image, truth = (reader.read(name, block)[0, :rows, :cols] for name in ("images", "masks"))
+    return truth, segment(np.ascontiguousarray(image))

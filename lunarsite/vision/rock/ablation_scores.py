@@ -1,0 +1,142 @@
+"""Scores of the variants of a training: counts of each image, and intervals over scenes and over seeds.
+
+Counts of all images are summed and the ratio is taken of the sums. A draw of the bootstrap takes scenes with
+replacement, images of one scene together, and seeds of the training with replacement; every variant is drawn with the
+same scenes and seeds, so that what two variants share does not widen the interval of their difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from lunarsite.artefact.contracts import ROCK_CLASSES
+from lunarsite.vision.rock.style import BLACK
+
+Floats = NDArray[np.float64]
+Classes = NDArray[np.uint8]
+
+COUNT = len(ROCK_CLASSES)
+BACKGROUND, SMALL, LARGE, SKY = range(COUNT)
+FEWEST_SCENES = 5
+"""With fewer scenes than this there is no interval, and nothing is claimed."""
+_LEVELS = (0.025, 0.975)
+
+
+def confusion(truth: Classes, classes: Classes) -> Floats:
+    """Return (4, 4): pixels by true class (rows) and class that is said (columns); unknown truth counts nowhere."""
+    known = truth < COUNT
+    both = truth[known].astype(np.int64) * COUNT + classes[known]
+    return np.bincount(both, minlength=COUNT * COUNT).reshape(COUNT, COUNT).astype(np.float64)
+
+
+def iou(matrix: Floats) -> Floats:
+    """Return intersection over union of each class, (..., 4), of confusions (..., 4, 4); NaN without a pixel."""
+    both = np.diagonal(matrix, axis1=-2, axis2=-1)
+    either = matrix.sum(axis=-1) + matrix.sum(axis=-2) - both
+    return np.asarray(np.divide(both, either, out=np.full(both.shape, np.nan), where=either > 0.0))
+
+
+def mean_iou(matrix: Floats) -> Floats:
+    """Return the mean over the classes that are there or said to be, (...); NaN where no pixel is known."""
+    values = iou(matrix)
+    known = np.isfinite(values)
+    count = known.sum(axis=-1)
+    total = np.where(known, values, 0.0).sum(axis=-1)
+    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
+
+
+def rock_iou(matrix: Floats) -> Floats:
+    """Return intersection over union of rocks of either kind, (...)."""
+    rocks = slice(SMALL, LARGE + 1)
+    both = matrix[..., rocks, rocks].sum(axis=(-2, -1))
+    either = matrix[..., rocks, :].sum(axis=(-2, -1)) + matrix[..., :, rocks].sum(axis=(-2, -1)) - both
+    return np.asarray(np.divide(both, either, out=np.full(both.shape, np.nan), where=either > 0.0))
+
+
+def black_above(image: NDArray[np.uint8]) -> Classes:
+    """Return the null of all variants, (H, W): sky is what is black and reaches the top, all else is ground."""
+    labels, _ = ndimage.label(image.max(axis=2) < BLACK)
+    top = np.unique(labels[0])
+    return np.where(np.isin(labels, top[top > 0]), SKY, BACKGROUND).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number, and what the draws make of it, (draws,)."""
+
+    value: float
+    draws: Floats
+
+    @property
+    def within(self) -> tuple[float, float] | None:
+        """The 95 % interval; None if it is not known."""
+        known = self.draws[np.isfinite(self.draws)]
+        if known.size == 0 or not np.isfinite(self.value):
+            return None
+        low, high = np.quantile(known, _LEVELS)
+        return float(low), float(high)
+
+    def __sub__(self, other: Score) -> Score:
+        """Return the paired difference."""
+        return Score(self.value - other.value, self.draws - other.draws)
+
+
+class Resampled:
+    """Draws of scenes and of seeds: the same ones for every variant.
+
+    Args:
+        scenes: (images,), the scene of each image.
+        seeds: Number of trainings of each variant; a variant that is not trained counts as that many equal ones.
+        draws: Number of draws.
+        seed: Of the draws.
+    """
+
+    def __init__(self, scenes: Sequence[str], seeds: int, draws: int, seed: int) -> None:
+        names, self._at = np.unique(np.asarray(scenes, dtype=str), return_inverse=True)
+        self.scenes, self.seeds = int(names.size), seeds
+        generator = np.random.default_rng(seed)
+        shares = np.full(self.scenes, 1.0 / max(self.scenes, 1))
+        drawn = generator.multinomial(self.scenes, shares, size=draws)
+        self._images = drawn[:, self._at].astype(np.float64)
+        self._seeds = generator.multinomial(seeds, np.full(seeds, 1.0 / seeds), size=draws) / seeds
+
+    def score(self, counts: Floats, measure: str = "mean", number: int | None = None) -> Score:
+        """Return the mean over seeds of a measure of the summed counts.
+
+        Args:
+            counts: (seeds, images, 4, 4).
+            measure: 'mean' over classes, 'rocks' of either kind, or 'class'.
+            number: The class, for 'class'.
+
+        Returns:
+            Its draws are NaN where there are fewer than FEWEST_SCENES scenes.
+        """
+        flat = counts.reshape(*counts.shape[:2], COUNT * COUNT)
+        drawn = np.einsum("di,sik->dsk", self._images, flat).reshape(-1, self.seeds, COUNT, COUNT)
+        values, spread = (_measured(one, measure, number) for one in (counts.sum(axis=1), drawn))
+        if self.scenes < FEWEST_SCENES:
+            return Score(float(np.mean(values)), np.full(len(drawn), np.nan))
+        return Score(float(np.mean(values)), (self._seeds * spread).sum(axis=1))
+
+    def better_scenes(self, counts: Floats, over: Floats) -> int:
+        """Return the number of scenes whose mean over classes is higher than another variant's, mean over seeds."""
+        by_scene = [
+            np.stack([one[:, self._at == k].sum(axis=1) for k in range(self.scenes)], axis=1) for one in (counts, over)
+        ]
+        ours, theirs = (mean_iou(one).mean(axis=0) for one in by_scene)
+        return int((ours > theirs).sum())
+
+
+def _measured(matrix: Floats, measure: str, number: int | None) -> Floats:
+    if measure == "mean":
+        return mean_iou(matrix)
+    if measure == "rocks":
+        return rock_iou(matrix)
+    if measure == "class" and number is not None:
+        return iou(matrix)[..., number]
+    raise ValueError(f"measure '{measure}' of class {number} is not known")

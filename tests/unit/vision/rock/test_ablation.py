@@ -1,0 +1,198 @@
+"""The ablation: its variants, its scores and intervals, and what it says of made-up results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lunarsite.artefact import ArtefactError
+from lunarsite.settings.rock import RockAblationSettings, RockLearningSettings, RockSplitSettings
+from lunarsite.vision.rock import ablation, ablation_record
+from lunarsite.vision.rock import ablation_scores as scores
+from lunarsite.vision.rock.ablation_record import CHOOSING, GROUPS, PHOTOGRAPHS, RENDERS, Measured, Variant
+from tests.unit.vision.rock.made_rocks import PHOTOGRAPH, RENDER, write_scenes
+
+SETTINGS = RockAblationSettings(seeds=2, draws=400)
+SCENES = {
+    PHOTOGRAPHS: ("a", "a", "b", "c", "d", "e", "f"),
+    RENDERS: tuple(f"r{number}" for number in range(12)),
+    CHOOSING: ("v", "w"),
+}
+
+
+def counts(
+    images: int, right: float | Sequence[float] | NDArray[np.float64], total: float = 1_000.0
+) -> NDArray[np.float64]:
+    """Return confusions (images, 4, 4) with a share of each class's pixels right and the rest said to be the next."""
+    shares = np.broadcast_to(np.asarray(right, np.float64), images)
+    eye, wrong = np.eye(4), np.roll(np.eye(4), 1, axis=1)
+    return total * (shares[:, None, None] * eye + (1.0 - shares[:, None, None]) * wrong)
+
+
+def measured(name: str, photographs: float | Sequence[float], choosing: float, *, trained: bool = True) -> Measured:
+    values = {PHOTOGRAPHS: photographs, RENDERS: 0.9, CHOOSING: choosing}
+    found = {group: np.stack([counts(len(SCENES[group]), values[group])] * 2) for group in GROUPS}
+    return Measured(Variant(name, f"adds {name}", trained=trained), found)
+
+
+def test_confusion_and_its_ratios() -> None:
+    truth = np.array([[0, 0, 1, 1], [2, 2, 3, 255]], np.uint8)
+    said = np.array([[0, 1, 1, 2], [2, 2, 3, 0]], np.uint8)
+    matrix = scores.confusion(truth, said)
+    assert matrix.sum() == 7, "unknown truth counts nowhere"
+    assert scores.iou(matrix) == pytest.approx([1 / 2, 1 / 3, 2 / 3, 1.0])
+    assert scores.mean_iou(matrix) == pytest.approx((1 / 2 + 1 / 3 + 2 / 3 + 1.0) / 4)
+    # Small taken for large is no error of finding rocks: 4 right, 1 false.
+    assert scores.rock_iou(matrix) == pytest.approx(4 / 5)
+    lone = np.zeros((4, 4))
+    lone[0, 0] = 5.0
+    assert np.isnan(scores.iou(lone)[1:]).all()
+    assert scores.mean_iou(lone) == 1.0
+    assert np.isnan(scores.mean_iou(np.zeros((4, 4))))
+    assert np.isnan(scores.rock_iou(lone))
+
+
+def test_the_null_calls_sky_what_is_black_and_reaches_the_top() -> None:
+    image = np.full((12, 10, 3), 120, np.uint8)
+    image[:4] = 3
+    image[7:9, 3:5] = 0
+    image[2, 5] = 200
+    found = scores.black_above(image)
+    sky = np.zeros((12, 10), bool)
+    sky[:4], sky[2, 5] = True, False
+    assert (found == np.where(sky, scores.SKY, scores.BACKGROUND)).all()
+    assert (scores.black_above(image[4:]) == scores.BACKGROUND).all(), "a shadow is no sky"
+
+
+def test_intervals_cover_what_scenes_and_seeds_differ_by() -> None:
+    scenes = [f"scene {number}" for number in range(40)]
+    rng = np.random.default_rng(3)
+    shares = rng.uniform(0.4, 0.9, 40)
+    drawn = scores.Resampled(scenes, 2, 4_000, 1)
+    one = drawn.score(np.stack([counts(40, shares)] * 2))
+    # Summed counts: (r) / (2 - r) of the mean share, the same for every class.
+    mean = shares.mean()
+    assert one.value == pytest.approx(mean / (2.0 - mean))
+    low, high = one.within or (np.nan, np.nan)
+    slope = 2.0 / (2.0 - mean) ** 2
+    assert high - low == pytest.approx(2 * 1.96 * slope * shares.std() / np.sqrt(40), rel=0.15)
+    # Seeds that differ widen it, and scenes that differ alike in two variants do not widen their difference.
+    wider = drawn.score(np.stack([counts(40, shares - 0.2), counts(40, shares + 0.1)]))
+    assert wider.within is not None
+    assert wider.within[1] - wider.within[0] > 2.0 * (high - low)
+    gain = drawn.score(np.stack([counts(40, shares + 0.05)] * 2)) - one
+    assert gain.within is not None
+    assert gain.within[0] > 0.0
+    assert gain.within[1] - gain.within[0] < 0.2 * (high - low)
+
+
+def test_images_of_one_scene_are_drawn_together() -> None:
+    shares = np.repeat([0.3, 0.5, 0.6, 0.7, 0.9], 8)
+    apart = scores.Resampled([str(number) for number in range(40)], 1, 2_000, 1)
+    together = scores.Resampled([str(number // 8) for number in range(40)], 1, 2_000, 1)
+    widths = []
+    for drawn in (apart, together):
+        within = drawn.score(counts(40, shares)[None]).within
+        assert within is not None
+        widths.append(within[1] - within[0])
+    assert widths[1] > 2.0 * widths[0]
+    few = scores.Resampled(["a", "a", "b", "c", "d"], 1, 200, 1).score(counts(5, 0.5)[None])
+    assert few.within is None
+    assert few.value == pytest.approx(1 / 3)
+
+
+def test_measures_by_name() -> None:
+    drawn = scores.Resampled(list("abcdef"), 1, 200, 1)
+    found = counts(6, 0.5)[None]
+    assert drawn.score(found, "class", 2).value == pytest.approx(1 / 3)
+    # Of 2000 rock pixels 1500 are called rocks, and of the ground's 1000 half are.
+    assert drawn.score(found, "rocks").value == pytest.approx(1_500 / 2_500)
+    with pytest.raises(ValueError, match="not known"):
+        drawn.score(found, "class")
+
+
+def test_the_record_tells_gains_and_chooses_without_the_test() -> None:
+    one = [0.5, 0.55, 0.6, 0.5, 0.45, 0.5, 0.52]
+    entries = [
+        measured("no rocks", 0.2, 0.9, trained=False),
+        measured("geometry", one, 0.4),
+        measured("style", [share + 0.1 for share in one], 0.6),
+        measured("lucky", [share + 0.3 for share in one], 0.5),
+    ]
+    record = ablation_record.judged(entries, SCENES, SETTINGS, "2 steps", 1.5)
+    rows = {str(row["variant"]): row for row in record.tables["ablation"]}
+    assert list(rows) == ["no rocks", "geometry", "style", "lucky"]
+    assert [name for name, row in rows.items() if row["chosen"]] == ["style"], "the test would have chosen another"
+    base = rows["geometry"]
+    assert base["photograph_gain"] is None
+    assert base["photograph_scenes_better"] is None
+    style = rows["style"]
+    assert style["photograph_scenes_better"] == style["photograph_scenes"] == 6
+    assert rows["no rocks"]["photograph_scenes_better"] == 0
+    assert (rows["no rocks"]["seeds"], style["seeds"]) == (0, 2)
+    assert style["photograph_gain"] == pytest.approx(style["photograph_miou"] - base["photograph_miou"])  # type: ignore[operator]
+    assert 0.0 < style["photograph_gain_low"] < style["photograph_gain"] < style["photograph_gain_high"]  # type: ignore[operator]
+    assert style["render_gain"] == pytest.approx(0.0)
+    assert style["photograph_miou_worst_seed"] == style["photograph_miou_best_seed"]
+    assert record.metric("photograph_gain") == pytest.approx(style["photograph_gain"])
+    assert record.verdicts[0].holds is True
+    assert record.verdicts[0].value == pytest.approx(style["photograph_gain_low"])
+    seeds = record.tables["seeds"]
+    assert [(row["variant"], row["seed"]) for row in seeds][:3] == [("geometry", 0), ("geometry", 1), ("style", 0)]
+    assert seeds[2]["photographs_miou"] == pytest.approx(style["photograph_miou"])
+    assert any("'style' is chosen" in note for note in record.notes)
+
+
+def test_a_gain_by_chance_does_not_hold_and_few_scenes_tell_nothing() -> None:
+    one = [0.5, 0.55, 0.6, 0.5, 0.45, 0.5, 0.52]
+    other = [0.58, 0.55, 0.5, 0.55, 0.4, 0.5, 0.56]
+    entries = [measured("geometry", one, 0.4), measured("style", other, 0.6)]
+    assert ablation_record.judged(entries, SCENES, SETTINGS, "", 0.0).verdicts[0].holds is False
+    few = {**SCENES, PHOTOGRAPHS: ("a", "a", "a", "b", "b", "c", "d")}
+    record = ablation_record.judged(entries, few, SETTINGS, "", 0.0)
+    assert record.verdicts[0].holds is None
+    assert record.tables["ablation"][1]["photograph_gain"] is not None
+    assert record.tables["ablation"][1]["photograph_gain_low"] is None
+
+
+def test_each_variant_has_what_those_before_it_have() -> None:
+    learning = RockLearningSettings()
+    found = ablation.variants(learning, own=True)
+    assert [one.name for one, _ in found] == ["geometry", "augmented", "style", "few labels", "own renders"]
+    assert [one.own for one, _ in found] == [False] * 4 + [True]
+    assert [settings.photograph_labels for _, settings in found] == [False] * 3 + [True] * 2
+    first = found[0][1].augmentation.model_dump()
+    assert first.pop("geometry") == learning.augmentation.geometry
+    assert not any(first.values())
+    assert found[1][1].augmentation.style == 0.0
+    assert found[1][1].augmentation.sensor == learning.augmentation.sensor
+    assert found[2][1].augmentation == found[4][1].augmentation == learning.augmentation
+    assert [one.name for one, _ in ablation.variants(learning, own=False)][-1] == "few labels"
+    without = learning.model_copy(update={"photograph_labels": False})
+    assert not any(settings.photograph_labels for _, settings in ablation.variants(without, own=True))
+
+
+def test_what_is_measured_is_test_and_chooses_not(tmp_path: Path) -> None:
+    path = tmp_path / "scenes.h5"
+    kinds = [RENDER] * 10 + [PHOTOGRAPH] * 8
+    write_scenes(path, kinds, padding_px=5)
+    places = ablation.measured_images([path], RockSplitSettings())
+    taken = [one.index for found in places.values() for one in found]
+    assert len(taken) == len(set(taken)), "no image is in two groups"
+    assert {kinds[one.index] for one in places[RENDERS]} == {RENDER}
+    assert {kinds[one.index] for name in (PHOTOGRAPHS, CHOOSING) for one in places[name]} == {PHOTOGRAPH}
+    found = ablation.null(places, 2)
+    assert not found.variant.trained
+    assert found.counts[RENDERS].shape == (2, len(places[RENDERS]), 4, 4)
+    assert found.counts[RENDERS][0, 0].sum() == 64 * 64, "padding counts nowhere"
+    assert scores.iou(found.counts[RENDERS][0].sum(axis=0))[1:] == pytest.approx([0.0, 0.0, 1.0])
+
+    write_scenes(path, [RENDER] * 6)
+    with pytest.raises(ArtefactError, match="no photographs and no validation photographs"):
+        ablation.measured_images([path], RockSplitSettings())
+    with pytest.raises(ArtefactError, match="no file but own renders"):
+        ablation.measured_images([], RockSplitSettings())
