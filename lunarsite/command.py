@@ -32,6 +32,8 @@ WORDS = {
         "List the published products, and what a run would fetch and cost.",
     ),
     "enhance": ("lunarsite.vision.enhance.one_image", "Enhance one image of shadowed ground."),
+    "rocks": ("lunarsite.vision.rock.one_folder", "Find rocks, ground and sky in a folder of pictures."),
+    "rocks-export": ("lunarsite.vision.rock.export_model", "Write the model that finds rocks as ONNX."),
 }
 """What people call beside the stages: the module whose `main` does it, and a line about it."""
 EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_ARTEFACT, EXIT_INTERRUPT, EXIT_TERMINATED = 0, 1, 2, 3, 130, 143

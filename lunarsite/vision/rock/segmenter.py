@@ -126,9 +126,7 @@ class Segmenter:
         `strips` brings them back, in the memory of one strip.
         """
         small = reduced(image, settings.longest_side_px)
-        if known is not None and known.shape != small.shape[:2]:
-            at = [np.arange(few) * many // few for few, many in zip(small.shape[:2], known.shape, strict=True)]
-            known = known[np.ix_(*at)]
+        known = None if known is None else thinned(known, small.shape[:2])
         pool = Pool()
         for member in self._probabilities(small, settings):
             pool.add(member)
@@ -230,10 +228,16 @@ def _segmented(strip: Floats, told: Segmented, known: NDArray[np.bool_] | None) 
         entropy=entropy(calibrated),
         mutual_information=disagreement,
     )
-    return found if known is None else _masked(found, known)
+    return found if known is None else masked(found, known)
 
 
-def _masked(told: Segmented, known: NDArray[np.bool_]) -> Segmented:
+def thinned(known: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return a mask at the size (h, w) of an image that was reduced: each pixel is the middle one it stands for."""
+    at = [(2 * np.arange(few) + 1) * many // (2 * few) for few, many in zip(shape, known.shape, strict=True)]
+    return known[np.ix_(*at)]
+
+
+def masked(told: Segmented, known: NDArray[np.bool_]) -> Segmented:
     """Return the maps with nothing said of unknown pixels."""
     nothing = np.float32(np.nan)
     return replace(

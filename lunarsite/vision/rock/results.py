@@ -1,0 +1,216 @@
+"""What is written of one picture: classes, maps, an overlay, and a JSON file that says what they are.
+
+The JSON file comes last: while it is there and tells of the same picture, model, settings and code, the others are
+whole and stand for them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from PIL import Image
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.windows import Window
+
+from lunarsite.artefact.atomic import replacing
+from lunarsite.artefact.contracts import ROCK_SCENES
+from lunarsite.artefact.stamp import ArtefactError, canonical_json
+from lunarsite.settings.rock import RockCameraSettings, RockHazardSettings, RockInferenceSettings
+from lunarsite.vision.rock.camera import Camera
+from lunarsite.vision.rock.hazard import Hazards, hazards
+from lunarsite.vision.rock.network import CLASSES
+from lunarsite.vision.rock.overlay import overlay
+from lunarsite.vision.rock.pictures import Picture
+from lunarsite.vision.rock.segmenter import UNKNOWN, Segmented, Segmenter, masked, thinned
+
+COLOURS = {"background": (0, 0, 0), "small_rocks": (0, 255, 0), "large_rocks": (0, 0, 255), "sky": (255, 0, 0)}
+"""Of the published masks; unknown pixels are grey, which those do not have."""
+BANDS = (*(f"probability_{name}" for name in CLASSES), "entropy_nat", "mutual_information_nat")
+SUFFIXES = ("_classes.png", "_maps.tif", "_overlay.png", ".json")
+TAG = "LUNARSITE_ROCKS"
+_GREY = (128, 128, 128)
+_STRIP_PX = 256
+_DIGITS = 6
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """How pictures are segmented."""
+
+    segmenter: Segmenter
+    inference: RockInferenceSettings
+    hazard: RockHazardSettings
+    camera: RockCameraSettings | None
+    about: Mapping[str, Any]
+    """Model, settings and code, as the JSON files tell them."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the JSON file of a picture says."""
+
+    about: Mapping[str, Any]
+    summary: Row
+    rocks: list[Row]
+
+
+def kept(place: Path, name: str, about: Mapping[str, Any]) -> Told | None:
+    """Return what is told of a picture if its results are there and were made of the same; None if they were not."""
+    if not all((place / f"{name}{suffix}").is_file() for suffix in SUFFIXES):
+        return None
+    try:
+        values = json.loads((place / f"{name}.json").read_text(encoding="utf-8"))
+        told = Told(values["about"], dict(values["summary"]), [dict(rock) for rock in values["rocks"]])
+    except (ValueError, KeyError, TypeError):
+        return None  # not ours, or cut: it is made again
+    return told if told.about == json.loads(canonical_json(about)) else None
+
+
+def write_results(picture: Picture, place: Path, name: str, task: Task, about: Mapping[str, Any]) -> Told:
+    """Segment a picture and write its four files, each in one step.
+
+    Raises:
+        ArtefactError: The disk is too full.
+        LearningError: The network's result cannot be used.
+    """
+    height, width = picture.rgb.shape[:2]
+    _check_disk(place, 4 * len(BANDS) * height * width)
+    found = task.segmenter.segment_reduced(picture.rgb, task.inference, picture.known)
+    judged = _hazards(found, picture, task)
+    classes = np.empty((height, width), dtype=np.uint8)
+    entropy = 0.0
+    with _creating(place / f"{name}_maps.tif", height, width, about, found.out_of_distribution) as target:
+        for rows, strip in found.strips(height, width, _STRIP_PX, picture.known):
+            bands = (*np.moveaxis(strip.probability, 2, 0), strip.entropy, strip.mutual_information)
+            target.write(np.stack(bands), window=Window(0, rows.start, width, rows.stop - rows.start))
+            classes[rows] = strip.classes
+            entropy += float(np.nansum(strip.entropy, dtype=np.float64))
+    with replacing(place / f"{name}_classes.png") as partial:
+        _coloured(classes).save(partial)
+    with replacing(place / f"{name}_overlay.png") as partial:
+        overlay(picture.rgb, classes, found.out_of_distribution).save(partial)
+    summary = _summary(found, classes, entropy, picture.full_scale, task) | _hazard_summary(judged)
+    told = Told(about, summary, _rocks(judged, found, height, width))
+    with replacing(place / f"{name}.json") as partial:
+        partial.write_text(json.dumps(asdict(told), indent=1, sort_keys=True, allow_nan=False), encoding="utf-8")
+    return told
+
+
+def _hazards(found: Segmented, picture: Picture, task: Task) -> Hazards:
+    """Return the hazards, at the size that the network has seen: nothing finer is known."""
+    rows, cols = found.classes.shape
+    small = found if picture.known is None else masked(found, thinned(picture.known, (rows, cols)))
+    of = task.camera
+    camera = None if of is None else Camera(of.height_m, of.pitch_deg, of.field_of_view_deg, rows, cols)
+    return hazards(small.classes, small.probability, camera, task.hazard, found.out_of_distribution)
+
+
+def _summary(found: Segmented, classes: NDArray[np.uint8], entropy: float, full_scale: int, task: Task) -> Row:
+    known = classes != UNKNOWN
+    pixels = int(known.sum())
+    shares = {name: float((classes == number).sum()) / pixels for number, name in enumerate(CLASSES)}
+    return {
+        "height_px": classes.shape[0],
+        "width_px": classes.shape[1],
+        "full_scale": full_scale,
+        "unknown_share": _number(1.0 - pixels / classes.size),
+        "familiar": "no" if found.out_of_distribution else "yes",
+        "unfamiliarity_nat": _number(found.unfamiliarity),
+        "unfamiliarity_limit_nat": _number(task.segmenter.spec.unfamiliarity[task.inference.method].limit),
+        "mean_entropy_nat": _number(entropy / pixels),
+        # What means nothing is not told.
+        **{f"{name}_share": None if found.out_of_distribution else _number(share) for name, share in shares.items()},
+    }
+
+
+def _hazard_summary(judged: Hazards) -> Row:
+    numbers = ("rock_area_share", "rock_area_share_low", "rock_area_share_high", "safe_share")
+    strange = math.isnan(judged.rock_area_share)
+    return {
+        **{name: _number(getattr(judged, name)) for name in numbers},
+        "rocks": None if strange else len(judged.rocks),
+    }
+
+
+def _rocks(judged: Hazards, found: Segmented, height: int, width: int) -> list[Row]:
+    """Return the rocks in the picture's own pixels."""
+    high, wide = (many / few for many, few in zip((height, width), found.classes.shape, strict=True))
+    scaled = [
+        replace(
+            rock,
+            row=(rock.row + 0.5) * high - 0.5,
+            col=(rock.col + 0.5) * wide - 0.5,
+            area_px=max(1, round(rock.area_px * high * wide)),
+            diameter_px=rock.diameter_px * wide,
+        )
+        for rock in judged.rocks
+    ]
+    return [
+        {name: _number(value) if isinstance(value, float) else value for name, value in asdict(rock).items()}
+        for rock in scaled
+    ]
+
+
+def _number(value: float) -> float | None:
+    """Return a number as JSON and CSV have it; None for NaN."""
+    return None if math.isnan(value) else round(float(value), _DIGITS)
+
+
+def _coloured(classes: NDArray[np.uint8]) -> Image.Image:
+    """Return classes as a PNG whose numbers are the classes and whose palette has the published colours."""
+    palette = np.zeros((256, 3), dtype=np.uint8)
+    for name, colour in COLOURS.items():
+        palette[ROCK_SCENES.class_number("masks", name)] = colour
+    palette[UNKNOWN] = _GREY
+    picture = Image.fromarray(classes)
+    picture.putpalette(palette.tobytes())
+    return picture
+
+
+@contextmanager
+def _creating(path: Path, height: int, width: int, about: Mapping[str, Any], strange: bool) -> Iterator[Any]:
+    profile = {
+        "driver": "GTiff",
+        "width": width,
+        "height": height,
+        "count": len(BANDS),
+        "dtype": "float32",
+        "nodata": math.nan,
+        "tiled": True,
+        "blockxsize": _STRIP_PX,
+        "blockysize": _STRIP_PX,
+        "interleave": "band",
+        "compress": "deflate",
+        "predictor": 3,
+        "zlevel": 1,
+        "bigtiff": "if_safer",
+    }
+    with warnings.catch_warnings(), replacing(path) as partial:
+        # Pictures have no map.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(partial, "w", **profile) as target:
+            target.update_tags(**{TAG: canonical_json(about), "OUT_OF_DISTRIBUTION": "yes" if strange else "no"})
+            for index, name in enumerate(BANDS, start=1):
+                target.set_band_description(index, name)
+            yield target
+
+
+def _check_disk(place: Path, needed: int) -> None:
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise ArtefactError(
+            f"{place}: a picture's maps need up to {needed / 2**30:.1f} GiB of disk, {free / 2**30:.1f} GiB are free"
+        )
