@@ -59,6 +59,8 @@ PUBLISHED = (
 """Stages of runs of published products."""
 FRAMES = ("images-composite", "light-frames", "enhance-frames", "validate-shadowcam", "publish-shadowcam")
 """Stages of runs with ShadowCam's frames or composites; what reads the frames is among the data sets."""
+ROCKS = ("rock-ablate", "images-rocks")
+"""Stages of runs that name a folder of rock images, and learn what closes the gap to photographs."""
 DATASETS = (
     *("images-rocks", "images-landforms", "images-shadowcam-frames", "images-psr", "outlines-regions"),
     *("archive-index", "archive-pairs", "source-deepmoon"),
@@ -73,7 +75,7 @@ def test_every_command_of_the_workflow_parses(tiny: Checkout) -> None:
     stages = discover()
     # The next tests have those that need a user's files or published ones, and the crater network's rivals.
     others = {"source-local", "illumination-places", "publish-light", "publish-places"}
-    others |= {"crater-pretrain", "crater-classical", *LAYERS, *PUBLISHED, *FRAMES, *DATASETS}
+    others |= {"crater-pretrain", "crater-classical", *LAYERS, *PUBLISHED, *FRAMES, *DATASETS, *ROCKS}
     assert {call[0] for call in calls} == set(stages) - others
     for name, *arguments in calls:
         parse_call(stages[name], arguments)
@@ -113,8 +115,10 @@ def test_commands_of_a_local_run_parse(tiny: Checkout, tmp_path: Path, optional:
             | {"shadowcam": [str(path) for path in composites], "shadowcam_bands": {"brightness": 1}},
             "shadowcam_frames": {"folder": str(tmp_path / "my frames")},
             "psr_images": {name: str(tmp_path / f"my {name}") for name in ("sunlit", "shadowed")},
+            "rock_images": {"folder": str(tmp_path / "my rocks")},
         }
         changes |= {
+            "rock": {"ablate": True},
             "places": {"table": str(places)},
             "crater": {"pretraining_tiles": {name: str(path) for name, path in tiles.items()}},
             "site": {"craters": "given"},
@@ -159,6 +163,7 @@ def test_commands_of_a_local_run_parse(tiny: Checkout, tmp_path: Path, optional:
     assert all((name in calls) is optional for name in (*LAYERS, *FRAMES, "images-shadowcam-frames", "images-psr"))
     assert {"light-scenes", "validate-enhance", "publish-enhance"} <= set(calls)
     check_shadow(calls, optional)
+    check_rocks(calls, optional)
     for name in ("relief", "temperature", "ice_depth", "scarps"):
         assert (calls["criteria-gather"][name] is not None) is optional
         assert (calls["publish-catalogue"][name] is not None) is optional
@@ -184,6 +189,21 @@ def check_shadow(calls: dict[str, dict[str, Any]], frames: bool) -> None:
         ("publish-catalogue", ("shadowcam_frames", "frame_light", "enhanced_frames", "shadowcam_record")),
     ):
         assert all((calls[stage][name] is not None) is frames for name in names)
+
+
+def check_rocks(calls: dict[str, dict[str, Any]], folder: bool) -> None:
+    """A folder of rock images teaches and is measured beside the run's own renders, if the run names one."""
+    assert all((name in calls) is folder for name in ROCKS)
+    names = ["rocks.h5", "renders.h5"] if folder else ["renders.h5"]
+    for stage in ("rock-train", "validate-rock", *(["rock-ablate"] if folder else [])):
+        assert [path.name for path in calls[stage]["scenes"]] == names
+    judged = calls["validate-rock"]
+    assert judged["sizes"].name == "renders_sizes.parquet"
+    assert judged["lit_scenes"].name == "lit_scenes.h5"
+    assert all((judged[name] is not None) is folder for name in ("orbital", "ablation"))
+    listed = calls["publish-catalogue"]
+    assert len(listed["rock_maps"]) == len(listed["rock_hazard"]) == len(listed["rock_sizes"]) == len(names)
+    assert all((listed[name] is not None) is folder for name in ("rock_images", "rock_ablation"))
 
 
 @pytest.mark.slow
@@ -238,3 +258,6 @@ def test_commands_of_a_published_run_parse(tiny: Checkout, tmp_path: Path, rules
     assert {judged[name].parent.name for name in ("psr", "sun_any")} == {"illumination"}
     assert judged["published_psr"].parent.name == "source"
     assert calls["validate-enhance"][0]["denoiser"] == Path("results/published/enhance/denoiser.safetensors")
+    # Without a folder the published set is for `datasets` alone: a run's own renders need nothing from outside.
+    assert len(calls["validate-rock"][0]["scenes"]) == (2 if own else 1)
+    assert {call["scenes"].name for call in calls["rock-infer"]} == {"renders.h5", *(["rocks.h5"] if own else [])}

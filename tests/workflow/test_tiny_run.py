@@ -24,6 +24,8 @@ AFTER_ARTEMIS = {"validate_artemis", "pages_write", *PUBLISHED}
 AFTER_SCORES = {"place_sites", "illumination_sites", "validate_site", "publish_site_checks", *AFTER_ARTEMIS}
 AFTER_CELLS = {"label_labels", "score_train", "score_crossvalidate", "criteria_gather", *AFTER_SCORES}
 AFTER_ENHANCE_VALIDATION = {"publish_enhance", "publish_report", "pages_write", "publish_catalogue"}
+AFTER_ROCK_VALIDATION = {"publish_rock", "publish_report", "publish_catalogue"}
+AFTER_ROCK_MODEL = {"rock_infer", "rock_hazard", "validate_rock", *AFTER_ROCK_VALIDATION}
 AFTER_CRATER_VALIDATION = {"publish_crater_checks", "publish_report", "publish_catalogue"}
 AFTER_CRATER_MODEL = {
     *("crater_infer", "crater_extract", "validate_crater", "publish_craters", *AFTER_CRATER_VALIDATION),
@@ -104,6 +106,17 @@ def test_run_leaves_what_it_promises(tiny: Checkout) -> None:
         "enhance/cycle.png",
         "validate/enhance.json",
         "validate/enhance_samples.h5",
+        "rock/renders.h5",
+        "rock/truth.parquet",
+        "rock/model.safetensors",
+        "rock/training.json",
+        "rock/renders_maps.h5",
+        "rock/renders_hazard.h5",
+        "rock/renders_sizes.parquet",
+        "validate/rock.json",
+        "validate/rock_samples.h5",
+        "publish/figures/rock_samples.png",
+        "publish/figures/rock_reliability.pdf",
         "publish/figures/enhance_samples.png",
         "publish/figures/enhance_spectrum.pdf",
         "publish/figures/score_map.pdf",
@@ -118,7 +131,7 @@ def test_run_leaves_what_it_promises(tiny: Checkout) -> None:
     ):
         assert (tiny.results / name).stat().st_size > 0
     assert not leftovers(tiny)
-    for room in ("crater", "enhance"):
+    for room in ("crater", "enhance", "rock"):
         assert not list((tiny.results / room).glob("*.checkpoints")), "a finished training leaves no checkpoints"
 
 
@@ -127,6 +140,7 @@ def test_every_job_left_log_and_benchmark(tiny: Checkout) -> None:
     assert logs == {path.stem for path in (tiny.results / "benchmark").glob("*.tsv")}
     assert {"source-synthetic", "illumination-sweep_0", "illumination-sweep_1", "score-train"} <= logs
     assert {"light-scenes", "enhance-train", "enhance-cycle", "validate-enhance", "publish-enhance"} <= logs
+    assert {"rock-render", "rock-train", "rock-infer_renders", "rock-hazard_renders", "validate-rock"} <= logs
     assert {"crater-finetune", "crater-calibrate", "crater-infer_0", "crater-infer_1", "validate-crater"} <= logs
     for path in (tiny.results / "log").glob("*.log"):
         assert "done in" in path.read_text(encoding="utf-8"), path
@@ -170,7 +184,7 @@ def test_partials_are_not_missed(tiny: Checkout) -> None:
             {"publish": {"title": "Another title"}},
             {
                 *("publish_nights", "publish_craters", "publish_crater_checks", "publish_site_checks", "pages_write"),
-                *("publish_enhance", *PUBLISHED),
+                *("publish_enhance", "publish_rock", *PUBLISHED),
             },
         ),
         # Diameters that are looked for: nothing is trained again, but calibrated, which looks for them too.
@@ -189,8 +203,19 @@ def test_partials_are_not_missed(tiny: Checkout) -> None:
         ),
         (
             {"enhance": {"scenes": {"albedo_spread": 0.05}}},
-            {"light_scenes", "enhance_train", "enhance_cycle", "validate_enhance", *AFTER_ENHANCE_VALIDATION},
+            {
+                *("light_scenes", "enhance_train", "enhance_cycle", "validate_enhance", *AFTER_ENHANCE_VALIDATION),
+                # Light from orbit is what the model of rocks must call unfamiliar.
+                *("validate_rock", *AFTER_ROCK_VALIDATION),
+            },
         ),
+        ({"rock": {"render": {"sun_elevation_deg": [6.0, 45.0]}}}, {"rock_render", "rock_train", *AFTER_ROCK_MODEL}),
+        ({"rock": {"learning": {"photograph_weight": 0.2}}}, {"rock_train", *AFTER_ROCK_MODEL}),
+        # How images are segmented is measured with them, and decides what a model is calibrated for.
+        ({"rock": {"inference": {"flips": 4}}}, {"rock_train", *AFTER_ROCK_MODEL}),
+        # What a lander needs is no reason to segment or to train again.
+        ({"rock": {"hazard": {"disc_radius_m": 2.0}}}, {"rock_hazard", "validate_rock", *AFTER_ROCK_VALIDATION}),
+        ({"validation": {"rock": {"draws": 101}}}, {"validate_rock", *AFTER_ROCK_VALIDATION}),
         (
             {"illumination": {"azimuths": 17}},
             {"illumination_sweep", "illumination_gather", *AFTER_LIGHT},
@@ -199,6 +224,7 @@ def test_partials_are_not_missed(tiny: Checkout) -> None:
     ids=[
         *("scorer", "ranking", "terrain", "validation", "publish"),
         *("detection", "finetuning", "crater validation", "method", "enhance validation", "cycle", "scenes"),
+        *("rendered rocks", "rock training", "segmentation", "hazards", "rock validation"),
         "illumination",
     ],
 )
@@ -228,7 +254,7 @@ def test_changed_setting_changes_results_and_back_again(tiny: Checkout) -> None:
     tiny.snakemake("--notemp", changes={"site": {"scorer": {"trees": 19}}})
     changed = {name for name, value in digests(tiny).items() if value != before[name]}
     assert {"site/scores.parquet", "site/scorer.ubj", "publish/report.html"} <= changed
-    rooms = ("source", "terrain", "illumination", "crater", "enhance")
+    rooms = ("source", "terrain", "illumination", "crater", "enhance", "rock")
     upstream = {name for name in changed if name.split("/")[0] in rooms}
     assert not {name for name in upstream if not name.startswith("illumination/site_")}
     tiny.snakemake("--notemp")
@@ -277,21 +303,31 @@ def test_killed_run_leaves_no_half_written_output(tiny: Checkout) -> None:
     assert digests(tiny) == before
 
 
-def test_a_network_that_does_not_come_along_is_an_error_of_its_own(tiny: Checkout) -> None:
-    shipped = tiny.root / "resources" / "models" / "enhance"
+@pytest.mark.parametrize(
+    ("room", "name", "without"),
+    [
+        # Scenes from orbit are there no more that the model of rocks is asked of.
+        ("enhance", "denoiser", {"pages_write", "validate_rock", *AFTER_ROCK_VALIDATION}),
+        ("rock", "rock", {"publish_report", "publish_catalogue"}),
+    ],
+)
+def test_a_network_that_does_not_come_along_is_an_error_of_its_own(
+    tiny: Checkout, room: str, name: str, without: set[str]
+) -> None:
+    shipped = tiny.root / "resources" / "models" / room
     kept = [(path, path.rename(path.with_suffix(".away"))) for path in shipped.glob("*.safetensors")]
     try:
-        done = tiny.snakemake("--dry-run", changes={"enhance": {"model": "pretrained"}}, check=False)
-        without = tiny.planned(changes={"enhance": {"enabled": False}})
+        done = tiny.snakemake("--dry-run", changes={room: {"model": "pretrained"}}, check=False)
+        planned = tiny.planned(changes={room: {"enabled": False}})
     finally:
         for path, away in kept:
             away.rename(path)
+    assert kept
     assert done.returncode != 0
-    assert re.search(
-        r"models/enhance/denoiser\.safetensors is not there.*enhance\.model: train", done.stdout, re.DOTALL
-    )
+    assert re.search(rf"models/{room}/{name}\.safetensors is not there.*{room}\.model: train", done.stdout, re.DOTALL)
+    assert f"{room}.enabled: false" in done.stdout
     assert "Traceback (most recent" not in done.stdout
-    assert without == {"pages_write", "publish_report", "publish_catalogue"}
+    assert planned == without
 
 
 def test_lint_is_clean(tiny: Checkout) -> None:

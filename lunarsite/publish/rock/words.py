@@ -50,10 +50,17 @@ COLUMNS: Final = {
     "q75": "75 %",
     "q95": "95 %",
     "seeds": "Seeds",
+    "seed": "Seed",
+    "chosen": "Chosen on validation photographs",
+    "validation_photograph_miou": "Mean IoU, validation photographs",
     "photograph_miou": "Mean IoU, photographs",
     "photograph_gain": "Gain on photographs",
     "render_miou": "Mean IoU, held-out renders",
     "render_gain": "Gain on renders",
+    "photograph_scenes_better": "Scenes of photographs that are better",
+    "photograph_scenes": "of",
+    "photograph_iou_rocks": "IoU of all rocks, photographs",
+    "render_iou_rocks": "IoU of all rocks, renders",
 }
 
 CAPTIONS: Final = {
@@ -68,6 +75,7 @@ CAPTIONS: Final = {
     "parameters": "The baseline without learning: its parameters, chosen on validation images.",
     "aurc": "Error over all shares handed over: the less the better, between the oracle's and random order's.",
     "ablation": "What closes the gap between renders and photographs: the same training with one thing more each.",
+    "seeds": "The same, seed by seed.",
 }
 
 METRICS: Final = {
