@@ -1,0 +1,101 @@
+"""The majority map and the segmentation without learning, on pictures whose classes are plain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lunarsite.validate.rock_baselines import (
+    GROUND,
+    LARGE,
+    PLACES,
+    SKY,
+    SMALL,
+    Classical,
+    choose,
+    class_places,
+    classical,
+    described,
+    frequencies,
+    majority,
+    sky_of,
+)
+from lunarsite.validate.rock_scores import confusion, iou
+
+PARAMETERS = Classical(20.0, 16.0, 0.3, False, 32.0)
+
+
+def scene(sky_rows: int = 40, size: tuple[int, int] = (192, 384)) -> tuple[np.ndarray, np.ndarray]:
+    """Grey ground below a black sky, with one small and one large bright rock."""
+    truth = np.full(size, GROUND, np.uint8)
+    truth[:sky_rows] = SKY
+    truth[80:92, 50:62] = SMALL
+    truth[120:160, 200:250] = LARGE
+    grey = np.array([100.0, 190.0, 200.0, 3.0])[truth]
+    image = np.repeat((grey + np.random.default_rng(0).normal(0.0, 1.0, size))[..., None], 3, axis=-1)
+    return image.clip(0, 255).astype(np.uint8), truth
+
+
+def test_the_classical_one_finds_what_is_plain() -> None:
+    image, truth = scene()
+    overlap = iou(confusion(truth, classical(image, PARAMETERS)))
+    assert overlap[SKY] > 0.95
+    assert overlap[SMALL] > 0.6
+    assert overlap[LARGE] > 0.5
+
+
+def test_shadows_are_no_sky_and_stars_are() -> None:
+    image, _ = scene()
+    image[100:130, 300:340] = 0
+    image[10:12, 30:32] = 255
+    sky = sky_of(image.mean(axis=-1).astype(np.float32), 20.0)
+    assert not sky[100:130, 300:340].any(), "dark ground that does not touch the top"
+    assert sky[10:12, 30:32].all()
+    bright = np.full((30, 40), 120.0, np.float32)
+    assert not sky_of(bright, 20.0).any(), "a picture without sky"
+    assert (classical(np.zeros((30, 40, 3), np.uint8), PARAMETERS) == SKY).all()
+
+
+def test_width_tells_small_from_large_at_any_size_of_the_picture() -> None:
+    image, _ = scene()
+    doubled = np.repeat(np.repeat(image, 2, axis=0), 2, axis=1)
+    for picture, factor in ((image, 1), (doubled, 2)):
+        classes = classical(picture, PARAMETERS)
+        assert classes[86 * factor, 56 * factor] == SMALL
+        assert classes[140 * factor, 202 * factor] == LARGE
+
+
+def test_parameters_are_those_of_the_best_overlap() -> None:
+    image, truth = scene()
+    best, score = choose([(image, truth)])
+    assert score is not None
+    assert score > 0.6
+    assert not best.shadows, "there are none"
+    dim = (image // 2).astype(np.uint8)
+    dim[truth == SKY] = 30
+    assert choose([(dim, truth)])[0].sky_grey == 40.0
+    assert "40" in described(choose([(dim, truth)])[0])
+    assert choose([])[1] is None
+
+
+def test_the_majority_map_leaves_the_scene_itself_out() -> None:
+    _, first = scene(sky_rows=72)
+    _, second = scene(sky_rows=24)
+    places = [class_places(first), class_places(second), class_places(second)]
+    whole = majority(frequencies(places, []), first.shape)
+    assert (whole[:20] == SKY).all()
+    assert (whole[30:] != SKY).all(), "two of three have ground there"
+    alone = majority(frequencies(places, [1, 2]), (99, 77))
+    assert alone.shape == (99, 77)
+    assert (alone[:36] == SKY).all()
+    assert (majority(frequencies(places, [0, 1, 2]), (5, 5)) == GROUND).all(), "nothing is known"
+
+
+def test_places_count_known_pixels() -> None:
+    truth = np.full((100, 130), GROUND, np.uint8)
+    truth[50:] = 255
+    counts = class_places(truth)
+    assert counts.shape == (*PLACES, 4)
+    assert counts.sum() == 50 * 130
+    assert counts[PLACES[0] // 2 + 1 :].sum() == 0
+    assert counts[..., GROUND].sum() == pytest.approx(50 * 130)
