@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lunarsite.command import parse_call
+from lunarsite.command import WORDS, parse_call
 from lunarsite.stage import StageError, discover
 from tests.workflow.checkout import Checkout
 
@@ -48,6 +48,19 @@ def test_help_comes_at_once() -> None:
         times.append(time.perf_counter() - start)
     assert min(times) < 0.3
     assert all(name in done.stdout for name in discover())
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_words_explain_themselves_at_once(word: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "lunarsite", word, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"python -m lunarsite {word}" in done.stdout
+    loaded = {line.rsplit("|", 1)[1].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
+    assert not loaded & {"torch", "numba", "matplotlib", "xgboost"}
 
 
 LAYERS = ("source-fine-dem", "terrain-relief", "source-temperature", "source-ice-depth", "source-scarps")

@@ -27,6 +27,7 @@ from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.vision.learn import LearningError
 from lunarsite.vision.learn.networks import SmpUnet
+from lunarsite.vision.rock.folding import folded
 from lunarsite.vision.rock.network import RockSpec, load_model, spec_of
 from lunarsite.vision.rock.uncertainty import Floats, Pool, entropy, logarithm, tempered
 from lunarsite.vision.rock.views import (
@@ -181,14 +182,14 @@ class Segmenter:
 
 
 def load_segmenter(path: Path) -> Segmenter:
-    """Return the segmenter of a model file.
+    """Return the segmenter of a model file, its members folded for inference.
 
     Raises:
         ArtefactError: The file breaks its contract.
     """
     members, card = load_model(path)
     try:
-        return Segmenter(tuple(members), spec_of(card))
+        return Segmenter(tuple(map(folded, members)), spec_of(card))
     except LearningError as error:
         raise ArtefactError(f"{path}: {error}") from error
 

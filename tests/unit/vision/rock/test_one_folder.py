@@ -1,0 +1,324 @@
+"""A folder of pictures through the command line: files, tables, what is kept, what is refused, what means nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+from rasterio.errors import NotGeoreferencedWarning
+
+from lunarsite import command
+from lunarsite.settings import RockCameraSettings, RockHazardSettings, RockInferenceSettings
+from lunarsite.vision.rock import folder as folders
+from lunarsite.vision.rock import overlay as overlays
+from lunarsite.vision.rock import results
+from lunarsite.vision.rock.folder import names_of
+from lunarsite.vision.rock.pictures import Picture
+from lunarsite.vision.rock.results import Task, write_results
+from lunarsite.vision.rock.segmenter import Segmented, load_segmenter
+
+from .made_model import made_image, made_spec, write_model
+
+CAMERA = ("--camera-height-m", "1.6", "--pitch-deg", "12", "--field-of-view-deg", "60")
+COLOURS = [(0, 0, 0), (0, 255, 0), (0, 0, 255), (255, 0, 0)]
+LONGEST_PX = 96
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model") / "model.safetensors")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    place = tmp_path / "pictures"
+    place.mkdir()
+    Image.fromarray(made_image(60, 90, 1)).save(place / "b.png")
+    Image.fromarray(made_image(150, 200, 2)).save(place / "a.tif")
+    (place / "notes.txt").write_text("no picture")
+    (place / "inside").mkdir()
+    Image.fromarray(made_image(20, 20)).save(place / "inside" / "c.png")
+    return place
+
+
+def call(pictures: Path, model: Path, *options: str, out: str = "out") -> int:
+    given = ["--model", str(model), "--flips", "1", "--longest-side-px", str(LONGEST_PX), *options]
+    return command.main(["rocks", str(pictures), "--out", str(pictures.parent / out), *given])
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def maps_of(path: Path) -> tuple[np.ndarray, tuple[str, ...], dict[str, str]]:
+    with pytest.warns(NotGeoreferencedWarning), rasterio.open(path) as dataset:
+        return dataset.read(), dataset.descriptions, dataset.tags()
+
+
+def test_a_folder_is_segmented(pictures: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(pictures, model, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["images"], told["kept"], told["failed"], told["out_of_distribution"]) == (2, 0, {}, [])
+    out = pictures.parent / "out"
+    expected = {f"{name}{suffix}" for name in "ab" for suffix in results.SUFFIXES}
+    assert {path.name for path in out.iterdir()} == expected | {"about.json", "summary.csv", "rocks.csv"}
+    rows = table(out / "summary.csv")
+    assert [row["image"] for row in rows] == ["a.tif", "b.png"]
+    segmenter = load_segmenter(model)
+    settings = RockInferenceSettings(flips=1, longest_side_px=LONGEST_PX)
+    for row, (name, size, seed) in zip(rows, (("a", (150, 200), 2), ("b", (60, 90), 1)), strict=True):
+        truth = segmenter.segment(made_image(*size, seed), settings)
+        classes = Image.open(out / f"{name}_classes.png")
+        np.testing.assert_array_equal(np.asarray(classes), truth.classes)
+        np.testing.assert_array_equal(np.asarray(classes.convert("RGB")), np.array(COLOURS)[truth.classes])
+        maps, bands, tags = maps_of(out / f"{name}_maps.tif")
+        assert bands == results.BANDS
+        np.testing.assert_array_equal(maps[:4], truth.probability.transpose(2, 0, 1))
+        np.testing.assert_array_equal(maps[4], truth.entropy)
+        np.testing.assert_array_equal(maps[5], truth.mutual_information)
+        assert tags["OUT_OF_DISTRIBUTION"] == "no"
+        assert json.loads(tags["LUNARSITE_ROCKS"])["inference"]["flips"] == 1
+        assert (int(row["height_px"]), int(row["width_px"])) == size
+        assert row["familiar"] == "yes"
+        assert float(row["unfamiliarity_nat"]) == pytest.approx(truth.unfamiliarity, abs=1e-6)
+        assert float(row["unfamiliarity_limit_nat"]) == 2.0
+        shares = [float(row[f"{kind}_share"]) for kind in ("background", "small_rocks", "large_rocks", "sky")]
+        assert shares == pytest.approx([(truth.classes == number).mean() for number in range(4)], abs=1e-6)
+        assert float(row["mean_entropy_nat"]) == pytest.approx(truth.entropy.mean(dtype=float), abs=1e-5)
+        assert float(row["rock_area_share_low"]) <= float(row["rock_area_share"]) <= float(row["rock_area_share_high"])
+        assert row["safe_share"] == "", "no camera, no safe ground"
+    rocks = table(out / "rocks.csv")
+    assert sum(int(row["rocks"]) for row in rows) == len(rocks) > 0
+    assert all(rock["diameter_m"] == "" for rock in rocks)
+
+
+def test_rocks_are_told_in_the_pictures_own_pixels(pictures: Path, model: Path) -> None:
+    (pictures / "a.tif").unlink()
+    small = made_image(60, 90, 1)
+    Image.fromarray(small.repeat(3, axis=0).repeat(3, axis=1)).save(pictures / "b.png")
+    Image.fromarray(small).save(pictures / "c.png")
+    assert call(pictures, model, "--longest-side-px", "90") == 0
+    rocks = table(pictures.parent / "out" / "rocks.csv")
+    large, own = ([rock for rock in rocks if rock["image"] == name] for name in ("b.png", "c.png"))
+    assert len(large) == len(own) > 0
+    for many, few in zip(large, own, strict=True):
+        assert float(many["row"]) == pytest.approx(3 * float(few["row"]) + 1, abs=1e-3)
+        assert float(many["diameter_px"]) == pytest.approx(3 * float(few["diameter_px"]), abs=1e-3)
+        assert int(many["area_px"]) == 9 * int(few["area_px"])
+
+
+def test_with_a_camera_there_are_metres(pictures: Path, model: Path) -> None:
+    assert call(pictures, model, *CAMERA, "--disc-radius-m", "0.3") == 0
+    about = json.loads((pictures.parent / "out" / "about.json").read_text())
+    assert about["camera"] == {"height_m": 1.6, "pitch_deg": 12.0, "field_of_view_deg": 60.0}
+    assert about["hazard"]["disc_radius_m"] == 0.3
+    assert all(row["safe_share"] for row in table(pictures.parent / "out" / "summary.csv"))
+
+
+class OneRock:
+    """A segmenter that sees ground below the horizon, and on it one large rock, 10 px wide."""
+
+    spec = made_spec(1)
+
+    def segment_reduced(self, image: np.ndarray, *_: object) -> Segmented:
+        classes = np.zeros((64, 96), dtype=np.uint8)
+        classes[:10], classes[40:50, 43:53] = 3, 2
+        probability = np.eye(4, dtype=np.float32)[classes]
+        none = np.zeros((64, 96), dtype=np.float32)
+        return Segmented(probability, probability, classes, none, none, 0.1, False)
+
+
+def test_metres_do_not_depend_on_how_far_a_picture_was_reduced(tmp_path: Path) -> None:
+    camera = RockCameraSettings(height_m=1.6, pitch_deg=12.0, field_of_view_deg=60.0)
+    told = {}
+    for factor in (1, 4):
+        task = Task(OneRock(), RockInferenceSettings(), RockHazardSettings(), camera, {})  # type: ignore[arg-type]
+        picture = Picture(np.zeros((64 * factor, 96 * factor, 3), np.uint8), None, 255)
+        told[factor] = write_results(picture, tmp_path, f"x{factor}", task, {})
+    (small,), (large,) = told[1].rocks, told[4].rocks
+    # Level ground: the foot of the rock is seen so far below the horizon.
+    focal_px = 48.0 / math.tan(math.radians(30.0))
+    depression = math.radians(12.0) + math.atan((49.0 - 31.5) / focal_px)
+    assert 1.6 / math.tan(depression) < small["range_m"] < 1.6 / math.tan(depression) + small["diameter_m"] + 0.1
+    assert small["diameter_m"] == pytest.approx(10.0 * math.hypot(small["range_m"], 1.6) / focal_px, rel=0.15)
+    assert (large["range_m"], large["diameter_m"]) == (small["range_m"], small["diameter_m"])
+    assert (small["row"], large["row"]) == (49.0, 197.5)
+    assert (small["diameter_px"], large["diameter_px"]) == (10.0, 40.0)
+    assert told[1].summary["rock_area_share"] == pytest.approx(100 / (54 * 96), abs=1e-6)
+    assert 0.0 <= told[1].summary["safe_share"] < 1.0
+
+
+def test_strange_pictures_are_told_and_nothing_is_derived(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = write_model(tmp_path / "model.safetensors", limit=0.0)
+    assert call(pictures, model, *CAMERA) == 0
+    shown = capsys.readouterr().out
+    assert "out of distribution" in shown
+    assert "mean nothing" in shown
+    out = pictures.parent / "out"
+    for row in table(out / "summary.csv"):
+        assert row["familiar"] == "no"
+        derived = [name for name in row if "share" in name and name != "unknown_share"]
+        assert all(row[name] == "" for name in (*derived, "rocks"))
+    assert table(out / "rocks.csv") == []
+    assert maps_of(out / "a_maps.tif")[2]["OUT_OF_DISTRIBUTION"] == "yes"
+    # The banner stands below the picture.
+    assert np.asarray(Image.open(out / "b_overlay.png")).reshape(-1, 3).tolist().count([213, 94, 0]) > 1_000
+
+
+def test_results_of_the_same_are_kept_and_others_made_again(
+    pictures: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def kept(*options: str, by: Path = model) -> int:
+        assert call(pictures, by, "--json", "--quiet", *options) == 0
+        return int(json.loads(capsys.readouterr().out)["kept"])
+
+    out = pictures.parent / "out"
+    assert kept() == 0
+    first = {path.name: path.read_bytes() for path in out.iterdir()}
+    times = {path.name: path.stat().st_mtime_ns for path in out.glob("a_*")}
+    assert kept() == 2
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == first
+    assert {path.name: path.stat().st_mtime_ns for path in out.glob("a_*")} == times
+    (out / "a_maps.tif").unlink()
+    (out / "b.json").write_text('{"about": ')
+    assert kept() == 0
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == first
+    Image.fromarray(made_image(60, 90, 5)).save(pictures / "b.png")
+    assert kept() == 1
+    assert kept("--method", "single") == 0
+    assert kept(*CAMERA) == 0
+    assert kept(by=write_model(tmp_path / "other.safetensors", 1)) == 0
+
+
+def test_a_run_that_was_cut_off_goes_on(
+    pictures: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = folders.write_results
+
+    def cut(picture: Any, place: Path, name: str, *rest: Any) -> Any:
+        if name == "b":
+            raise KeyboardInterrupt
+        return real(picture, place, name, *rest)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(folders, "write_results", cut)
+        assert call(pictures, model) == 130
+    out = pictures.parent / "out"
+    assert not (out / "summary.csv").exists()
+    assert not list(out.glob(".*")), "no partial files"
+    capsys.readouterr()
+    assert call(pictures, model, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["kept"] == 1
+
+
+def test_what_cannot_be_used_is_named_and_the_others_go_on(
+    pictures: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = (pictures / "b.png").read_bytes()
+    (pictures / "cut.png").write_bytes(whole[: len(whole) // 2])
+    Image.fromarray(made_image(30, 40)).convert("CMYK").save(pictures / "print.jpg")
+    assert call(pictures, model) == 3
+    shown = capsys.readouterr()
+    assert "2 of 4 pictures" in shown.out
+    assert "Traceback" not in shown.err
+    for name, words in (("cut.png", "truncated"), ("print.jpg", "CMYK")):
+        assert any(name in line and words in line for line in shown.err.splitlines())
+    rows = {row["image"]: row for row in table(pictures.parent / "out" / "summary.csv")}
+    assert list(rows) == ["a.tif", "b.png", "cut.png", "print.jpg"]
+    assert rows["a.tif"]["error"] == ""
+    assert "truncated" in rows["cut.png"]["error"]
+    assert rows["cut.png"]["height_px"] == ""
+
+
+def test_transparent_pixels_are_grey_and_unknown(pictures: Path, model: Path) -> None:
+    rgba = np.dstack([made_image(60, 90, 1), np.full((60, 90), 255, np.uint8)])
+    rgba[:, 60:, 3] = 0
+    Image.fromarray(rgba).save(pictures / "b.png")
+    assert call(pictures, model) == 0
+    out = pictures.parent / "out"
+    classes = Image.open(out / "b_classes.png")
+    assert (np.asarray(classes)[:, 60:] == 255).all()
+    assert (np.asarray(classes.convert("RGB"))[:, 60:] == 128).all()
+    assert np.isnan(maps_of(out / "b_maps.tif")[0][:, :, 60:]).all()
+    row = table(out / "summary.csv")[1]
+    assert float(row["unknown_share"]) == pytest.approx(1 / 3, abs=1e-6)
+    assert sum(float(row[f"{name}_share"]) for name in ("background", "small_rocks", "large_rocks", "sky")) == (
+        pytest.approx(1.0, abs=1e-5)
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--camera-height-m", "1.6"), "together"),
+        (("--disc-radius-m", "2"), "needs the camera"),
+        (("--longest-side-px", "5"), "longest_side_px"),
+        ((*CAMERA[:1], "-1", *CAMERA[2:]), "height_m"),
+        ((*CAMERA[:1], "nan", *CAMERA[2:]), "height_m"),
+    ],
+)
+def test_options_that_do_not_hold(
+    pictures: Path, model: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], words: str
+) -> None:
+    assert call(pictures, model, *options) == 2
+    assert words in capsys.readouterr().err
+    assert not (pictures.parent / "out").exists()
+
+
+def test_folders_that_cannot_be_used(pictures: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def refused(*arguments: str, words: str) -> None:
+        assert command.main(["rocks", *arguments]) == 3
+        assert words in capsys.readouterr().err
+
+    own, out, by = str(pictures), str(pictures.parent / "out"), ("--model", str(model))
+    refused(str(pictures / "none"), "--out", out, *by, words="does not exist as a folder")
+    refused(str(pictures / "b.png"), "--out", out, *by, words="does not exist as a folder")
+    refused(own, "--out", out, "--model", out, words="the model does not exist")
+    (pictures / "inside" / "c.png").unlink()
+    refused(str(pictures / "inside"), "--out", out, *by, words="holds no pictures")
+    refused(own, "--out", own, *by, words="own folder")
+    refused(own, "--out", str(pictures / "b.png"), *by, words="is a file")
+    refused(str(pictures), "--out", str(model.parent), *by, words="no results of this command")
+    assert not (pictures.parent / "out").exists()
+
+
+def test_pictures_that_share_a_name_keep_their_suffix() -> None:
+    paths = [Path("x/a.png"), Path("x/A.JPG"), Path("x/b.tif"), Path("x/b.c.png")]
+    assert names_of(paths) == ["a.png", "A.JPG", "b", "b.c"]
+
+
+def test_outlines_show_where_rocks_end() -> None:
+    classes = np.zeros((600, 800), dtype=np.uint8)
+    classes[100:200, 100:300], classes[400:500, 500:560], classes[:50] = 1, 2, 3
+    drawn = np.asarray(overlays.overlay(np.full((600, 800, 3), 90, np.uint8), classes, False))
+    assert drawn.shape[1] == 800
+    assert drawn.shape[0] > 600
+    outline = (drawn[:600] != 90).any(axis=2)
+    assert (drawn[100, 150] == (230, 159, 0)).all()
+    assert (drawn[401, 520] == (86, 180, 233)).all()
+    assert (drawn[49, 400] == (204, 121, 167)).all()
+    assert not outline[0].any(), "the picture's border is no edge of the sky"
+    assert not outline[150, 110:290].any(), "inside a rock the picture is seen"
+    for size, width in (((20, 30), 480), ((3_000, 4_000), 1_600)):
+        assert overlays.overlay(np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8), True).width == width
+
+
+def test_a_disk_that_is_too_full_is_told_before(
+    pictures: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Full:
+        free = 1_000
+
+    monkeypatch.setattr(results.shutil, "disk_usage", lambda _: Full)
+    assert call(pictures, model) == 3
+    assert "GiB of disk" in capsys.readouterr().err
