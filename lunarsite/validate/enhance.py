@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lunarsite.artefact import images
 from lunarsite.artefact import table as tables
 from lunarsite.artefact.contracts import CRATERS, LIT_SCENES, SHADOWCAM_FRAMES
+from lunarsite.artefact.contracts.enhance import NETWORK_NAMES
 from lunarsite.artefact.images import Credit
 from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import ArtefactError
@@ -28,9 +29,6 @@ from lunarsite.validate.enhance_scenes import LEAST_VALIDATION, VALIDATION_SHARE
 from lunarsite.validate.image_craters import reliable_threshold
 from lunarsite.vision.enhance.cycle_model import CycleEnhancer
 from lunarsite.vision.enhance.image import enhance_array, fit_scale_of, load_enhancer
-
-NAMES = {"denoiser": "denoiser", "cycle": "CycleGAN"}
-"""The networks as the record calls them, by the settings' names."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,9 @@ def validate(
     threshold = reliable_threshold([one.truth for one in validation], [one.light_azimuth_deg for one in validation])
     chosen = choose(validation, methods, reference, sensor, job.progress)
     paths = {"denoiser": files.denoiser, "cycle": files.cycle}
-    networks = {NAMES[name]: network(name, path, enhancement) for name, path in paths.items() if path is not None}
+    networks = {
+        NETWORK_NAMES[name]: network(name, path, enhancement) for name, path in paths.items() if path is not None
+    }
     measured = measure(test, chosen, networks, threshold[0], reference, sensor, job.progress)
     evidence = Evidence(measured, chosen, absent_methods, tuple(networks), threshold, len(validation))
     record = judge_scenes(evidence, reference, synthetic=job.synthetic)
@@ -98,7 +98,7 @@ def validate(
                 score_frames(known, catalogue, reference.seed), threshold[0], reference.draws, reference.seed
             )
         record = with_frames(record, known, stood, reference)
-        name = NAMES[enhancement.method]
+        name = NETWORK_NAMES[enhancement.method]
         pictures = [*pictures, *frame_pictures(files.frames, files.enhanced, known, name, reference.seed)]
         credit = _both(credit, files.frames)
     return record, pictures, credit

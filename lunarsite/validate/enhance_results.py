@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lunarsite.artefact.contracts.enhance import RAW_METHOD, TRUTH_METHOD
 from lunarsite.settings.enhance import EnhanceReferenceSettings, SensorSettings
 from lunarsite.validate import enhance_measures as measures
 from lunarsite.validate.enhance_classical import filtered
@@ -24,7 +25,7 @@ Floats = NDArray[np.float64]
 
 PICTURED = 6
 """Scenes of which pictures are kept."""
-RAW = "raw"
+RAW = RAW_METHOD
 SCENE_METRICS = ("psnr_db", "ssim", "psnr_fitted_db", "ssim_fitted", "bias", "edge_recall")
 COUNTS = ("truth", "result", "found", "invented", "chance_found", "chance_invented")
 ERROR_METRICS = (
@@ -126,7 +127,7 @@ def measure(
     others = _others(scenes, truths)
     for k, scene in enumerate(scenes):
         if k < PICTURED:
-            found.pictures.append(_picture(scene, "truth", scene.truth.radiance, float("nan")))
+            found.pictures.append(_picture(scene, TRUTH_METHOD, scene.truth.radiance, float("nan")))
         for j, electrons in enumerate(reference.electrons):
             exposure = scene.exposed(electrons, sensor, reference.seed)
             for i, (result, for_ssim, network) in enumerate(_results(exposure, chosen[electrons], networks)):

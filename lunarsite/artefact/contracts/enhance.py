@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from lunarsite.artefact.images import ImagesSpec, PerImage, Stack
 from lunarsite.artefact.model import ModelSpec
 from lunarsite.artefact.record import RecordSpec
 
+RAW_METHOD, TRUTH_METHOD = "raw", "truth"
+NETWORK_NAMES: Final[Mapping[str, str]] = {"denoiser": "denoiser", "cycle": "CycleGAN"}
+"""The networks as records and samples call them, by the settings' names (enhance.enhancement.method)."""
 SPLITS = ((0, "training"), (1, "validation"), (2, "test"))
 LIT_SCENES = ImagesSpec(
     "lit_scenes",
