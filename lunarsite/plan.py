@@ -73,8 +73,9 @@ def estimate(settings: Settings, product_bytes: Mapping[str, int] | None = None)
     size = Size.of(settings)
     held = product_bytes or {}
     parts = (_sources(settings, size, held), _terrain(settings, size, held), _light(settings, size))
-    rest = (_craters(settings, size), _shadow(settings, size), _site(settings, size), _checks(settings, size))
-    return tuple(cost for part in (*parts, *rest, _pages(settings, size)) for cost in part)
+    rest = (_craters(settings, size), _shadow(settings, size), _rocks(settings))
+    last = (_site(settings, size), _checks(settings, size), _pages(settings, size))
+    return tuple(cost for part in (*parts, *rest, *last) for cost in part)
 
 
 def result_bytes(settings: Settings, product_bytes: Mapping[str, int] | None = None) -> float:
@@ -264,6 +265,54 @@ def _shadow(settings: Settings, size: Size) -> Iterator[Cost]:
         yield Cost("enhance-frames", 1, 60, 1_200, "guessed")
 
 
+def _rocks(settings: Settings) -> Iterator[Cost]:
+    rock = settings.rock
+    if not rock.enabled:
+        return
+    folder = settings.source.rock_images.folder is not None
+    if folder:
+        yield Cost("images-rocks", 1, 5 + 0.1 * _ROCK_IMAGES, 350, "guessed")
+    yield Cost("rock-render", 1, 12 + 1.5 * rock.render.scenes * _render_size(settings), 450)
+    if rock.model == "train":
+        step_s = _rock_step_s(settings)
+        plan, ablation = rock.learning.training, rock.ablation
+        steps = plan.epochs * plan.steps_per_epoch * rock.learning.members
+        yield Cost("rock-train", 1, 30 + steps * step_s, 2_000, "guessed")
+        if rock.ablate:
+            trained = _ROCK_VARIANTS * ablation.seeds * ablation.epochs * ablation.steps_per_epoch
+            yield Cost("rock-ablate", 1, 60 + trained * step_s, 2_000, "guessed")
+    images = rock.render.scenes * _render_size(settings) + (_ROCK_IMAGES if folder else 0)
+    jobs = 2 if folder else 1
+    yield Cost("rock-infer", jobs, 6 * jobs + 0.14 * images * _rock_passes(settings), 640)
+    yield Cost("rock-hazard", jobs, 3 * jobs + 0.2 * images, 300)
+
+
+_ROCK_IMAGES = 180
+"""Images in a user's folder, which are not counted before they are read: as many as the reference data have."""
+_ROCK_VARIANTS = 5
+"""Trainings of an ablation."""
+
+
+def _render_size(settings: Settings) -> float:
+    """Return the size of a rendered scene relative to the default one."""
+    render = settings.rock.render
+    return render.height_px * render.width_px / (256.0 * 384.0)
+
+
+def _rock_passes(settings: Settings) -> float:
+    """Return how often a network sees an image of the default size when it is segmented."""
+    rock = settings.rock
+    networks = {"single": 1, "ensemble": rock.learning.members, "dropout": rock.inference.passes}
+    return networks[rock.inference.method] * rock.inference.flips * sum(scale**2 for scale in rock.inference.scales)
+
+
+def _rock_step_s(settings: Settings) -> float:
+    """Return what a step of training takes: 0.95 CPU-seconds for 8 crops of 192 px in a MobileNetV2."""
+    plan, network = settings.rock.learning.training, settings.rock.learning.network
+    weight = 1.0 if "mobilenet" in network.encoder else 6.0
+    return 0.95 * weight * plan.batch * plan.devices / 8.0 * (plan.crop_px / 192.0) ** 2
+
+
 def _site(settings: Settings, size: Size) -> Iterator[Cost]:
     site = settings.site
     yield Cost("site-cells", 1, 12 + 0.3 * size.near_mpx, 400 + 1_500 * size.cells)
@@ -302,6 +351,11 @@ def _checks(settings: Settings, size: Size) -> Iterator[Cost]:
         own = settings.validation.enhance
         cpu_s = 8 + 0.8 * len(own.electrons) * _measured_scenes(settings)
         yield Cost("validate-enhance", 1, cpu_s, 560)
+    if settings.rock.enabled:
+        # Every image is segmented by ensemble and dropout, and renders once more for each way they are corrupted.
+        measured = min(settings.rock.render.scenes, settings.validation.rock.most_scenes) * _render_size(settings)
+        measured += 40 if settings.source.rock_images.folder is not None else 0
+        yield Cost("validate-rock", 1, 20 + 8.0 * measured, 1_000)
     if _composites(settings) or settings.source.shadowcam_frames.folder is not None:
         yield Cost("validate-shadowcam", 1, 60, 600 + 16.0 * size.near_mpx, "guessed")
 
@@ -335,6 +389,8 @@ def _pages(settings: Settings, size: Size) -> Iterator[Cost]:
         yield Cost("publish-enhance", 1, 7, 320)
     if _composites(settings) or settings.source.shadowcam_frames.folder is not None:
         yield Cost("publish-shadowcam", 1, 9, 600)
+    if settings.rock.enabled:
+        yield Cost("publish-rock", 1, 12, 370)
     yield Cost("publish-site-checks", 1, 14, 880)
     yield Cost("publish-report", 1, 5, 630)
     yield Cost("pages-write", 1, 6 + 1.9 * settings.places.best_sites, 500 + 800 * size.cells)

@@ -107,6 +107,12 @@ def test_work_grows_with_what_is_asked_for() -> None:
     assert heights["illumination-gather"].jobs == 2
     assert heights["illumination-sweep"].memory_mib > base["illumination-sweep"].memory_mib
     assert costs(illumination={"shards": 36})["illumination-sweep"].jobs == 36
+    assert costs(rock={"inference": {"flips": 4}})["rock-infer"].cpu_s > 1.5 * base["rock-infer"].cpu_s
+    more = costs(rock={"render": {"scenes": 48}})
+    assert all(more[stage].cpu_s > 1.5 * base[stage].cpu_s for stage in ("rock-render", "validate-rock"))
+    folder = costs(source={"rock_images": {"folder": "rocks"}})
+    assert folder["rock-infer"].jobs == 2
+    assert folder["rock-infer"].cpu_s > 3.0 * base["rock-infer"].cpu_s
     craters = costs(crater={"detection": {"least_diameter_m": 700.0}})
     assert craters["crater-infer"].cpu_s > 2.5 * base["crater-infer"].cpu_s
 
@@ -130,6 +136,11 @@ def test_work_grows_with_what_is_asked_for() -> None:
             "outlines-experts",
         ),
         ({"validation": {"illumination": {"table": "light.csv"}}}, None, "publish-light"),
+        ({"rock": {"enabled": False}}, "rock-infer", None),
+        ({}, "images-rocks", "rock-render"),
+        ({"source": {"rock_images": {"folder": "rocks"}}}, "rock-train", "images-rocks"),
+        ({"rock": {"model": "train"}}, "rock-ablate", "rock-train"),
+        ({"rock": {"model": "train", "ablate": True}}, None, "rock-ablate"),
     ],
 )
 def test_stages_that_a_run_has_not_cost_nothing(config: dict[str, Any], lacking: str | None, more: str | None) -> None:
