@@ -5,8 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from lunarsite.artefact.contracts import ROCK_HAZARD, ROCK_MAPS, ROCK_MODEL, ROCK_SCENES, ROCK_SIZES, ROCK_TRUTH
-from lunarsite.settings import RockHazardSettings, RockInferenceSettings, RockRenderSettings
+from lunarsite.artefact.contracts import (
+    ROCK_ABLATION,
+    ROCK_HAZARD,
+    ROCK_MAPS,
+    ROCK_MODEL,
+    ROCK_SCENES,
+    ROCK_SIZES,
+    ROCK_TRAINING,
+    ROCK_TRUTH,
+)
+from lunarsite.settings import (
+    RockAblationSettings,
+    RockHazardSettings,
+    RockInferenceSettings,
+    RockLearningSettings,
+    RockRenderSettings,
+    RockSplitSettings,
+)
 from lunarsite.stage import Input, Job, Output, stage
 
 
@@ -21,6 +37,22 @@ def render(
     from lunarsite.vision.rock.render.write import render_stage
 
     render_stage(job, render, scenes, truth)
+
+
+@stage
+def train(
+    job: Job,
+    split: RockSplitSettings,
+    learning: RockLearningSettings,
+    inference: RockInferenceSettings,
+    scenes: Annotated[tuple[Path, ...], Input(ROCK_SCENES)],
+    model: Annotated[Path, Output(ROCK_MODEL)],
+    record: Annotated[Path, Output(ROCK_TRAINING)],
+) -> None:
+    """Train the members of the segmenter, and calibrate their probabilities and their doubt."""
+    from lunarsite.vision.rock.training import train_stage
+
+    train_stage(job, split, learning, inference, scenes, model, record)
 
 
 @stage
@@ -49,3 +81,19 @@ def hazard(
     from lunarsite.vision.rock.hazard_files import hazard_stage
 
     hazard_stage(job, hazard, maps, hazard_maps, sizes)
+
+
+@stage
+def ablate(
+    job: Job,
+    split: RockSplitSettings,
+    learning: RockLearningSettings,
+    ablation: RockAblationSettings,
+    inference: RockInferenceSettings,
+    scenes: Annotated[tuple[Path, ...], Input(ROCK_SCENES)],
+    record: Annotated[Path, Output(ROCK_ABLATION)],
+) -> None:
+    """Train the same network again and again, each time with one thing more, and measure what closes the gap."""
+    from lunarsite.vision.rock.ablation import ablate_stage
+
+    ablate_stage(job, split, learning, ablation, inference, scenes, record)

@@ -1,0 +1,39 @@
+"""One training of a variant, as a function that segments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lunarsite.settings.rock import RockInferenceSettings, RockLearningSettings, RockSplitSettings
+from lunarsite.vision.rock.network import RockSpec
+from lunarsite.vision.rock.segmenter import Segmenter
+from lunarsite.vision.rock.training import train_member
+
+if TYPE_CHECKING:
+    from lunarsite.stage import Job
+
+Segment = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+
+def segmenter_of(
+    job: Job,
+    learning: RockLearningSettings,
+    split: RockSplitSettings,
+    inference: RockInferenceSettings,
+    scenes: tuple[Path, ...],
+    number: int,
+    folder: Path,
+) -> Segment:
+    """Train member `number` and return what gives the classes (H, W) of an image (H, W, 3).
+
+    Classes are those of the highest probability, which no temperature changes.
+    """
+    trained, spec, _ = train_member(job, split, learning, inference, scenes, number, folder / f"{number:02d}")
+    segmenter = Segmenter((trained.network,), RockSpec(network=spec, members=1, temperature={}, unfamiliarity={}))
+    alone = inference.model_copy(update={"method": "single"})
+    return lambda image: segmenter.member_logits(image, alone)[0].argmax(axis=0).astype(np.uint8)
