@@ -1,0 +1,231 @@
+"""The whole of the validation of rocks with a predictor whose mistakes are known: tables, verdicts, pictures."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lunarsite.artefact import images, record
+from lunarsite.artefact.contracts import PSR_IMAGES, ROCK_ABLATION, ROCK_SAMPLES
+from lunarsite.artefact.images import Credit
+from lunarsite.artefact.model import Card
+from lunarsite.artefact.record import Record, Verdict
+from lunarsite.settings.rock import RockReferenceSettings, RockSplitSettings
+from lunarsite.stage import Job
+from lunarsite.validate.rock import Files, measure
+from lunarsite.validate.rock_groups import HELD_OUT, OWN, PHOTOGRAPHS
+from lunarsite.validate.rock_predict import DELIVERED, ENSEMBLE, METHODS
+from lunarsite.validate.rock_record import GAP
+from lunarsite.validate.rock_results import Picture
+from lunarsite.validate.rock_samples import write_samples
+from tests.unit.artefact.conftest import make_stamp
+
+from .made_rocks import KnowsGreys, write_rocks
+
+SETTINGS = (RockSplitSettings(test_share=0.4), RockReferenceSettings(draws=100))
+SEEN = Card(spec={}, inputs=("red",), training={"seen": []})
+
+
+def job() -> Job:
+    return Job("validate-rock", "default", "code", "settings", origin="local", git=(None, None))
+
+
+def files(*scenes: Path, **others: Path) -> Files:
+    given: dict[str, Any] = dict.fromkeys(("truth", "sizes", "lit_scenes", "orbital", "ablation"))
+    return Files(scenes, Path("model"), **{**given, **others})
+
+
+def write_orbital(path: Path) -> None:
+    """Tiles of two scenes from orbit, sunlit and shadowed, one of them without brightness."""
+    credit = Credit(title="Orbital", licence="none stated", citation="of orbital")
+    with images.creating(path, PSR_IMAGES, make_stamp(PSR_IMAGES.name), credit, {"tile": 32}) as writer:
+        for number in range(12):
+            tile = np.random.default_rng(number).random((1, 32, 32)).astype(np.float32)
+            writer.append(
+                {
+                    "images": tile if number else np.ones_like(tile),
+                    "name": np.array([f"tile {number}"], dtype=object),
+                    "scene": np.array([f"orbit {number}"], dtype=object),
+                    "domain": np.array([number % 2], np.uint8),
+                    "row": np.zeros(1, np.int64),
+                    "col": np.zeros(1, np.int64),
+                    "full_scale": np.array([np.nan]),
+                    "valid_share": np.ones(1) * (1.0 if number != 2 else 0.5),
+                }
+            )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("rocks")
+    write_rocks(made / "dataset.h5", 20, 10)
+    write_rocks(made / "own.h5", 7, stage="rock-render", prefix="lunarsite_1_")
+    write_orbital(made / "orbital.h5")
+    return made
+
+
+@pytest.fixture(scope="module")
+def judged(folder: Path) -> tuple[Record, list[Picture], Credit]:
+    given = files(folder / "dataset.h5", folder / "own.h5", orbital=folder / "orbital.h5")
+    return measure(job(), KnowsGreys(), SEEN, SETTINGS, given)
+
+
+def row(told: Record, table: str, **where: object) -> dict[str, Any]:
+    found = [one for one in told.tables[table] if all(one[key] == value for key, value in where.items())]
+    assert len(found) == 1, f"{table} {where}: {len(found)} rows"
+    return found[0]
+
+
+def verdict(told: Record, start: str) -> Verdict:
+    return next(one for one in told.verdicts if one.name.startswith(start))
+
+
+def test_every_group_method_and_class_is_told(judged: tuple[Record, list[Picture], Credit]) -> None:
+    told = judged[0]
+    for group in (HELD_OUT, OWN, PHOTOGRAPHS):
+        for method in ("majority", "classical", *METHODS):
+            rows = [one for one in told.tables["segmentation"] if (one["group"], one["method"]) == (group, method)]
+            assert [one["class"] for one in rows] == ["background", "small rocks", "large rocks", "sky", "mean"]
+    perfect = row(told, "segmentation", group=HELD_OUT, method=DELIVERED, **{"class": "mean"})
+    assert perfect["iou"] == perfect["boundary_f1"] == perfect["iou_low"] == 1.0
+    blind = row(told, "members", group=HELD_OUT, method="member 2")
+    assert blind["miou"] < 0.8, "it sees no small rocks"
+    mean = row(told, "members", group=HELD_OUT, method="mean of members")
+    assert mean["miou"] == pytest.approx((1.0 + blind["miou"]) / 2.0)
+    assert row(told, "members", group=HELD_OUT, method=ENSEMBLE)["miou"] == 1.0, "not the mean of the members"
+    assert row(told, "segmentation", group=HELD_OUT, method="majority", **{"class": "sky"})["iou"] > 0.6
+
+
+def test_calibration_and_its_verdicts(judged: tuple[Record, list[Picture], Credit]) -> None:
+    told = judged[0]
+    for method, confidence in zip(METHODS, KnowsGreys().confidence, strict=True):
+        found = row(told, "calibration", group=HELD_OUT, method=method)
+        assert found["ece"] == pytest.approx(1.0 - confidence, abs=1e-6), "always right, never sure"
+        assert found["nll"] == pytest.approx(-np.log(confidence), abs=1e-6)
+        assert row(told, "reliability", group=HELD_OUT, method=method)["accuracy"] == 1.0
+    ensemble = verdict(told, "The ensemble is no worse in ECE")
+    assert ensemble.holds
+    assert ensemble.value == pytest.approx(-0.1, abs=1e-6)
+    assert verdict(told, "Temperature scaling is no worse").holds
+    best = verdict(told, "ECE of the best method, held-out renders")
+    assert best.value == pytest.approx(0.02, abs=1e-6)
+    assert best.holds
+    assert "'ensemble scaled'" in best.why
+
+
+def test_a_worse_ensemble_fails(folder: Path) -> None:
+    bad = KnowsGreys(confidence=(0.9, 0.85, 0.8, 0.95, 0.9))
+    told = measure(job(), bad, SEEN, SETTINGS, files(folder / "dataset.h5"))[0]
+    assert verdict(told, "The ensemble is no worse in ECE").holds is False
+    assert verdict(told, "Temperature scaling is no worse").holds is False
+    assert verdict(told, "ECE of the best method").holds is False
+    assert verdict(told, "Images from orbit").holds is None, "there are none"
+    assert verdict(told, GAP).holds is None
+
+
+def test_overlap_is_held_against_baselines(judged: tuple[Record, list[Picture], Credit]) -> None:
+    told = judged[0]
+    assert verdict(told, "mIoU above the majority map's, held-out renders").holds
+    assert verdict(told, "mIoU above the majority map's, photographs").holds
+    gain = row(told, "differences", group=HELD_OUT, measure="miou", method=DELIVERED, over="classical")
+    classical = row(told, "segmentation", group=HELD_OUT, method="classical", **{"class": "mean"})
+    assert gain["difference"] == pytest.approx(1.0 - classical["iou"])
+    assert row(told, "parameters", group=HELD_OUT)["validation_images"] > 0
+
+
+def test_the_unfamiliar_is_asked(judged: tuple[Record, list[Picture], Credit]) -> None:
+    told = judged[0]
+    inverted = row(told, "out_of_distribution", images="inverted", statistic="mutual information")
+    assert inverted["auroc"] == 1.0
+    assert inverted["fpr_at_95"] == 0.0
+    turned = row(told, "out_of_distribution", images="turned by 90 degrees", statistic="brightness")
+    assert turned["auroc"] == 0.5, "turning changes no grey level"
+    assert row(told, "unfamiliarity", images=HELD_OUT)["flagged_share"] == 0.0
+    orbital = row(told, "unfamiliarity", images="orbital images")
+    assert orbital["count"] == 4, "neither the one without brightness nor the one without data"
+    assert row(told, "unfamiliarity", images="shadowed orbital images")["count"] == 6
+    assert verdict(told, "Orbital images are called").holds == (orbital["flagged_share"] >= 0.9)
+    assert verdict(told, "Held-out renders are not called").holds
+    assert {one["images"] for one in told.tables["out_of_distribution"]} >= {OWN, PHOTOGRAPHS, "noise", "blur"}
+
+
+def test_risk_falls_as_doubt_is_handed_over(judged: tuple[Record, list[Picture], Credit]) -> None:
+    told = judged[0]
+    rows = [one for one in told.tables["risk_coverage"] if one["group"] == HELD_OUT]
+    assert {one["statistic"] for one in rows} == {"entropy", "mutual information", "confidence", "oracle", "random"}
+    assert all(one["error"] == 0.0 for one in rows), "there is no error"
+    assert {one["statistic"] for one in told.tables["aurc"]} == {one["statistic"] for one in rows}
+    assert told.tables["risk_coverage_images"]
+
+
+def test_rock_area_is_the_truths(judged: tuple[Record, list[Picture], Credit]) -> None:
+    for one in judged[0].tables["rock_area"]:
+        assert one["share"] == pytest.approx(one["truth_share"])
+        assert one["share_low"] <= one["share"] <= one["share_high"]  # type: ignore[operator]
+
+
+def test_numbers_are_json_and_told_in_metrics(judged: tuple[Record, list[Picture], Credit], tmp_path: Path) -> None:
+    told = judged[0]
+    assert told.metric("unfamiliarity_limit") == 0.1
+    assert told.metric("miou_held_out_renders") == 1.0
+    assert told.metric("ece_photographs") == pytest.approx(0.02, abs=1e-6)
+    Record.model_validate_json(told.model_dump_json())
+
+
+def test_few_scenes_hold_no_claim(folder: Path) -> None:
+    told = measure(job(), KnowsGreys(), SEEN, (RockSplitSettings(), SETTINGS[1]), files(folder / "dataset.h5"))[0]
+    assert told.metric("scenes_held_out_renders") == 4.0
+    assert verdict(told, "ECE of the best method").holds is None
+    assert verdict(told, "The ensemble is no worse").holds is None
+    assert any("too few for intervals" in note for note in told.notes)
+
+
+def test_own_renders_alone_stand_for_the_familiar(folder: Path) -> None:
+    told = measure(job(), KnowsGreys(), SEEN, SETTINGS, files(folder / "own.h5"))[0]
+    assert {one["against"] for one in told.tables["out_of_distribution"]} == {OWN}
+    assert any("no dataset" in note for note in told.notes)
+    assert any("no photographs" in note for note in told.notes)
+
+
+def test_an_ablation_is_taken_in_as_it_is(folder: Path, tmp_path: Path) -> None:
+    claim = Verdict(name=GAP, value=0.05, bound="> 0", holds=True, why="made up")
+    rows: list[dict[str, Any]] = [{"variant": "geometry", "photograph_miou": 0.4}]
+    record.write(
+        tmp_path / "ablation.json",
+        ROCK_ABLATION,
+        Record(title="made up", verdicts=(claim,), tables={"ablation": rows}, notes=("A note.",)),
+        make_stamp(ROCK_ABLATION.name),
+    )
+    given = files(folder / "dataset.h5", ablation=tmp_path / "ablation.json")
+    told = measure(job(), KnowsGreys(), SEEN, SETTINGS, given)[0]
+    assert told.tables["ablation"] == rows
+    assert [one for one in told.verdicts if one.name == GAP] == [claim]
+    assert told.notes[-1] == "A note."
+
+
+def test_pictures_and_credit(judged: tuple[Record, list[Picture], Credit], tmp_path: Path) -> None:
+    _, pictures, credit = judged
+    assert {one.kind for one in pictures} == {"render", "photograph", "orbital", "corrupted"}
+    assert {"Scenes of render", "Scenes of lunarsite_1_", "Orbital"} <= set(credit.title.split("; "))
+    write_samples(tmp_path / "samples.h5", pictures, make_stamp(ROCK_SAMPLES.name), credit)
+    images.validate(tmp_path / "samples.h5", ROCK_SAMPLES)
+    with images.opened(tmp_path / "samples.h5", ROCK_SAMPLES) as reader:
+        assert len(reader) == len(pictures)
+        truths = reader.read("truth")
+        scores = reader.read("miou")
+        for k, one in enumerate(pictures):
+            height, width = one.image.shape[:2]
+            assert np.array_equal(reader.read("picture", slice(k, k + 1))[0, :height, :width], one.image)
+            assert (truths[k] == 255).all() == (one.truth is None)
+            assert np.isnan(scores[k]) == (one.truth is None)
+            assert np.isnan(reader.read("entropy", slice(k, k + 1))[0, height:]).all()
+
+
+def test_progress_is_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        measure(job(), KnowsGreys(), SEEN, SETTINGS, files(folder / "dataset.h5"))
+    assert "held-out renders: 8 images are measured" in caplog.text
