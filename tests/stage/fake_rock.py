@@ -41,7 +41,7 @@ def write_rock(run: FakeRun) -> None:
         spec={"kind": "rock"},
         inputs=("red", "green", "blue"),
         classes=CLASSES,
-        training={"images": "drawn <by hand>", "licence": "CC BY-NC-SA 4.0"},
+        training={"data": [{"title": "Rocks <drawn by hand>", "licence": "CC BY-NC-SA 4.0", "citation": "nobody"}]},
     )
     weights = {"0.weight": np.zeros(3, dtype=np.float16)}
     stamp = run.stamp("rock_model", "rock-train").model_copy(update={"origin": "local"})

@@ -160,10 +160,12 @@ def test_a_record_of_nothing_says_so() -> None:
 def test_the_report_tells_the_licence_of_the_model(run: FakeRun) -> None:
     told = story.tell(RockFiles(run.path("rock_record"), run.path("rock_model")))
     assert told is not None
-    assert "CC BY-NC-SA 4.0" in told.sentences[-1]
+    assert "learned from Rocks <drawn by hand> (CC BY-NC-SA 4.0). So it" in told.sentences[-1]
     assert "non-commercial use, with credit, under the same licence" in told.sentences[-1]
     assert told.card is not None
-    assert "non-commercial" not in story.licence_words({"licence": "CC0"})
+    free = story.licence_words({"data": [{"title": "Scenes", "licence": "CC0"}]})
+    assert free == "The model learned from Scenes (CC0)."
+    assert not story.licence_words({})
 
 
 def test_a_model_without_its_record_is_refused(run: FakeRun) -> None:

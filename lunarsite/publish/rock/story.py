@@ -91,19 +91,27 @@ def tell(files: RockFiles) -> RockStory | None:
     found = Measured.read(files.record)
     card = None if files.model is None else read_tensors(files.model, ROCK_MODEL)[1]
     told = list(sentences(found))
-    if card is not None and card.training.get("licence"):
+    if card is not None:
         told.append(licence_words(card.training))
-    return RockStory(found.record, tuple(told), None if card is None else card_table(card))
+    return RockStory(found.record, tuple(filter(None, told)), None if card is None else card_table(card))
 
 
 def licence_words(training: Mapping[str, Any]) -> str:
-    """Return whose images the model learned from, and what that means."""
-    licence = str(training["licence"])
-    bound = "non-commercial use, with credit, under the same licence" if "NC" in licence else "the licence's own terms"
-    return (
-        f"The model learned from images under {licence}: it and what is made with it are for {bound}. A model trained"
-        " on rendered scenes alone (rock.model: train, without source.rock_images.folder) is free of that."
+    """Return whose images the model learned from, and what that means; '' where its card does not say."""
+    data = [source for source in training.get("data") or () if isinstance(source, Mapping)]
+    if not data:
+        return ""
+    named = " and ".join(
+        f"{source.get('title', 'images')} ({source.get('licence', 'licence unknown')})" for source in data
     )
+    words = f"The model learned from {named}."
+    if any("NC" in str(source.get("licence")) for source in data):
+        words += (
+            " So it and what is adapted from it are for non-commercial use, with credit, under the same licence. A"
+            " model trained on rendered scenes alone (rock.model: train, without source.rock_images.folder) is free of"
+            " that."
+        )
+    return words
 
 
 def sentences(found: Measured) -> Iterator[str]:
