@@ -48,4 +48,5 @@ def noisy(image: Bytes, mask: Bytes, generator: np.random.Generator) -> Bytes:
     noise += generator.normal(0.0, generator.uniform(*_READ_LEVELS), grey.shape)
     noise += generator.normal(0.0, generator.uniform(*_STRIPE_LEVELS), (1, grey.shape[1]))
     step = 2.0 ** (8 - int(generator.integers(_BITS[0], _BITS[1] + 1)))
-    return np.clip(np.rint((values + noise[:, :, None]) / step) * step, 0.0, 255.0).astype(np.uint8)
+    taken: Bytes = np.clip(np.rint((values + noise[:, :, None]) / step) * step, 0.0, 255.0).astype(np.uint8)
+    return taken
