@@ -64,7 +64,7 @@ def clearance_m(
     cell = max(float(np.ptp(x[known])), float(np.ptp(y[known]))) / (PLAN_CELLS - 4)
     if cell == 0.0:
         return clearance, safe
-    # Two cells about the plan are not seen, so that its border is one.
+    # A cell or more is added at each side.
     left, bottom = float(x[known].min()) - 2.0 * cell, float(y[known].min()) - 2.0 * cell
     shape = tuple(math.ceil((float(value[known].max()) - low) / cell) + 3 for value, low in ((y, bottom), (x, left)))
     row = np.floor((np.where(known, y, bottom) - bottom) / cell).astype(np.intp)
@@ -72,6 +72,8 @@ def clearance_m(
     seen, blocked = _plan(classes, camera, rock, left, bottom, cell, shape, reach)
     blocked[row[known & rock], col[known & rock]] = True
     seen[row[known], col[known]] = True
+    # Where the plan ends, what is seen ends.
+    seen[[0, -1], :] = seen[:, [0, -1]] = False
     from_rock = cell * ndimage.distance_transform_edt(~blocked) if blocked.any() else np.full(shape, np.inf)
     from_unseen = cell * ndimage.distance_transform_edt(seen)
     free, inside = from_rock[row[ground], col[ground]], from_unseen[row[ground], col[ground]]
