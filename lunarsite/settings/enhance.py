@@ -17,8 +17,8 @@ class LitScenesSettings(Section):
 
     tile_px: Annotated[int, Field(ge=64, le=512, multiple_of=32)] = 128
     """Side of a scene, pixels."""
-    tiles_per_model: Annotated[int, Field(ge=1, le=100_000)] = 12
-    """Places drawn on each elevation model."""
+    tiles_per_model: Annotated[int, Field(ge=1, le=100_000)] = 16
+    """Places drawn on each elevation model. Of those on the run's own, half lie in the test sector."""
     suns_per_tile: Annotated[int, Field(ge=1, le=100)] = 2
     """Sub-solar points drawn for each place: a scene each."""
     least_shadow_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
@@ -33,7 +33,7 @@ class LitScenesSettings(Section):
     """Sector, from the first longitude eastwards to the second, whose scenes choose epochs and thresholds."""
     test_lon_deg: tuple[Longitude, Longitude] = (-180.0, 0.0)
     """Sector whose scenes are measured and nothing else. Scenes that reach into two sectors are left out."""
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 2009
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 2012
     """Seed of places, sub-solar points and albedo."""
 
 
@@ -167,6 +167,12 @@ class EnhanceReferenceSettings(Section):
     draws: Annotated[int, Field(ge=100, le=1_000_000)] = 1_000
     """Draws of the bootstrap over ground."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 11
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if list(self.electrons) != sorted(set(self.electrons)):
+            raise ValueError("electrons: must be ascending, each level once; claims are put to the first")
+        return self
 
 
 class ShadowCamReferenceSettings(Section):

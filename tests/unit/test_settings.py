@@ -79,6 +79,13 @@ def test_training_on_own_data_needs_a_catalogue() -> None:
     assert parse(config).crater.model == "train"
 
 
+@pytest.mark.parametrize("electrons", [[20.0, 4.0], [4.0, 4.0]])
+def test_signal_levels_ascend(electrons: list[float]) -> None:
+    """Claims are put to the first: it must be the lowest."""
+    with pytest.raises(SettingsError, match="ascending"):
+        parse({"validation": {"enhance": {"electrons": electrons}}})
+
+
 def test_sections_are_found_by_class() -> None:
     assert section_path(SpanSettings) == "illumination.span"
     assert at(Settings(), "illumination.span.years") == 18.6

@@ -10,9 +10,10 @@ one shows through (`nested.BLEND_PX`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import cycle
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,9 +21,13 @@ from lunarsite.grid import Grid, in_sector, xy_to_lonlat
 from lunarsite.illumination.light.nested import BLEND_PX, Model
 
 TRAINING, VALIDATION, TEST = 0, 1, 2
+TURNS = (TEST, VALIDATION, TEST, TRAINING)
+"""How places on the run's own model are dealt: half are for measuring, so that a few places are ground enough."""
 
 _PROBES = 17  # along a tile's side: the longitudes of a tile are looked up on so many squared points
 _TRIES = 40
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,7 @@ class Place:
 def places(model: Model, lattice: Grid, tile_px: int, sectors: Sectors, draws: np.random.Generator) -> Iterator[Place]:
     """Yield places on a model in random order.
 
-    Of the run's own model each square comes once, and the splits take turns, so that a few places hold some of each; of
-    a finer one come 40 times as many tries as tiles fit side by side.
+    Of the run's own model each square comes once; of a finer one come 40 times as many tries as tiles fit side by side.
 
     Args:
         model: The elevation model.
@@ -74,10 +78,38 @@ def places(model: Model, lattice: Grid, tile_px: int, sectors: Sectors, draws: n
         draws: Where random numbers come from.
     """
     grid = model.grid
-    own = math.isclose(lattice.pixel_m, tile_px * grid.pixel_m)
-    corners = _squares(grid, lattice, tile_px, draws) if own else _anywhere(grid, tile_px, draws)
-    found = _usable(model, lattice, tile_px, sectors, corners)
-    return _in_turns(found) if own else found
+    own = own_tiles(model, lattice, tile_px)
+    corners = _squares(grid, tile_px, draws) if own else _anywhere(grid, tile_px, draws)
+    return _usable(model, lattice, tile_px, sectors, corners)
+
+
+def own_tiles(model: Model, lattice: Grid, tile_px: int) -> bool:
+    """Whether a model's tiles are the lattice's squares: it is the run's own."""
+    return math.isclose(lattice.pixel_m, tile_px * model.grid.pixel_m)
+
+
+def dealt(found: Iterable[Place], make: Callable[[Place], Made]) -> Iterator[Made]:
+    """Yield what is made of places, the splits taking the `TURNS`; nothing that is empty.
+
+    A place that nothing can be made of costs its split no turn: the next one of the split is tried. A split without
+    further places leaves its turns to the others.
+
+    Args:
+        found: Places, in the order in which a split's are tried.
+        make: Makes something of a place, or nothing.
+    """
+    left: dict[int, list[Place]] = {split: [] for split in TURNS}
+    for place in found:
+        left[place.split].append(place)
+    queues = {split: iter(places) for split, places in left.items()}
+    for split in cycle(TURNS):
+        made = next((one for one in map(make, queues.get(split, iter(()))) if one), None)
+        if made:
+            yield made
+        else:
+            queues.pop(split, None)
+            if not queues:
+                return
 
 
 def lattice_of(grid: Grid, tile_px: int) -> Grid:
@@ -104,16 +136,7 @@ def _usable(
             yield Place(tile, f"{square[0]:03d}_{square[1]:03d}_{split}", split)
 
 
-def _in_turns(found: Iterator[Place]) -> Iterator[Place]:
-    """Yield one place of each split in turn, as long as there are any."""
-    by_split: dict[int, list[Place]] = {TEST: [], VALIDATION: [], TRAINING: []}
-    for place in found:
-        by_split[place.split].append(place)
-    for turn in zip_longest(*by_split.values()):
-        yield from (place for place in turn if place is not None)
-
-
-def _squares(grid: Grid, lattice: Grid, tile_px: int, draws: np.random.Generator) -> Iterator[tuple[int, int]]:
+def _squares(grid: Grid, tile_px: int, draws: np.random.Generator) -> Iterator[tuple[int, int]]:
     whole = grid.rows // tile_px, grid.cols // tile_px
     for number in draws.permutation(whole[0] * whole[1]):
         yield int(number) // whole[1] * tile_px, int(number) % whole[1] * tile_px

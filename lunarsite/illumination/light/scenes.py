@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lunarsite.illumination.light.moment import Sun, sunlight
 from lunarsite.illumination.light.nested import FARTHEST_M, Model, Nested, nested
-from lunarsite.illumination.light.places import Place, Sectors, lattice_of, places
+from lunarsite.illumination.light.places import Place, Sectors, dealt, lattice_of, own_tiles, places
 from lunarsite.illumination.light.render import Rendered, render
 from lunarsite.illumination.light.scatter import farthest_m
 from lunarsite.settings import LitScenesSettings
@@ -85,20 +87,21 @@ class Ground:
 def scenes(ground: Ground, lit: LitScenesSettings) -> Iterator[tuple[int, list[Scene]]]:
     """Yield the scenes of each place that serves, with the number of places done so far, model by model.
 
-    A model gives up to `lit.tiles_per_model` places; one without room for them gives fewer.
+    A model gives up to `lit.tiles_per_model` places; one without room for them gives fewer. On the run's own the splits
+    take turns; a finer one covers so little ground that it often lies in one split as a whole.
     """
     sectors = Sectors(lit.validation_lon_deg, lit.test_lon_deg)
     lattice = lattice_of(ground.models[ground.own].grid, lit.tile_px)
     for turn, number in enumerate(ground.drawn):
+        model = ground.models[number]
         draws = np.random.default_rng([lit.seed, number])
-        done = 0
-        for place in places(ground.models[number], lattice, lit.tile_px, sectors, draws):
-            if done == lit.tiles_per_model:
-                break
-            found = _scenes_at(ground, number, place, lit, draws)
-            done += bool(found)
-            if found:
-                yield turn * lit.tiles_per_model + done, found
+        drawn = places(model, lattice, lit.tile_px, sectors, draws)
+        make = partial(_scenes_at, ground, number, lit, draws)
+        made = (
+            dealt(drawn, make) if own_tiles(model, lattice, lit.tile_px) else (one for one in map(make, drawn) if one)
+        )
+        for done, found in enumerate(islice(made, lit.tiles_per_model), start=1):
+            yield turn * lit.tiles_per_model + done, found
 
 
 def texture(shape: tuple[int, int], spread: float, draws: np.random.Generator) -> Images:
@@ -115,7 +118,7 @@ def texture(shape: tuple[int, int], spread: float, draws: np.random.Generator) -
 
 
 def _scenes_at(
-    ground: Ground, number: int, place: Place, lit: LitScenesSettings, draws: np.random.Generator
+    ground: Ground, number: int, lit: LitScenesSettings, draws: np.random.Generator, place: Place
 ) -> list[Scene]:
     around = nested(ground.under(number), place.tile, max(FARTHEST_M, farthest_m(lit.reach_m)))
     if around.known_share(lit.reach_m) < LEAST_KNOWN:

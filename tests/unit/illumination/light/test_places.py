@@ -5,10 +5,25 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 
 from lunarsite.grid import Grid
+from lunarsite.illumination.light import scenes as light_scenes
 from lunarsite.illumination.light.nested import BLEND_PX, Model
-from lunarsite.illumination.light.places import TEST, TRAINING, VALIDATION, Place, Sectors, lattice_of, part, places
+from lunarsite.illumination.light.places import (
+    TEST,
+    TRAINING,
+    TURNS,
+    VALIDATION,
+    Place,
+    Sectors,
+    dealt,
+    lattice_of,
+    part,
+    places,
+)
+from lunarsite.settings import LitScenesSettings
+from lunarsite.validate.enhance_intervals import FEWEST_GROUNDS
 
 from .grounds import model
 
@@ -43,14 +58,10 @@ def test_the_tip_of_a_sector_inside_a_tile_is_seen() -> None:
 
 def test_overlapping_places_are_of_one_ground_and_a_ground_of_one_split() -> None:
     found = drawn(FINE) + drawn(COARSE)
-    splits: dict[str, set[int]] = {}
-    for place in found:
-        splits.setdefault(place.ground, set()).add(place.split)
-    assert all(len(kinds) == 1 for kinds in splits.values())
     boxes = [place.tile.bounds_m for place in found]
     for (one, a), (two, b) in itertools.combinations(zip(found, boxes, strict=True), 2):
         overlap = a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-        assert not overlap or one.ground == two.ground
+        assert not overlap or (one.ground, one.split) == (two.ground, two.split)
     assert {place.split for place in found} == {TRAINING, VALIDATION, TEST}
 
 
@@ -88,6 +99,42 @@ def test_parts_of_a_grid() -> None:
     assert part(FINE_GRID, 10, 20, 32) == Grid(32_000.0, 39_000.0, 100.0, 32, 32)
 
 
-def test_a_few_places_of_the_own_model_hold_some_of_each_split() -> None:
-    splits = [place.split for place in drawn(COARSE)]
-    assert all(set(splits[at : at + 3]) == {TRAINING, VALIDATION, TEST} for at in range(0, 12, 3))
+def test_splits_take_turns_and_half_of_the_places_are_measured_on() -> None:
+    splits = [place.split for place in itertools.islice(dealt(drawn(COARSE), lambda place: place), 12)]
+    assert splits == 3 * list(TURNS)
+    assert splits.count(TEST) == 6
+
+
+def test_a_place_that_gives_nothing_costs_its_split_no_turn() -> None:
+    tried: list[Place] = []
+
+    def every_third_of_the_test(place: Place) -> Place | None:
+        tried.append(place)
+        tests = sum(one.split == TEST for one in tried)
+        return place if place.split != TEST or tests % 3 == 0 else None
+
+    splits = [place.split for place in itertools.islice(dealt(drawn(COARSE), every_third_of_the_test), 12)]
+    assert splits == 3 * list(TURNS)
+    assert len(tried) == 24
+    assert len(set(map(str, tried))) == 24, "none is tried twice"
+
+
+def test_a_split_without_places_leaves_its_turns_to_the_others() -> None:
+    found = [place for place in drawn(COARSE) if place.split != VALIDATION]
+    splits = [place.split for place in dealt(found, lambda place: place)]
+    assert sorted(splits) == sorted(place.split for place in found)
+    assert splits[:6] == [TEST, TEST, TRAINING] * 2
+    assert list(dealt([], lambda place: place)) == []
+
+
+def test_default_settings_give_ground_enough_to_claim_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run's own model alone, of which every other place has no shadow with light in it."""
+    served = np.random.default_rng(0)
+    monkeypatch.setattr(
+        light_scenes, "_scenes_at", lambda ground, number, lit, draws, place: [place] if served.random() < 0.5 else []
+    )
+    own = Model(np.zeros((2_533, 2_533), np.float32), Grid(-304_000.0, 304_000.0, 240.0, 2_533, 2_533))
+    ground = light_scenes.of_models(None, own, [], ["dem"])
+    found = [one for _, scenes in light_scenes.scenes(ground, LitScenesSettings()) for one in scenes]
+    grounds = {place.ground for place in found if place.split == TEST}  # type: ignore[attr-defined]
+    assert len(grounds) >= FEWEST_GROUNDS + 2, "one or two of them may be too dark to be measured"
