@@ -109,11 +109,12 @@ class RockAugmentationSettings(Section):
 class RockTrainingSettings(TrainingSettings):
     """Training of each member."""
 
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
-    steps_per_epoch: Annotated[int, Field(ge=1, le=1_000_000)] = 20
-    batch: Annotated[int, Field(ge=1, le=4_096)] = 8
-    crop_px: Annotated[int, Field(ge=32, le=2_048, multiple_of=32)] = 192
-    averaging: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.98
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 12
+    """Most epochs; the learning rate follows a half cosine over them."""
+    steps_per_epoch: Annotated[int, Field(ge=1, le=1_000_000)] = 25
+    crop_px: Annotated[int, Field(ge=32, le=2_048, multiple_of=32)] = 160
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 2e-3
+    averaging: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.97
     patience: Annotated[int, Field(ge=1)] = 100
 
 

@@ -21,7 +21,7 @@ _SKY = ROCK_SCENES.class_number("masks", "sky")
 _FLOOR = 4.0
 """Levels added before logarithms: noise in the dark is no relief."""
 _REGULAR = 0.15
-"""Share of the squared wave number added where the old light ran along a wave, which it does not show."""
+"""Share of the squared wave number added: waves that the old light ran along it does not show, and they stay."""
 _MOST_CHANGE = 1.1
 """Most change of log brightness by turned light."""
 _COARSE_CYCLES = 3.0
@@ -80,7 +80,7 @@ def _turned(shading: Floats, old: float, new: float) -> Floats:
     before, after = (np.cos(angle) * across + np.sin(angle) * down for angle in (old, new))
     square = across**2 + down**2
     fine = square * max(shading.shape) ** 2 > _COARSE_CYCLES**2
-    ratio = np.where(fine, after * before / np.maximum(before**2 + _REGULAR * square, 1e-12) - 1.0, 0.0)
+    ratio = np.where(fine, (after - before) * before / np.maximum(before**2 + _REGULAR * square, 1e-12), 0.0)
     return np.asarray(np.fft.irfft2(np.fft.rfft2(shading) * ratio, s=shading.shape))
 
 

@@ -1,0 +1,54 @@
+"""Loss, temperature and limits of the segmenter; the training itself is tested as a stage."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from lunarsite.vision.rock.training import fitted_temperature, likelihood, rock_loss
+from lunarsite.vision.rock.uncertainty import softmax
+
+
+def test_the_loss_of_the_truth_is_nearly_nothing_and_unknown_pixels_do_not_count() -> None:
+    target = torch.randint(0, 4, (2, 16, 16), generator=torch.Generator().manual_seed(1))
+    logits = 20.0 * torch.nn.functional.one_hot(target, 4).permute(0, 3, 1, 2).float()
+    total, parts = rock_loss(logits, {"target": target})
+    assert float(total) < 1e-3
+    assert set(parts) == {"cross_entropy", "dice"}
+    spoiled = logits.clone()
+    spoiled[:, :, :4] = -spoiled[:, :, :4]
+    wrong, _ = rock_loss(spoiled, {"target": target})
+    assert float(wrong) > 1.0
+    hidden = target.clone()
+    hidden[:, :4] = 255
+    assert float(rock_loss(spoiled, {"target": hidden})[0]) < 1e-3
+
+
+def test_classes_that_the_batch_lacks_do_not_count_in_dice() -> None:
+    target = torch.zeros(1, 8, 8, dtype=torch.int64)
+    logits = torch.zeros(1, 4, 8, 8)
+    # Dice of ground alone: 2 * 0.25 * 64 / (0.25 * 64 + 64) = 0.4.
+    assert float(rock_loss(logits, {"target": target})[1]["dice"]) == pytest.approx(0.6)
+    nothing = torch.full((1, 8, 8), 255)
+    total, _ = rock_loss(logits.requires_grad_(), {"target": nothing})
+    assert float(total.detach()) == 0.0
+    total.backward()
+    assert torch.equal(logits.grad, torch.zeros_like(logits))
+
+
+@pytest.mark.parametrize("true_temperature", [0.6, 1.0, 2.5])
+def test_the_temperature_that_made_overconfidence_is_found(true_temperature: float) -> None:
+    rng = np.random.default_rng(4)
+    logits = 2.0 * rng.standard_normal((4, 20_000)).astype(np.float32)
+    true = softmax(logits[:, None, :])[:, 0]
+    target = (true.cumsum(axis=0) < rng.random(20_000)).sum(axis=0).clip(0, 3).astype(np.uint8)
+    told = softmax((true_temperature * logits)[:, None, :])[:, 0]
+    found = fitted_temperature(told, target)
+    assert found == pytest.approx(true_temperature, rel=0.05)
+    assert likelihood(told, target, found) <= likelihood(told, target, 1.0)
+
+
+def test_likelihood_of_known_probabilities() -> None:
+    probability = np.array([[0.5, 0.1], [0.5, 0.9], [0.0, 0.0], [0.0, 0.0]], np.float32)
+    assert likelihood(probability, np.array([0, 1], np.uint8), 1.0) == pytest.approx(-np.log([0.5, 0.9]).mean())
