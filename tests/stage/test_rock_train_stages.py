@@ -72,6 +72,7 @@ def test_from_scenes_to_a_model_that_segments(folder: Path, monkeypatch: pytest.
     assert {name.split(".")[0] for name in tensors} == {"0", "1"}
     assert any((tensors[name] != tensors["1" + name[1:]]).any() for name in tensors if name.startswith("0."))
     assert card.training["validation"]["photographs"] >= 1  # type: ignore[index, call-overload, operator]
+    assert 0 < len(card.training["seen"]) < 16  # type: ignore[arg-type]
     assert card.training["data"][0]["licence"] == "CC0"  # type: ignore[index, call-overload]
     segmenter = load_segmenter(folder / "rock.safetensors")
     assert all(0.2 <= value <= 5.0 for value in segmenter.spec.temperature.values())

@@ -278,6 +278,8 @@ def _told(
         "split": split.model_dump(mode="json"),
         "training": _counts(taught),
         "validation": _counts(held),
+        # Whatever file they come from, these are no strangers to the model.
+        "seen": cast(JsonValue, sorted({place.scene for place in (*taught, *held)})),
         "measured_on_validation": cast(JsonValue, measured),
         "best_epochs": [found.best_epoch for found in trained],
         "seconds": round(sum(found.seconds for found in trained)),
