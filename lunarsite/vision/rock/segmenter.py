@@ -117,7 +117,10 @@ class Segmenter:
         """
         _check_size(image)
         height, width = image.shape[:2]
-        return next(self.segment_reduced(image, settings, known).strips(height, width, height, known))[1]
+        found = self.segment_reduced(image, settings, known)
+        if found.classes.shape == (height, width):
+            return found if known is None else masked(found, known)
+        return next(found.strips(height, width, height, known))[1]
 
     def segment_reduced(
         self, image: NDArray[np.uint8], settings: RockInferenceSettings, known: NDArray[np.bool_] | None = None

@@ -93,6 +93,8 @@ def padded(image: Tensor) -> Tensor:
     """
     for axis in (_UP, _LEFT):
         length = image.shape[axis]
+        if length % MULTIPLE_PX == 0:
+            continue
         # 0 1 2 3 2 1 0 1 ...: there and back, the ends once.
         period = max(2 * (length - 1), 1)
         at = torch.arange(length + -length % MULTIPLE_PX) % period
@@ -112,6 +114,9 @@ def enlarged_strips(maps: Floats, height: int, width: int, strip_rows: int) -> I
     col, col_share = _between(np.arange(width), maps.shape[-1], width)
     for start in range(0, height, strip_rows):
         rows = slice(start, min(start + strip_rows, height))
+        if maps.shape[-2:] == (height, width):
+            yield rows, maps[..., rows, :]
+            continue
         row, row_share = _between(np.arange(rows.start, rows.stop), maps.shape[-2], height)
         some = _mixed(maps, row, row_share[:, None], -2)
         yield rows, _mixed(some, col, col_share, -1)
@@ -119,7 +124,7 @@ def enlarged_strips(maps: Floats, height: int, width: int, strip_rows: int) -> I
 
 def enlarged(maps: Floats, height: int, width: int) -> Floats:
     """Return maps (..., h, w) as (..., height, width); see `enlarged_strips`."""
-    return maps if maps.shape[-2:] == (height, width) else next(enlarged_strips(maps, height, width, height))[1]
+    return next(enlarged_strips(maps, height, width, height))[1]
 
 
 def _between(at: NDArray[Any], few: int, many: int) -> tuple[NDArray[np.int64], Floats]:
