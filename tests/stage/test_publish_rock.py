@@ -14,9 +14,9 @@ from lunarsite.artefact import contracts, record
 from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.publish import style
-from lunarsite.publish.rock import story
+from lunarsite.publish.rock import charts, story
 from lunarsite.publish.rock.hazards import draw_hazards
-from lunarsite.publish.rock.pictures import Samples
+from lunarsite.publish.rock.pictures import Samples, _shown
 from lunarsite.publish.rock.story import RockFiles
 from lunarsite.publish.rock.tables import Measured
 
@@ -103,6 +103,24 @@ def test_an_image_that_claims_too_many_pixels_is_refused(run: FakeRun, tmp_path:
     fake_rock.write_images(other, "rock_samples", contracts.ROCK_SAMPLES, [values])
     with pytest.raises(ArtefactError, match="claims 33 x 1 pixels"):
         Samples.read(other.path("rock_samples"))
+
+
+def test_every_kind_of_image_is_shown_before_a_second_of_any() -> None:
+    assert _shown([0, 0, 0, 1, 1, 2, 3, 3, 3, 3, 3, 3]) == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert _shown([0] * 9 + [1]) == [0, 1, 2, 3, 4, 5, 6, 9]
+    assert _shown([2]) == [0]
+
+
+def test_panels_of_one_group_stand_side_by_side() -> None:
+    made = fake_rock.rock_record()
+    own = {
+        key: [row for row in rows if row.get("group", "own renders") == "own renders"]
+        for key, rows in made.tables.items()
+    }
+    figure = charts.draw_overlap(measured(made.model_copy(update={"tables": own})))
+    assert len(figure.axes) == 2
+    assert figure.axes[0].get_position().y0 == figure.axes[1].get_position().y0
+    assert words(figure).count("Own renders (12 scenes)") == 1
 
 
 def test_what_was_not_measured_is_said_and_not_drawn(drawn: dict[str, Any]) -> None:

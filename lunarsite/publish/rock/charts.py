@@ -11,16 +11,19 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from lunarsite.publish.rock.looks import CLASSES, MEAN, METHODS, STATISTICS, class_words, in_order, look
 from lunarsite.publish.rock.tables import CALIBRATION, RELIABILITY, RISK, RISK_OF_IMAGES, SEGMENTATION, Measured, Row
 from lunarsite.publish.style import FAINT, INK, SMALL_PT, WIDE_IN, caption, header, new_figure, styled
 
+Panels = NDArray[np.object_]
+
 BOUND: Final = 0.03
 """The calibration error that the best method is asked for on held-out renders: drawn, not judged, here."""
 _SHOWN: Final = ("majority", "classical", "single", "ensemble scaled")
 """Methods whose overlap is drawn beside each other; the tables have all."""
-_HEAD_IN: Final = 0.56
+_HEAD_IN, _PANEL_IN = 0.56, 1.6
 _FEWEST: Final = 1e-4
 """Bins of a smaller share of the pixels than this are drawn hollow."""
 
@@ -29,8 +32,7 @@ def draw_overlap(found: Measured) -> Figure:
     """Draw IoU and boundary F1 by class for networks and baselines, a column for each group; for two columns."""
     groups = found.groups(SEGMENTATION)
     with styled():
-        height = 5.3
-        figure, panels = _grid(2, groups, height, bottom_in=1.05, hspace=0.22)
+        figure, panels = _grid(2, groups, bottom_in=1.05, hspace=0.22)
         methods = in_order((str(row["method"]) for row in found.rows(SEGMENTATION)), METHODS)
         methods = [method for method in methods if method in _SHOWN]
         for column, group in enumerate(groups):
@@ -42,7 +44,7 @@ def draw_overlap(found: Measured) -> Figure:
         panels[0, 0].set_ylabel("IoU (1: masks agree)")
         panels[1, 0].set_ylabel("Boundary F1")
         handles = [Patch(fc=look(method).colour, ec=INK, lw=0.4, label=look(method).words) for method in methods]
-        figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.06, 0.36 / height), ncols=4)
+        figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.06, 0.36 / figure.get_figheight()), ncols=4)
         caption(
             figure,
             "Bars: 95 % intervals over scenes. No training saw these scenes; masks of photographs are drawn by hand"
@@ -57,8 +59,7 @@ def draw_reliability(found: Measured) -> Figure:
     groups = found.groups(RELIABILITY)
     methods = in_order((str(row["method"]) for row in found.rows(CALIBRATION)), METHODS)
     with styled():
-        height = 5.6
-        figure, panels = _grid(2, groups, height, bottom_in=1.25, hspace=0.34, share_y=False)
+        figure, panels = _grid(2, groups, bottom_in=1.25, hspace=0.34, share_y=False)
         for column, group in enumerate(groups):
             axes = panels[0, column]
             axes.plot([0.0, 1.0], [0.0, 1.0], color=FAINT, lw=0.6, zorder=1.0)
@@ -74,7 +75,7 @@ def draw_reliability(found: Measured) -> Figure:
             axes.set_xlim(0.0, 1.08 * max(top, BOUND))
         if groups:
             panels[0, 0].set_ylabel("Share that is right")
-        _legend(figure, methods, height)
+        _legend(figure, methods)
         caption(
             figure,
             f"Above: pixels by confidence; on the line, 70 % sure is right in 70 %. Hollow: under {_FEWEST:g} of the"
@@ -91,8 +92,7 @@ def draw_risk(found: Measured) -> Figure:
     tables = (RISK, RISK_OF_IMAGES)
     statistics = in_order((str(row["statistic"]) for table in tables for row in found.rows(table)), STATISTICS)
     with styled():
-        height = 5.6
-        figure, panels = _grid(2, groups, height, bottom_in=1.3, wspace=0.2, hspace=0.42, share_y=False)
+        figure, panels = _grid(2, groups, bottom_in=1.3, wspace=0.2, hspace=0.42, share_y=False)
         for line, table, words in zip(panels, tables, ("pixels", "images"), strict=True):
             for axes, group in zip(line, groups, strict=False):
                 for statistic in statistics:
@@ -104,7 +104,7 @@ def draw_risk(found: Measured) -> Figure:
                 line[0].set_ylabel("Wrong, of the rest (%)")
         for axes, group in zip(panels[0], groups, strict=False):
             axes.set_title(group.capitalize())
-        _legend(figure, statistics, height)
+        _legend(figure, statistics)
         caption(
             figure,
             "Above pixels, below whole images, the most doubtful first. The oracle hands over what is wrong.\nNo"
@@ -127,20 +127,30 @@ def _remaining(axes: Axes, rows: Sequence[Row], statistic: str) -> None:
 def _grid(
     count: int,
     groups: Sequence[str],
-    height: float,
     *,
     bottom_in: float,
     wspace: float = 0.09,
     hspace: float = 0.2,
     share_y: bool = True,
-) -> tuple[Figure, np.ndarray]:
-    """Return a figure with a column of panels for each group; columns without a group are left empty."""
+) -> tuple[Figure, Panels]:
+    """Return a figure of `count` panels for each group, and the panels (count, groups or more).
+
+    A group has a column; of one group alone the panels stand side by side.
+    """
+    alone = len(groups) == 1 and count > 1
+    shape = (1, count) if alone else (count, max(len(groups), 2))
+    height = _HEAD_IN + bottom_in + _PANEL_IN * shape[0] * (1.0 + 0.5 * hspace)
     figure = new_figure(WIDE_IN, height)
-    columns = max(len(groups), 2)
-    panels = figure.subplots(count, columns, squeeze=False, sharey="row" if share_y else "none")
+    panels: Panels = figure.subplots(*shape, squeeze=False, sharey="row" if share_y and not alone else "none")
     figure.subplots_adjust(
-        left=0.08, right=0.975, top=1.0 - _HEAD_IN / height, bottom=bottom_in / height, wspace=wspace, hspace=hspace
+        left=0.08,
+        right=0.975,
+        top=1.0 - _HEAD_IN / height,
+        bottom=bottom_in / height,
+        wspace=0.24 if alone else wspace,
+        hspace=hspace,
     )
+    panels = panels.T if alone else panels
     for axes in panels.ravel():
         axes.grid(lw=0.3, alpha=0.6)
         axes.spines[["top", "right"]].set_visible(False)
@@ -225,11 +235,17 @@ def _errors(axes: Axes, rows: Sequence[Row], methods: Sequence[str]) -> None:
     axes.set_xlabel("Expected calibration error")
 
 
-def _legend(figure: Figure, names: Sequence[str], height: float) -> None:
+def _legend(figure: Figure, names: Sequence[str]) -> None:
     handles = [
         Line2D(
             [], [], color=style.colour, ls=style.dashes, lw=style.width, marker=style.marker, ms=3.5, label=style.words
         )
         for style in map(look, names)
     ]
-    figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.06, 0.36 / height), ncols=3, columnspacing=1.2)
+    figure.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0.06, 0.36 / figure.get_figheight()),
+        ncols=3,
+        columnspacing=1.2,
+    )

@@ -47,6 +47,9 @@ def _sizes(axes: Axes, found: Measured) -> None:
             ends = [float(row["found_per_m2_low"]), float(row["found_per_m2_high"])]
             axes.plot([float(row["diameter_m"])] * 2, ends, color=BLUE, lw=0.9)
     axes.set(xscale="log", yscale="log")
+    diameters = [float(row["diameter_m"]) for row in rows]
+    axes.set_xticks(diameters, [f"{diameter:.2g}" for diameter in diameters])
+    axes.minorticks_off()
     axes.legend(loc="lower left")
 
 

@@ -45,7 +45,7 @@ _GROUND: Final = 0
 _MOST_LETTERS: Final = 25
 """That fit beneath a picture."""
 _OPACITY: Final = 0.78
-_WORDS: Final = {"render": "render", "photograph": "photograph", "orbital": "orbital image", "corrupted": "corrupted"}
+_WORDS: Final = {"render": "render", "photograph": "photograph", "orbital": "orbital image"}
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Samples:
             of: dict[str, Any] = {array.name: reader.read(array.name) for array in ROCK_SAMPLES.per_image}
             kinds, sides = dict(ROCK_SAMPLES.array("kind").classes), reader.sides("classes")
             found = []
-            for at in range(min(len(reader), MOST_ROWS)):
+            for at in _shown([int(kind) for kind in of["kind"]]):
                 rows, cols = int(of["valid_height"][at]), int(of["valid_width"][at])
                 if not (0 < rows <= sides[0] and 0 < cols <= sides[1]):
                     raise ArtefactError(f"{path}: image {at} claims {rows} x {cols} pixels; rerun validate-rock")
@@ -151,6 +151,12 @@ class Samples:
             )
             header(figure, "Rocks: what is seen, what is said, how sure", synthetic=self.stamp.origin == "synthetic")
             return figure
+
+
+def _shown(kinds: Sequence[int]) -> list[int]:
+    """Return which images are drawn, in the file's order: the first of every kind before the second of any."""
+    turns = [(kinds[:at].count(kind), at) for at, kind in enumerate(kinds)]
+    return sorted(at for _, at in sorted(turns)[:MOST_ROWS])
 
 
 def _sheet(shapes: Sequence[tuple[int, ...]], columns: int) -> tuple[Figure, list[list[Axes]]]:
@@ -218,7 +224,8 @@ def _verdict(sample: Sample) -> tuple[str, str]:
 
 
 def _name_words(sample: Sample) -> str:
-    words = f"{_WORDS.get(sample.kind, sample.kind)}: {sample.name}"
+    # A corrupted image's name says how it was corrupted.
+    words = f"{_WORDS[sample.kind]}: {sample.name}" if sample.kind in _WORDS else sample.name
     return words if len(words) <= _MOST_LETTERS else f"{words[: _MOST_LETTERS - 1]}…"
 
 
