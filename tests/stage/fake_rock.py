@@ -165,7 +165,7 @@ def rock_record() -> Record:
                 }
                 segmentation.append(row | _ends(iou=value, boundary_f1=0.9 * value))
         for place, method in enumerate(METHODS):
-            error: dict[str, JsonValue] = _ends(ece=0.05 + 0.2 * worse - 0.01 * place)
+            error = _ends(ece=0.05 + 0.2 * worse - 0.01 * place)
             if group == "photographs" and method == "dropout":
                 error = dict.fromkeys(error)
             calibration.append({"group": group, "method": method, **error, "nll": 0.3, "temperature": 1.2})
@@ -182,17 +182,15 @@ def rock_record() -> Record:
     detected, unfamiliar = list[dict[str, JsonValue]](), list[dict[str, JsonValue]]()
     for place, kind in enumerate(("held-out renders", "photographs", "orbital images", "noise", "rotated by 90°")):
         middle = 0.01 * (1 + place)
-        unfamiliar.append(
-            {"images": kind, "statistic": "mutual information", "count": 12, "flagged_share": 0.15 * place}
-            | {
-                name: middle * factor
-                for name, factor in zip(("q05", "q25", "q50", "q75", "q95"), (0.5, 0.8, 1.0, 1.2, 1.6), strict=True)
-            }
-        )
+        row = {"images": kind, "statistic": "mutual information", "count": 12, "flagged_share": 0.15 * place}
+        for name, factor in (("q05", 0.5), ("q25", 0.8), ("q50", 1.0), ("q75", 1.2), ("q95", 1.6)):
+            row[name] = middle * factor
+        unfamiliar.append(row)
         for index, statistic in enumerate(("mutual information", "entropy", "brightness")):
             if place:
-                values = _ends(auroc=0.85 - 0.1 * index, fpr_at_95=0.3) | {"against": "held-out renders"}
-                detected.append({"images": kind, "statistic": statistic, "count": 12, **values})
+                told = _ends(auroc=0.85 - 0.1 * index, fpr_at_95=0.3)
+                names = {"images": kind, "statistic": statistic, "against": "held-out renders"}
+                detected.append({**names, "count": 12, **told})
     sizes: Rows = [
         {"diameter_m": at, "truth_per_m2": 0.05 / at**2, **_ends(found_per_m2=0.04 / at**2)}
         for at in (0.1, 0.2, 0.5, 1.0)

@@ -24,7 +24,7 @@ from . import fake_rock
 from .fake_run import FakeRun
 
 INPUTS = ("record=rock_record", "samples=rock_samples")
-PUBLISH = {"publish": {"figure_dpi": 60}}
+PUBLISH: dict[str, object] = {"publish": {"figure_dpi": 60}}
 
 
 @pytest.fixture(scope="module")
