@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lunarsite import command
 from lunarsite.artefact import record
@@ -33,7 +34,12 @@ SETTINGS: dict[str, Any] = {
 def call(folder: Path, name: str = "rock", **change: Any) -> int:
     settings = json.dumps({**SETTINGS, **change})
     given = ["--in", f"scenes={folder / 'scenes.h5'}"]
-    given += ["--out", f"model={folder / name}.safetensors", f"record={folder / name}.json"]
+    given += [
+        "--out",
+        f"model={folder / name}.safetensors",
+        f"record={folder / name}.json",
+        f"pictures={folder / name}.png",
+    ]
     return command.main(["rock-train", "--run", "default", "--settings", settings, *given])
 
 
@@ -67,6 +73,10 @@ def test_from_scenes_to_a_model_that_segments(folder: Path, monkeypatch: pytest.
     assert call(folder) == 0
     assert seen == [True]
     assert not list(folder.glob("*.checkpoints"))
+
+    with Image.open(folder / "rock.png") as figure:
+        # A row for each change: label, crop, three changes, mask.
+        assert figure.size == (130 + 5 * (32 + 4), 18 + 7 * (32 + 4))
 
     tensors, card, _ = read_tensors(folder / "rock.safetensors", ROCK_MODEL)
     assert {name.split(".")[0] for name in tensors} == {"0", "1"}

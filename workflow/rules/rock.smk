@@ -107,6 +107,7 @@ if ROCK_TRAINED:
         output:
             model=ROCK_MODEL,
             record=ROCK_TRAINING,
+            pictures=f"{RESULTS}/rock/changes.png",
         log:
             f"{RESULTS}/log/rock-train.log",
         benchmark:

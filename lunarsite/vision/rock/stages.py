@@ -48,11 +48,15 @@ def train(
     scenes: Annotated[tuple[Path, ...], Input(ROCK_SCENES)],
     model: Annotated[Path, Output(ROCK_MODEL)],
     record: Annotated[Path, Output(ROCK_TRAINING)],
+    pictures: Annotated[Path | None, Output(None)],
 ) -> None:
-    """Train the members of the segmenter, and calibrate their probabilities and their doubt."""
+    """Train the members of the segmenter, and calibrate their probabilities and their doubt.
+
+    `pictures` (PNG) shows what the changes of training images do.
+    """
     from lunarsite.vision.rock.training import train_stage
 
-    train_stage(job, split, learning, inference, scenes, model, record)
+    train_stage(job, split, learning, inference, scenes, model, record, pictures)
 
 
 @stage

@@ -33,6 +33,7 @@ from lunarsite.vision.learn.networks import NetworkSpec
 from lunarsite.vision.learn.saved import rounded
 from lunarsite.vision.learn.training import Trained, train
 from lunarsite.vision.rock.augment import UNKNOWN
+from lunarsite.vision.rock.augment_figure import write_figure
 from lunarsite.vision.rock.data import Crops, Place, Whole, places, style_of
 from lunarsite.vision.rock.network import METHODS, Method, RockSpec, Unfamiliarity, save_model, start
 from lunarsite.vision.rock.segmenter import Segmenter
@@ -70,8 +71,9 @@ def train_stage(
     scenes: tuple[Path, ...],
     model: Path,
     record: Path,
+    pictures: Path | None,
 ) -> None:
-    """Train the members on files of scenes, calibrate them, and write model and record.
+    """Train the members on files of scenes, calibrate them, and write model, record and the figure of changes.
 
     A member's checkpoint stays until the model is written, so a killed training goes on where it was.
 
@@ -81,6 +83,11 @@ def train_stage(
     """
     job.seed = learning.training.seed
     folder = model.with_name(f"{model.stem}.checkpoints")
+    taught = places(scenes, split, TRAINING, labelled=learning.photograph_labels)
+    if pictures is not None:
+        crops = Crops(scenes, taught, learning, inference.longest_side_px, style_of(scenes, split), job.seed)
+        write_figure(pictures, crops)
+        crops.close()
     trained, networks = [], []
     for number in range(learning.members):
         job.log.info("member %d of %d", number + 1, learning.members)
@@ -90,7 +97,6 @@ def train_stage(
         networks.append(rounded(found.network).to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
     held = places(scenes, split, VALIDATION, labelled=True)
     fitted, measured = calibrated(job, networks, spec, Whole(scenes, held, inference.longest_side_px), inference)
-    taught = places(scenes, split, TRAINING, labelled=learning.photograph_labels)
     told = _told(learning, split, scenes, source, trained, measured, taught, held)
     save_model(model, networks, fitted, job.stamp(ROCK_MODEL), told)
     records.write(record, ROCK_TRAINING, _record(learning, trained, measured, taught, held), job.stamp(ROCK_TRAINING))
