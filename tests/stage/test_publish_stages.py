@@ -462,7 +462,7 @@ def test_a_published_moon_is_not_called_synthetic(tmp_path: Path) -> None:
     page = real.path("report").read_text(encoding="utf-8")
     assert "files given by the user" in page
     # Rendered rocks are synthetic here too, and are told so where they are told of; the rest is not for their sake.
-    row = r'<tr><th scope="row">rock_record</th>.*?</tr>'
+    row = r'<tr><th scope="row">rock record</th>.*?</tr>'
     assert "synthetic" in "".join(re.findall(row, page))
     rest = page.replace(section_of(page, "rocks"), "")
     rest = re.sub(rf"<style>.*?</style>|{row}", "", rest, flags=re.DOTALL)
