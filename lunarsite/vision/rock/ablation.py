@@ -111,19 +111,21 @@ def ablate_stage(
     learning = learning.model_copy(update={"training": training})
     chosen = variants(learning, own=bool(own))
     folder = record.with_name(f"{record.stem}.checkpoints")
-    measured = [null(places, ablation.seeds)]
-    started, total = time.monotonic(), len(chosen) * ablation.seeds
-    for number, (variant, settings) in enumerate(chosen):
-        counts: dict[str, list[Floats]] = {name: [] for name in GROUPS}
-        for seed in range(ablation.seeds):
-            job.log.info("variant '%s', seed %d of %d", variant.name, seed + 1, ablation.seeds)
-            segment = segmenter_of(
-                job, settings, split, inference, (*dataset, *(own if variant.own else ())), seed, folder / f"{number}"
-            )
+    started, done = time.monotonic(), 0
+    counts: list[dict[str, list[Floats]]] = [{name: [] for name in GROUPS} for _ in chosen]
+    # Seed by seed: what is there when time runs out is a whole table of fewer seeds.
+    for seed in range(ablation.seeds):
+        for number, (variant, settings) in enumerate(chosen):
+            job.log.info("seed %d of %d, variant '%s'", seed + 1, ablation.seeds, variant.name)
+            files = (*dataset, *(own if variant.own else ()))
+            segment = segmenter_of(job, settings, split, inference, files, seed, folder / f"{number}_{seed}")
             for name, confusions in counted(places, segment).items():
-                counts[name].append(confusions)
-            job.progress(number * ablation.seeds + seed + 1, total, "trainings")
-        measured.append(Measured(variant, {name: np.stack(each) for name, each in counts.items()}))
+                counts[number][name].append(confusions)
+            done += 1
+            job.progress(done, len(chosen) * ablation.seeds, "trainings")
+    measured = [null(places, ablation.seeds)]
+    for (variant, _), each in zip(chosen, counts, strict=True):
+        measured.append(Measured(variant, {name: np.stack(found) for name, found in each.items()}))
     grounds = {name: tuple(one.scene for one in found) for name, found in places.items()}
     told = judged(measured, grounds, ablation, settings_words(learning), time.monotonic() - started)
     records.write(record, ROCK_ABLATION, told, job.stamp(ROCK_ABLATION))

@@ -44,6 +44,7 @@ def write_scenes(
     padding_px: int = 0,
     scenes: Sequence[str] | None = None,
     mask_kinds: Sequence[int] | None = None,
+    stage: str = "images-rocks",
 ) -> None:
     """Write a scene for each of `kinds`; each its own scene unless `scenes` groups them."""
     count, side = len(kinds), side_px + padding_px
@@ -68,6 +69,6 @@ def write_scenes(
         "camera_pitch_deg": unknown,
         "camera_field_of_view_deg": unknown,
     }
-    stamp = Job("images-rocks", "default", "code", "settings", origin="local", git=(None, None)).stamp(ROCK_SCENES)
+    stamp = Job(stage, "default", "code", "settings", origin="local", git=(None, None)).stamp(ROCK_SCENES)
     with images.creating(path, ROCK_SCENES, stamp, CREDIT, {"height": side, "width": side}) as writer:
         writer.append(arrays)
