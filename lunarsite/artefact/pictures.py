@@ -21,7 +21,7 @@ from lunarsite.artefact.stamp import ArtefactError
 MOST_PX = 100_000_000
 """Pixels of a picture."""
 _MOST_BYTES = 1 << 29
-# What Pillow raises for damaged and hostile files.
+# What Pillow raises for damaged and hostile files; of damaged metadata and of bombs it warns.
 _DAMAGE = (
     OSError,
     SyntaxError,
@@ -34,6 +34,7 @@ _DAMAGE = (
     zlib.error,
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
+    UserWarning,
 )
 _Result = TypeVar("_Result")
 
@@ -59,12 +60,7 @@ def opened(
     if size > _MOST_BYTES:
         raise error(f"{where}: has {size} bytes, pictures of {_MOST_BYTES} at most are read")
 
-    def header() -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return Image.open(path, formats=formats)
-
-    with guarded(header, where, formats, error) as picture:
+    with guarded(lambda: Image.open(path, formats=formats), where, formats, error) as picture:
         if picture.width * picture.height > MOST_PX:
             raise error(
                 f"{where}: has {picture.height} x {picture.width} pixels, at most {MOST_PX} are read; cut it into parts"
@@ -77,8 +73,12 @@ def guarded(
 ) -> _Result:
     """Return what a call of Pillow returns, or raise the file's error; see `opened`."""
     try:
-        return call()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("error", UserWarning)
+            return call()
     except _DAMAGE as damage:
         raise error(
-            f"{where}: is no readable {' or '.join(formats)} ({damage}); it may be truncated: copy or download it again"
+            f"{where}: is no readable {' or '.join(formats)} ({damage}); it may be truncated: copy or download it"
+            " again, or save it anew"
         ) from damage

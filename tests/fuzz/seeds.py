@@ -47,6 +47,26 @@ def pictures() -> tuple[bytes, ...]:
     return tuple(found)
 
 
+def any_pictures() -> tuple[bytes, ...]:
+    """As `pictures`, and TIFFs, packed and plain, of 8 and 16 bits, and one that is to be shown turned."""
+    import numpy as np
+    from PIL import Image
+
+    found = []
+    grey = np.arange(12 * 16, dtype=np.uint16).reshape(12, 16)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for values, options in (
+        (grey, {}),
+        (grey.astype(np.uint8), {"compression": "tiff_deflate"}),
+        (np.dstack([grey] * 3).astype(np.uint8), {"compression": "tiff_lzw", "exif": exif}),
+    ):
+        held = io.BytesIO()
+        Image.fromarray(values).save(held, "TIFF", **options)
+        found.append(held.getvalue())
+    return (*pictures(), *found)
+
+
 def rasters() -> tuple[bytes, ...]:
     with tempfile.TemporaryDirectory() as folder:
         return _rasters(Path(folder))

@@ -191,6 +191,12 @@ def _scene_picture(data: bytes) -> object:
     return read_rgb(file("picture.png", data), "rocks")
 
 
+def _rock_picture(data: bytes) -> object:
+    from lunarsite.vision.rock.pictures import read_picture
+
+    return read_picture(file("picture.png", data))
+
+
 def _landform_labels(data: bytes) -> object:
     from lunarsite.source.images.landforms import parse_labels
 
@@ -364,6 +370,7 @@ TARGETS: tuple[Target, ...] = (
     Target("zip", _zip, _ANY, seeds.archives("zip"), seeds.ZIP_WORDS),
     Target("archive-picture", _picture, _ANY, seeds.pictures, seeds.PICTURE_WORDS, native=True),
     Target("scene-picture", _scene_picture, _LOCAL, seeds.pictures, seeds.PICTURE_WORDS, native=True),
+    Target("rock-picture", _rock_picture, _ANY, seeds.any_pictures, seeds.PICTURE_WORDS, native=True),
     Target("regions", _regions, _ANY, _outlines, seeds.JSON_WORDS, native=True),
     Target("scarps", _lines, _LOCAL, _stretches, seeds.JSON_WORDS, native=True),
     Target("raster", _raster, _LOCAL, seeds.rasters, seeds.TIFF_WORDS, native=True),

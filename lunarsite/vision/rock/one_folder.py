@@ -58,6 +58,8 @@ def main(arguments: Sequence[str]) -> int:
     if not model.is_file():
         raise ArtefactError(f"{model}: the model does not exist; name one (--model), or train one (docs/rocks.md)")
 
+    from lunarsite.artefact.contracts.rock import ROCK_MODEL
+    from lunarsite.artefact.model import read_tensors
     from lunarsite.vision.rock.folder import check_place, listed, segment_folder
     from lunarsite.vision.rock.results import Task
     from lunarsite.vision.rock.segmenter import load_segmenter
@@ -68,6 +70,8 @@ def main(arguments: Sequence[str]) -> int:
         "lunarsite": __version__,
         "model": model.name,
         "model_sha256": digest(model),
+        # Whose images it has learned from: their licence binds the model.
+        "model_data": read_tensors(model, ROCK_MODEL)[1].training.get("data"),
         "inference": inference.model_dump(mode="json"),
         "hazard": hazard.model_dump(mode="json"),
         "camera": None if camera is None else camera.model_dump(mode="json"),

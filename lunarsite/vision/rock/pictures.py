@@ -48,8 +48,9 @@ def read_picture(path: Path) -> Picture:
             its pixels cannot be brought to RGB of 8 bits without a guess.
     """
     with pictures.opened(path, str(path), _FORMATS) as picture:
-        if getattr(picture, "n_frames", 1) > 1:
-            raise ArtefactError(f"{path}: holds {picture.n_frames} pictures; save the one that is meant")
+        frames = pictures.guarded(lambda: getattr(picture, "n_frames", 1), str(path), _FORMATS)
+        if frames > 1:
+            raise ArtefactError(f"{path}: holds {frames} pictures; save the one that is meant")
         mode = str(picture.mode)
         if mode not in _READ and not mode.startswith("I;16"):
             raise ArtefactError(f"{path}: has pixels of kind '{mode}', read are grey and RGB; {_MEND}")

@@ -120,6 +120,7 @@ def test_with_a_camera_there_are_metres(pictures: Path, model: Path) -> None:
     about = json.loads((pictures.parent / "out" / "about.json").read_text())
     assert about["camera"] == {"height_m": 1.6, "pitch_deg": 12.0, "field_of_view_deg": 60.0}
     assert about["hazard"]["disc_radius_m"] == 0.3
+    assert about["model_data"]["licence"] == "CC BY-NC-SA 4.0"
     assert all(row["safe_share"] for row in table(pictures.parent / "out" / "summary.csv"))
 
 
