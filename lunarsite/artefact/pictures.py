@@ -29,6 +29,7 @@ _DAMAGE = (
     EOFError,
     IndexError,
     KeyError,
+    TypeError,
     OverflowError,
     struct.error,
     zlib.error,
