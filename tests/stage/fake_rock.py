@@ -197,6 +197,7 @@ def rock_record() -> Record:
     ]
     areas: Rows = [
         {
+            "group": "own renders",
             "scene": f"render {k}",
             "truth_share": 0.01 * k,
             "share": 0.009 * k,

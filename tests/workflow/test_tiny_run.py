@@ -110,6 +110,7 @@ def test_run_leaves_what_it_promises(tiny: Checkout) -> None:
         "rock/truth.parquet",
         "rock/model.safetensors",
         "rock/training.json",
+        "rock/changes.png",
         "rock/renders_maps.h5",
         "rock/renders_hazard.h5",
         "rock/renders_sizes.parquet",

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lunarsite.publish.rock.tables import ROCK_AREA, SIZES, Measured
-from lunarsite.publish.style import BLACK, BLUE, FAINT, ORANGE, SMALL_PT, WIDE_IN, caption, header, new_figure, styled
+from lunarsite.publish.style import (
+    BLACK,
+    BLUE,
+    FAINT,
+    SKY,
+    SMALL_PT,
+    VERMILION,
+    WIDE_IN,
+    caption,
+    header,
+    new_figure,
+    styled,
+)
+
+_MARKS: Final = {"held-out renders": (SKY, "s"), "own renders": (BLUE, "o"), "photographs": (VERMILION, "^")}
+"""Colour and marker of each group of images."""
 
 
 def draw_hazards(found: Measured) -> Figure:
@@ -23,9 +40,9 @@ def draw_hazards(found: Measured) -> Figure:
         _areas(right, found)
         caption(
             figure,
-            "Rendered scenes whose rocks and camera are known; metres are over level ground. Left: bars are 95 %"
-            " intervals over scenes.\nRight: a point for each scene, from what is surely rock to what may be. Numbers"
-            " from validate/rock.json.",
+            "Left: rendered scenes whose rocks and camera are known; metres over level ground, bars are 95 % intervals"
+            " over scenes.\nRight: each image against its mask, from what is surely rock to what may be. Numbers from"
+            " validate/rock.json.",
         )
         header(figure, "Hazards against the truth", synthetic=found.synthetic)
         return figure
@@ -62,12 +79,18 @@ def _areas(axes: Axes, found: Measured) -> None:
         return
     top = 100.0 * max(max(float(row["truth_share"]), float(row["share_high"] or row["share"])) for row in rows)
     axes.plot([0.0, 1.05 * top], [0.0, 1.05 * top], color=FAINT, lw=0.6)
-    for row in rows:
-        x = 100.0 * float(row["truth_share"])
-        if row["share_low"] is not None and row["share_high"] is not None:
-            ends = [100.0 * float(row["share_low"]), 100.0 * float(row["share_high"])]
-            axes.plot([x, x], ends, color=ORANGE, lw=1.0, zorder=2.0)
-        axes.plot(x, 100.0 * float(row["share"]), "o", color=BLUE, ms=3.6, zorder=3.0)
+    for group in found.groups(ROCK_AREA):
+        colour, mark = _MARKS.get(group, (FAINT, "x"))
+        own = [row for row in rows if row["group"] == group]
+        points = [(100.0 * float(row["truth_share"]), 100.0 * float(row["share"])) for row in own]
+        axes.plot(
+            [x for x, _ in points], [y for _, y in points], mark, color=colour, ms=3.6, ls="", zorder=3.0, label=group
+        )
+        for row, (x, _) in zip(own, points, strict=True):
+            if row["share_low"] is not None and row["share_high"] is not None:
+                ends = [100.0 * float(row["share_low"]), 100.0 * float(row["share_high"])]
+                axes.plot([x, x], ends, color=colour, lw=0.8, alpha=0.6, zorder=2.0)
+    axes.legend(loc="upper left")
     axes.set(xlim=(0.0, 1.05 * top), ylim=(0.0, 1.05 * top))
 
 

@@ -43,7 +43,7 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     RISK: ("group", "statistic", "handed_over", "error"),
     RISK_OF_IMAGES: ("group", "statistic", "handed_over", "error"),
     SIZES: ("diameter_m", "truth_per_m2", *_with_ends("found_per_m2")),
-    ROCK_AREA: ("scene", "truth_share", "share", "share_low", "share_high"),
+    ROCK_AREA: ("group", "scene", "truth_share", "share", "share_low", "share_high"),
 }
 
 
