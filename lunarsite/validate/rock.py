@@ -9,15 +9,15 @@ from pathlib import Path
 from lunarsite.artefact import images
 from lunarsite.artefact import record as records
 from lunarsite.artefact import table as tables
-from lunarsite.artefact.contracts import LIT_SCENES, PSR_IMAGES, ROCK_ABLATION, ROCK_SIZES, ROCK_TRUTH
+from lunarsite.artefact.contracts import LIT_SCENES, PSR_IMAGES, ROCK_ABLATION, ROCK_MODEL, ROCK_SIZES, ROCK_TRUTH
 from lunarsite.artefact.images import Credit, ImagesSpec
-from lunarsite.artefact.model import Card
+from lunarsite.artefact.model import Card, read_tensors
 from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.settings.rock import RockInferenceSettings, RockReferenceSettings, RockSplitSettings
 from lunarsite.stage import Job
 from lunarsite.validate.rock_doubts import gathered
-from lunarsite.validate.rock_groups import GROUPS, OWN, Group, gather
+from lunarsite.validate.rock_groups import OWN, Group, gather
 from lunarsite.validate.rock_hazards import Sizes, View, compare_sizes
 from lunarsite.validate.rock_intervals import Draws
 from lunarsite.validate.rock_predict import Predictor, SegmenterPredictor
@@ -26,10 +26,7 @@ from lunarsite.validate.rock_results import Measured, Picture, measure_group
 from lunarsite.validate.rock_strangers import measure_strangers
 from lunarsite.validate.rock_tables import Figures
 from lunarsite.vision.rock.camera import Camera
-from lunarsite.vision.rock.network import load_model, spec_of
-from lunarsite.vision.rock.segmenter import Segmenter
-
-__all__ = ["GROUPS", "Files", "validate"]
+from lunarsite.vision.rock.segmenter import load_segmenter
 
 
 @dataclass(frozen=True)
@@ -61,8 +58,8 @@ def validate(
     """
     if (files.truth is None) != (files.sizes is None):
         raise ArtefactError("rocks' sizes are measured with truth and sizes together; one of them is not given")
-    members, card = load_model(files.model)
-    predictor = SegmenterPredictor(Segmenter(tuple(members), spec_of(card)), inference)
+    card = read_tensors(files.model, ROCK_MODEL)[1]
+    predictor = SegmenterPredictor(load_segmenter(files.model), inference)
     return measure(job, predictor, card, (split, reference), files)
 
 

@@ -2,7 +2,7 @@
 
 - **held-out renders**: test scenes of the dataset with masks that leave out tiny rocks;
 - **own renders**: lunarsite's scenes: all but those that chose parameters; the test scenes alone if the model learned
-  from some of them, or does not say;
+  from some of them, or, where its card lists no scenes, from any data of that title;
 - **photographs**: test scenes with masks drawn by hand.
 
 What chooses the parameters of the classical baseline (validation scenes) is never measured.
@@ -104,7 +104,7 @@ def gather(
         part_of = splits(reader, split)
         kinds, mask_kinds = reader.read("kind"), reader.read("mask_kind")
         # Whoever learned from some of lunarsite's renders knows their look: then only test scenes count.
-        learned = seen is None or bool(seen & {one.scene for one in known})
+        learned = _taught_by(card, reader) if seen is None else bool(seen & {one.scene for one in known})
         for one in known:
             kind = _class(kinds[one.index], "kind")
             if kind == "render" and _class(mask_kinds[one.index], "mask_kind") != "clean":
@@ -151,6 +151,14 @@ def seen_scenes(card: Card, model: Path, split: RockSplitSettings) -> set[str] |
             " model may have seen; take the model's split, or train one with this run's (rock.model: train)"
         )
     return None
+
+
+def _taught_by(card: Card, reader: ImagesReader) -> bool:
+    """Return whether images of a file's kind taught a model whose card lists no scenes; so if it says nothing."""
+    data = card.training.get("data")
+    if not isinstance(data, list):
+        return True
+    return any(isinstance(one, dict) and one.get("title") == reader.credit.title for one in data)
 
 
 def _images(reader: ImagesReader) -> Iterator[Taken]:

@@ -20,9 +20,9 @@ from lunarsite.validate.rock_predict import Predictor
 from lunarsite.validate.rock_results import Facts, Measured, Picture, Progress, image_facts
 
 ORBITAL, SHADOWED, RENDERED = "orbital images", "shadowed orbital images", "rendered orbital images"
-MOST_ALTERED = 12
+MOST_ALTERED = 10
 """Renders that are altered, each in every way."""
-MOST_ORBITAL = 24
+MOST_ORBITAL = 16
 """Images of each kind from orbit."""
 LEAST_VALID = 0.9
 """Share of a tile that must have data."""

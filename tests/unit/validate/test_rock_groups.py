@@ -64,6 +64,10 @@ def test_own_renders_that_taught_leave_their_test_scenes(files: tuple[Path, Path
     assert len(unseen) >= 8
     test = found([files[1]], card(split=SPLIT.model_dump(mode="json")))[OWN].measured
     assert len(test) == 2, "a card that lists no scenes says nothing of them"
+    title = {"title": "Scenes of lunarsite_1_"}
+    for data, count in (([title], 2), ([{"title": "Scenes of render"}], len(unseen))):
+        told = card(split=SPLIT.model_dump(mode="json"), data=data)
+        assert len(found([files[1]], told)[OWN].measured) == count, "data of that title taught, or did not"
     taught = sorted(set(every) - {one.scene for one in test})
     assert found([files[1]], card(seen=taught))[OWN].measured[0].scene == test[0].scene
 
