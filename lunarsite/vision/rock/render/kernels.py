@@ -169,7 +169,7 @@ def ground_normals(heights, cell, lens, lens_m, offset, distance, rock, normals)
             normals[i, j, 0], normals[i, j, 1], normals[i, j, 2] = -sx * inverse, -sy * inverse, inverse
 
 
-@nb.njit(inline="always", error_model="numpy")
+@nb.njit(cache=True, error_model="numpy")
 def _noise(lattice, x, y, z):  # type: ignore[no-untyped-def]
     """Trilinear value of a periodic (n, n, n, 3) lattice, n a power of two."""
     mask = lattice.shape[0] - 1
@@ -187,7 +187,7 @@ def _noise(lattice, x, y, z):  # type: ignore[no-untyped-def]
     return found
 
 
-@nb.njit(inline="always", error_model="numpy")
+@nb.njit(cache=True, error_model="numpy")
 def _crossed(o, d, planes):  # type: ignore[no-untyped-def]
     """Where a ray enters and leaves a body in its own frame, and the plane by which it enters (-1: the sphere).
 
@@ -217,7 +217,7 @@ def _crossed(o, d, planes):  # type: ignore[no-untyped-def]
     return enter, leave, by
 
 
-@nb.njit(inline="always", error_model="numpy")
+@nb.njit(cache=True, error_model="numpy")
 def _turned(m, x, y, z):  # type: ignore[no-untyped-def]
     return (
         m[0, 0] * x + m[0, 1] * y + m[0, 2] * z,

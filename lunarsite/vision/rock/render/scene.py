@@ -29,7 +29,7 @@ BACKGROUND, SMALL, LARGE, SKY = (
 LEAST_WIDTH_PX = 6.0
 """Rocks that look narrower are left out of the mask, pixels at a picture width of 384."""
 TOLD_PX = 2.0
-"""Rocks that would look narrower from the lens are left out of the truth's table."""
+"""Rocks that would look narrower from the lens are left out of the truth's table; less for pictures below WIDTH_PX."""
 WIDTH_PX = 384
 FARTHEST_HEIGHTS = 200.0
 """Rocks lie nearer than that, in heights of the camera."""
@@ -272,7 +272,8 @@ def _told(
     inside = (np.abs(row - camera.middle[0]) <= 0.5 * camera.rows) & (
         np.abs(col - camera.middle[1]) <= 0.5 * camera.cols
     )
-    wide = rocks.diameter * camera.focal_px >= TOLD_PX * np.maximum(depth, 1e-9)
+    least = TOLD_PX * min(1.0, camera.cols / WIDTH_PX)
+    wide = rocks.diameter * camera.focal_px >= least * np.maximum(depth, 1e-9)
     return (inside | (visible > 0)) & wide, np.hypot(centres[:, 0], centres[:, 1])
 
 

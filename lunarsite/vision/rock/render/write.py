@@ -22,8 +22,8 @@ CREDIT = Credit(
     licence="CC0 1.0",
     citation="Rendered by lunarsite: fractal ground, rocks after Golombek and Rapp (1997), Hapke's reflectance",
     notes=(
-        f"Masks leave out rocks narrower than {LEAST_WIDTH_PX:g} pixels, the table of rocks those that would look"
-        f" narrower than {TOLD_PX:g} (the first at a picture width of {WIDTH_PX})."
+        f"Masks leave out rocks narrower than {LEAST_WIDTH_PX:g} pixels at a picture width of {WIDTH_PX}, the table of"
+        f" rocks those that would look narrower than {TOLD_PX:g} pixels."
     ),
 )
 

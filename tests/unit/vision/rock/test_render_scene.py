@@ -73,15 +73,14 @@ def test_a_ball_casts_its_shadow_away_from_the_sun() -> None:
 
 
 def test_kinds_go_by_apparent_width_and_narrow_rocks_are_left_out() -> None:
-    # Widths at 192 columns count half: 12 px part small from large, 3 px is the least.
+    # Widths at 192 columns count half: 12 px part small from large, 3 px is the least in a mask, 1 px in the table.
     focal = CAMERA.focal_px
     far, middle, near = 0.12, 0.4, 1.5
-    found = balls((-2.0, 10.0, far), (0.0, 10.0, middle), (3.0, 10.0, near), lift=0.0)
+    found = balls((-2.0, 10.0, far), (0.0, 10.0, middle), (3.0, 10.0, near), (1.0, 10.0, 0.04), lift=0.0)
     shown = [np.unique(found.mask[found.rock == number]).tolist() for number in range(3)]
     assert [round(focal * size / 10.3, 1) for size in (far, middle, near)] == [1.9, 6.5, 24.2]
     assert shown == [[BACKGROUND], [SMALL], [LARGE]]
-    # The first would not even look two pixels wide, and is not told of.
-    assert found.diameter_m.tolist() == [middle, near]
+    assert found.diameter_m.tolist() == [far, middle, near]
 
 
 def test_a_hidden_rock_is_told_with_no_pixels() -> None:
