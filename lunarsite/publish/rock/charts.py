@@ -78,8 +78,8 @@ def draw_reliability(found: Measured) -> Figure:
         _legend(figure, methods)
         caption(
             figure,
-            f"Above: pixels by confidence; on the line, 70 % sure is right in 70 %. Hollow: under {_FEWEST:g} of the"
-            f" pixels. Below: with\n95 % intervals over scenes; dotted: {BOUND:g}, asked of the best on held-out"
+            f"Curves: pixels by confidence; on the line, 70 % sure is right in 70 %. Hollow: under {_FEWEST:g} of the"
+            f" pixels. Signs: with\n95 % intervals over scenes; dotted: {BOUND:g}, asked of the best on held-out"
             " renders. Numbers from validate/rock.json.",
         )
         header(figure, "Does confidence mean what it says?", synthetic=found.synthetic)
@@ -107,7 +107,7 @@ def draw_risk(found: Measured) -> Figure:
         _legend(figure, statistics)
         caption(
             figure,
-            "Above pixels, below whole images, the most doubtful first. The oracle hands over what is wrong.\nNo"
+            "Pixels, and whole images, the most doubtful first. The oracle hands over what is wrong.\nNo"
             " training saw these scenes; each panel has a scale of its own. Numbers from validate/rock.json.",
         )
         header(figure, "What is left when doubt is handed over", synthetic=found.synthetic)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 COLUMNS: Final = {
-    "group": "Images",
+    "group": "Group",
     "images": "Images",
     "method": "Method",
     "variant": "Training",
