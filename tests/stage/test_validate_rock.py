@@ -64,14 +64,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def measure(made: Path, out: Path, *scenes: str, settings: dict[str, Any] = SETTINGS, **others: str) -> int:
+def measure(made: Path, out: Path, *scenes: str, **others: str) -> int:
     given = [f"scenes={made / name}" for name in scenes] + [f"{key}={made / name}" for key, name in others.items()]
     return command.main(
         [
             "validate-rock",
             "--in", f"model={made / 'model.safetensors'}", *given,
             "--out", f"record={out / 'rock.json'}", f"samples={out / 'samples.h5'}",
-            "--settings", json.dumps(settings),
+            "--settings", json.dumps(SETTINGS),
         ]
     )  # fmt: skip
 

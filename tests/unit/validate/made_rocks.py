@@ -79,7 +79,8 @@ def write_rocks(
 
 def reads_greys(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the class of the nearest grey level, (H, W)."""
-    return np.abs(image[..., :1].astype(float) - np.array(GREYS)).argmin(axis=-1).astype(np.uint8)
+    nearest = np.abs(image[..., :1].astype(float) - np.array(GREYS)).argmin(axis=-1)
+    return np.asarray(nearest, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
