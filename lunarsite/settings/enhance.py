@@ -35,6 +35,9 @@ class LitScenesSettings(Section):
     """Sector whose scenes are measured and nothing else. Scenes that reach into two sectors are left out."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 2012
     """Seed of places, sub-solar points and albedo."""
+    elevation_credit: Annotated[str, Field(max_length=2_000)] = ""
+    """Who made the elevation models and under which terms, for the credit of scenes and of networks trained on them;
+    empty: the credit says where the run's record of its sources is."""
 
 
 class SensorSettings(Section):

@@ -126,6 +126,24 @@ def test_scenes_are_the_seeds_and_hold_the_models_own_heights(tmp_path: Path, gr
         np.testing.assert_allclose(height, expected, atol=0.1)
 
 
+def test_the_credit_names_whose_elevation_it_is(tmp_path: Path, ground: Ground) -> None:
+    named, plain, light = (tmp_path / f"{name}.h5" for name in ("named", "plain", "light"))
+    made_by = "LOLA (Smith et al. 2010), NASA; free to use with credit"
+    dem, small = ground.inputs("dem"), {"tiles_per_model": 2}
+    assert run("light-scenes", dem, "scenes", named, elevation_credit=made_by, **small) == 0
+    assert run("light-scenes", dem, "scenes", plain, **small) == 0
+    assert run("light-frames", ground.inputs("frames", "dem"), "light", light, elevation_credit=made_by) == 0
+    for path, spec, words in (
+        (named, LIT_SCENES, made_by),
+        (plain, LIT_SCENES, "synthetic"),
+        (light, FRAME_LIGHT, made_by),
+    ):
+        with images.opened(path, spec) as source:
+            assert words in source.credit.citation
+            assert words in source.credit.licence
+            assert "McEwen (1991)" in source.credit.citation
+
+
 def test_ground_without_places_is_refused(
     tmp_path: Path, ground: Ground, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

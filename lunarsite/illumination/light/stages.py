@@ -10,6 +10,7 @@ from lunarsite.settings import LitScenesSettings
 from lunarsite.stage import Input, Job, Output, stage
 
 if TYPE_CHECKING:
+    from lunarsite.artefact.images import Credit
     from lunarsite.illumination.light.nested import Model
     from lunarsite.illumination.light.scenes import Ground, Scene
 
@@ -26,18 +27,13 @@ def scenes(
     """Render patches of the elevation models in sunlight and in the light scattered into shadow."""
     from lunarsite.artefact import images
     from lunarsite.artefact.contracts.enhance import SPLITS
-    from lunarsite.artefact.images import Credit
     from lunarsite.artefact.stamp import ArtefactError
     from lunarsite.illumination.light.scenes import scenes as drawn
 
     job.seed = lit.seed
     ground = _ground(dem, far_dem, fine_dems or ())
     total = lit.tiles_per_model * len(ground.drawn)
-    credit = Credit(
-        title="Ground of elevation models, rendered in sunlight and in scattered light",
-        licence="As the elevation models'",
-        citation="Single bounce after the geometry of lunarsite; lunar-Lambert: McEwen (1991), Icarus 92, 298",
-    )
+    credit = _credit("Ground of elevation models, rendered in sunlight and in scattered light", dem, lit)
     counts = [0, 0, 0]
     with images.creating(scenes, LIT_SCENES, job.stamp(LIT_SCENES), credit, {"tile": lit.tile_px}) as writer:
         for done, found in drawn(ground, lit):
@@ -71,18 +67,13 @@ def frames(
     import numpy as np
 
     from lunarsite.artefact import images
-    from lunarsite.artefact.images import Credit
     from lunarsite.grid import Grid
     from lunarsite.illumination.light.frames import frame_light
     from lunarsite.illumination.light.moment import Sun
 
     ground = _ground(dem, far_dem, fine_dems or ())
     pole = ground.models[ground.own].grid.pole
-    credit = Credit(
-        title="Sunlight and scattered light on ShadowCam frames, predicted from elevation",
-        licence="As the elevation models'",
-        citation="Single bounce after the geometry of lunarsite; lunar-Lambert: McEwen (1991), Icarus 92, 298",
-    )
+    credit = _credit("Sunlight and scattered light on ShadowCam frames, predicted from elevation", dem, lit)
     with images.opened(frames, SHADOWCAM_FRAMES) as source:
         known: dict[str, Any] = {array.name: source.read(array.name) for array in SHADOWCAM_FRAMES.per_image}
         height, width = source.sides("brightness")
@@ -105,6 +96,28 @@ def frames(
                 arrays |= {name: known[name][k : k + 1] for name in copied}
                 writer.append({**arrays, "dem_pixel_m": np.array([found.dem_pixel_m])})
                 job.progress(k + 1, len(source), "frame")
+
+
+_RENDERING = "single bounce after the geometry of lunarsite; lunar-Lambert: McEwen (1991), Icarus 92, 298"
+_GROUND = {
+    "synthetic": "elevation of lunarsite's synthetic Moon",
+    "local": "elevation models of a user's files, whose terms hold (enhance.scenes.elevation_credit names none)",
+    "published": "published elevation models, cited in the run's record of its sources (source.json), whose terms hold",
+}
+"""Whose ground it is where the settings do not say, by the elevation model's origin."""
+
+
+def _credit(title: str, dem: Path, lit: LitScenesSettings) -> Credit:
+    """Return the credit of what is rendered: it names whose elevation models are shown."""
+    from lunarsite.artefact import raster
+    from lunarsite.artefact.images import Credit
+
+    with raster.opened(dem, DEM) as source:
+        origin = source.stamp.origin
+    ground = lit.elevation_credit or _GROUND[origin]
+    return Credit(
+        title=title, licence=f"That of the elevation: {ground}", citation=f"Elevation: {ground}; {_RENDERING}"
+    )
 
 
 def _ground(dem: Path, far_dem: Path | None, fine_dems: tuple[Path, ...]) -> Ground:
