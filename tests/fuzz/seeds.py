@@ -89,6 +89,21 @@ def _rasters(folder: Path) -> tuple[bytes, ...]:
     return tuple(found)
 
 
+@cache
+def grey_images() -> tuple[bytes, ...]:
+    """Grey images of each kind that can be enhanced, with maps, scales and missing data."""
+    import numpy as np
+    from PIL import Image
+
+    grey = Image.fromarray((np.arange(1_600) % 251).astype(np.uint8).reshape(40, 40))
+    found = []
+    for kind in ("PNG", "JPEG", "TIFF"):
+        held = io.BytesIO()
+        grey.save(held, kind)
+        found.append(held.getvalue())
+    return (*found, *rasters(), *packed_images())
+
+
 END_OF_LABEL = b"\nEND\n#image#\n"
 """What parts a label from the image behind it, in the inputs of one target."""
 
@@ -344,6 +359,7 @@ TAR_WORDS = (b"0", b"7", b"\x80", b"ustar", b"../", b"12 size=", b"\x1f\x8b\x08"
 ZIP_WORDS = (b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07", b"\xff\xff\xff\xff", b"../", b"\x00\x00")
 PICTURE_WORDS = (b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"eXIf", b"acTL", b"zTXt", b"\xff\xe1", b"\xff\xc0", b"\xff\xc2")
 CONTENT_WORDS = (b"<html><title>", b"\x89HDF\r\n\x1a\n", b"II*\x00", b"PK\x05\x06", b"<!--", b"\xff\xfe")
+IMAGE_WORDS = (*TIFF_WORDS, *PICTURE_WORDS[:6], b"\xff\xd8\xff", b"\xff\xda", b"\xff\x51", b"jp2h", b"GDAL_METADATA")
 ROBOTS_WORDS = (b"*", b"$", b"%2F", b"%", b"Allow:", b"Crawl-delay:", b"#", b"User-agent: lunarsite\n")
 LINE_WORDS = (b".jpg ", b"-r90", b" 6\n", b"\x85", b",", b"\n", b"\xc2\xb2", b"999")
 TIME_WORDS = (*CSV_WORDS, b"+23:59", b"0001-01-01", b"T24:00", b"-99")

@@ -265,6 +265,15 @@ def _zip(data: bytes) -> object:
     return unpack(file("packed.zip", data), "zip", ("*.txt",), scratch())
 
 
+def _image(data: bytes) -> object:
+    from lunarsite.vision.enhance.reading import opened
+
+    with opened(file("image", data)) as image:
+        height, width = image.shape
+        # As much as one strip of a row of tiles; a header may claim any number of rows.
+        return image.read(slice(0, min(height, max(1, 2**20 // width)))), image.affine, image.unit
+
+
 def _raster(data: bytes) -> object:
     from lunarsite.source.local import opened
 
@@ -371,6 +380,7 @@ TARGETS: tuple[Target, ...] = (
     Target("archive-picture", _picture, _ANY, seeds.pictures, seeds.PICTURE_WORDS, native=True),
     Target("scene-picture", _scene_picture, _LOCAL, seeds.pictures, seeds.PICTURE_WORDS, native=True),
     Target("rock-picture", _rock_picture, _ANY, seeds.any_pictures, seeds.PICTURE_WORDS, native=True),
+    Target("shadowed-image", _image, _ANY, seeds.grey_images, seeds.IMAGE_WORDS, native=True),
     Target("regions", _regions, _ANY, _outlines, seeds.JSON_WORDS, native=True),
     Target("scarps", _lines, _LOCAL, _stretches, seeds.JSON_WORDS, native=True),
     Target("raster", _raster, _LOCAL, seeds.rasters, seeds.TIFF_WORDS, native=True),

@@ -22,7 +22,7 @@ from lunarsite.artefact.contracts import ENHANCED_FRAMES, SHADOWCAM_FRAMES
 from lunarsite.artefact.images import Credit
 from lunarsite.vision.enhance import one_image
 from tests.unit.artefact.conftest import make_stamp
-from tests.unit.vision.enhance.made_images import shadowed, write_model, write_tiff
+from tests.unit.vision.enhance.made_images import Same, enhancer, shadowed, write_model, write_tiff
 
 SIZES = ((90, 70), (60, 100), (40, 40))
 SMALL = {"enhancement": {"tile_px": 64, "halo_px": 32}}
@@ -181,6 +181,35 @@ def test_what_is_refused(tmp_path: Path, image: Path, model: Path, capsys: pytes
     assert "--overwrite" in capsys.readouterr().err
     assert enhance(image, "--out", out, "--model", model, "--overwrite") == 0
     assert {path.name for path in tmp_path.iterdir() if "out" in path.name} == {"out.tif"}
+
+
+def test_what_can_be_refused_at_once_is_refused_before_torch_is_loaded(
+    tmp_path: Path, image: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("files", "image", "enhancer"):
+        monkeypatch.setitem(sys.modules, f"lunarsite.vision.enhance.{name}", None)
+    out = tmp_path / "out.tif"
+    for arguments, words in (
+        ((image, "--out", image, "--overwrite"), "the image itself"),
+        ((image, "--out", tmp_path / "out.jpg"), "GeoTIFF"),
+        ((image, "--out", out, "--band", 2), "no band 2"),
+    ):
+        assert enhance(*arguments, "--model", model) == 3
+        assert words in capsys.readouterr().err
+    with pytest.raises(ImportError):
+        enhance(image, "--out", out, "--model", model)
+
+
+def test_weights_that_are_spoiled_are_an_artefact_that_cannot_be_used(
+    tmp_path: Path, image: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lunarsite.vision.enhance.image.load_enhancer", lambda *_: enhancer(Same(-1.0)))
+    assert enhance(image, "--out", tmp_path / "out.tif", "--model", model) == 3
+    assert f"{model}: the variance" in capsys.readouterr().err
+    source = write_frames(tmp_path / "frames.h5")
+    monkeypatch.setattr("lunarsite.vision.enhance.frames.load_enhancer", lambda *_: enhancer(Same(-1.0)))
+    assert frames({"frames": source, "denoiser": model}, tmp_path / "enhanced.h5") == 3
+    assert "use another model" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -31,8 +31,9 @@ from lunarsite.vision.enhance import support as supports
 from lunarsite.vision.enhance.enhancer import Enhancer
 from lunarsite.vision.enhance.image import Enhanced, enhance_strips, fit_scale
 from lunarsite.vision.enhance.normalise import Scale
+from lunarsite.vision.enhance.output import check_output
 from lunarsite.vision.enhance.reading import ImageFile, opened
-from lunarsite.vision.learn import LearningError
+from lunarsite.vision.learn import LearningError, ResultError
 
 Floats = NDArray[np.float32]
 Report = Callable[[str, float, float], None]
@@ -42,7 +43,6 @@ TAG = "LUNARSITE_ENHANCEMENT"
 BANDS = ("enhanced", "error", "support")
 _BLOCK_PX = 512
 _MOST_TAGS, _MOST_TAG_CHARS = 200, 10_000
-_TIFFS = (".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ def enhance_file(
         report: Told how far it is.
 
     Raises:
-        ArtefactError: The image cannot be used or holds no signal, or `out` cannot be written.
+        ArtefactError: The image cannot be used or holds no signal, the network's result cannot be used, or `out` cannot
+            be written.
     """
     check_output(path, out, overwrite)
     with opened(path, band) as image:
@@ -96,7 +97,7 @@ def enhance_file(
         known = supported = 0
         about = _about(path, model, image, scale, enhancer, settings)
         with _creating(out, image, about) as dataset:
-            for rows, strip in enhance_strips(image, scale, enhancer, settings, _told(report, "tiles")):
+            for rows, strip in _strips(image, scale, enhancer, settings, model, _told(report, "tiles")):
                 window = Window(0, rows.start, width, rows.stop - rows.start)
                 for index, values in enumerate(_bands_of(strip), start=1):
                     dataset.write(values, index, window=window)
@@ -107,20 +108,19 @@ def enhance_file(
     return Summary(height, width, known / (height * width), supported / known if known else math.nan, scale)
 
 
-def check_output(path: Path, out: Path, overwrite: bool) -> None:
-    """Refuse an output that is the image itself, no GeoTIFF by its name, or there already.
-
-    Raises:
-        ArtefactError: It is.
-    """
-    if out.suffix.lower() not in _TIFFS:
-        raise ArtefactError(f"{out}: the result is a GeoTIFF; call it .tif")
-    if out.is_dir() or not out.absolute().parent.is_dir():
-        raise ArtefactError(f"{out}: is a folder, or its folder does not exist")
-    if out.exists() and path.exists() and out.samefile(path):
-        raise ArtefactError(f"{out}: is the image itself, which is never written to; name another file")
-    if out.exists() and not overwrite:
-        raise ArtefactError(f"{out}: is there already; name another file, or let it be replaced (--overwrite)")
+def _strips(
+    image: ImageFile,
+    scale: Scale,
+    enhancer: Enhancer,
+    settings: EnhancementSettings,
+    model: Path,
+    progress: Callable[[float, float], None] | None,
+) -> Iterator[tuple[slice, Enhanced]]:
+    """Yield the enhanced image; a result that cannot be used is the model file's fault."""
+    try:
+        yield from enhance_strips(image, scale, enhancer, settings, progress)
+    except ResultError as error:
+        raise ArtefactError(f"{model}: {error}; use another model, or train it again") from error
 
 
 def _bands_of(strip: Enhanced) -> tuple[Floats, Floats, Floats]:

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from lunarsite.artefact import images
 from lunarsite.artefact.contracts import ENHANCED_FRAMES, SHADOWCAM_FRAMES
+from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.settings.enhance import EnhancementSettings
 from lunarsite.stage import Job
 from lunarsite.vision.enhance.image import Enhanced, enhance_array, fit_scale_of, load_enhancer
 from lunarsite.vision.enhance.normalise import Scale
 from lunarsite.vision.enhance.support import SUPPORTED, UNKNOWN
-from lunarsite.vision.learn import LearningError
+from lunarsite.vision.learn import LearningError, ResultError
 
 
 def frames_stage(job: Job, enhancement: EnhancementSettings, frames: Path, model: Path, enhanced: Path) -> None:
@@ -24,8 +25,7 @@ def frames_stage(job: Job, enhancement: EnhancementSettings, frames: Path, model
     the file's notes tell.
 
     Raises:
-        ArtefactError: A file breaks its contract, or no frame has a signal.
-        LearningError: The network's result cannot be used.
+        ArtefactError: A file breaks its contract, or the network's result cannot be used.
     """
     enhancer = load_enhancer(enhancement.method, model)
     with images.opened(frames, SHADOWCAM_FRAMES) as source:
@@ -43,7 +43,10 @@ def frames_stage(job: Job, enhancement: EnhancementSettings, frames: Path, model
                 if scale is None:
                     blank.append(str(names[index]))
                 else:
-                    found = enhance_array(values, enhancer, enhancement, scale)
+                    try:
+                        found = enhance_array(values, enhancer, enhancement, scale)
+                    except ResultError as error:
+                        raise ArtefactError(f"{model}: {error}; use another model, or train it again") from error
                     padded.enhanced[own], padded.error[own] = found.enhanced, found.error
                     padded.support[own] = found.support
                     job.log.info("%s: %s", names[index], _told(found))

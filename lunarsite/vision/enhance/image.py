@@ -26,13 +26,16 @@ from lunarsite.vision.enhance.denoiser import MOST_STANDARD
 from lunarsite.vision.enhance.enhancer import Enhancer, load_cycle, load_denoiser
 from lunarsite.vision.enhance.holes import FILL_REACH_PX, filled
 from lunarsite.vision.enhance.normalise import Scale, fit_strips
+from lunarsite.vision.enhance.numbers import narrowed
 from lunarsite.vision.enhance.support import MARGIN_PX, UNKNOWN, support
-from lunarsite.vision.learn import LearningError
+from lunarsite.vision.learn import LearningError, ResultError
 from lunarsite.vision.learn.tiling import predict_strips
 
 Floats = NDArray[np.float32]
 Progress = Callable[[float, float], None]
 
+MOST_ROUNDING = 0.05
+"""Of an image's spread: rounding to 32 bits by more than this would change what is seen."""
 _READ_PX = 1 << 22
 """Pixels that are read at once to fit the scale."""
 
@@ -43,6 +46,11 @@ class Source(Protocol):
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width, pixels."""
+        ...
+
+    @property
+    def rounding(self) -> float:
+        """By how much a number that was read so far was rounded at most, to be a float32."""
         ...
 
     def read(self, rows: slice) -> Floats:
@@ -62,11 +70,12 @@ class Enhanced:
     """1: borne out by the image's own signal; 0: not; 255: unknown."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class ArraySource:
     """An image in memory, (H, W), any numbers; what is not finite is unknown."""
 
     values: NDArray[Any]
+    rounding: float = 0.0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -76,8 +85,9 @@ class ArraySource:
 
     def read(self, rows: slice) -> Floats:
         """Return whole rows."""
-        with np.errstate(over="ignore"):  # too large for 32 bits: unknown, as the next line has it
-            values = self.values[rows].astype(np.float32)
+        values, rounding = narrowed(self.values[rows])
+        self.rounding = max(self.rounding, rounding)
+        # Too large for 32 bits is unknown, too.
         return np.where(np.isfinite(values), values, np.float32(np.nan))
 
 
@@ -94,7 +104,7 @@ def fit_scale(source: Source, progress: Progress | None = None) -> Scale:
     """Return the standard scale of an image.
 
     Raises:
-        LearningError: It has no known pixels, or they all hold one value.
+        LearningError: It has no known pixels, they all hold one value, or their differences are lost in 32 bits.
     """
     height, width = source.shape
     step = max(1, _READ_PX // width)
@@ -105,7 +115,13 @@ def fit_scale(source: Source, progress: Progress | None = None) -> Scale:
             if progress is not None:
                 progress(min(start + step, height), height)
 
-    return fit_strips(strips(), height * width)
+    scale = fit_strips(strips(), height * width)
+    if source.rounding > MOST_ROUNDING * scale.spread:
+        raise LearningError(
+            f"the image's differences ({scale.spread:.3g} about {scale.median:.8g}) are lost in 32 bits, in which it is"
+            " enhanced and written; subtract what all its pixels share first (gdal_calc.py -A IN --calc=A-OFFSET)"
+        )
+    return scale
 
 
 def fit_scale_of(values: NDArray[Any]) -> Scale:
@@ -156,7 +172,8 @@ def enhance_strips(
         progress: Told (done, total) in tiles.
 
     Raises:
-        LearningError: The network's result is not finite, or a variance is negative.
+        ResultError: The network's result is not finite, or a variance is negative.
+        LearningError: The sizes of tiles do not hold.
     """
     image, strips = _Standard(source, scale), _Strips(scale, source.shape[0])
     for rows, found in predict_strips(
@@ -169,7 +186,7 @@ def enhance_strips(
         progress=progress,
     ):
         if float(found[1].min()) < 0.0:
-            raise LearningError(f"the variance that '{enhancer.name}' tells is negative; its weights are spoiled")
+            raise ResultError(f"the variance that '{enhancer.name}' tells is negative; its weights are spoiled")
         yield from strips.add(rows, image.raw(rows), found[0], np.sqrt(found[1]))
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 import lunarsite
 from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.settings import EnhancementSettings, parse_section
+from lunarsite.vision.enhance.output import check_output
 
 if TYPE_CHECKING:
     from lunarsite.vision.enhance.files import Summary
@@ -46,10 +47,15 @@ def main(arguments: Sequence[str]) -> int:
     if not model.is_file():
         raise ArtefactError(f"{model}: the model does not exist; name one (--model), or train one (docs/enhance.md)")
 
-    from lunarsite.vision.enhance.files import check_output, enhance_file
+    check_output(options.image, options.out, options.overwrite)
+    from lunarsite.vision.enhance.reading import opened
+
+    with opened(options.image, options.band):
+        pass  # its kind, size and bands
+
+    from lunarsite.vision.enhance.files import enhance_file
     from lunarsite.vision.enhance.image import load_enhancer
 
-    check_output(options.image, options.out, options.overwrite)
     enhancer = load_enhancer(settings.method, model)
     report = None if options.quiet else _Progress(options.image.name)
     summary = enhance_file(

@@ -24,6 +24,7 @@ from rasterio.windows import Window
 
 from lunarsite.artefact.offline import ITSELF, OFFLINE
 from lunarsite.artefact.stamp import ArtefactError
+from lunarsite.vision.enhance.numbers import narrowed
 
 Floats = NDArray[np.float32]
 
@@ -64,6 +65,8 @@ class ImageFile:
         self.path, self.dataset, self.bands, self._placed = path, dataset, bands, placed
         self.factor, self.offset = float(dataset.scales[bands[0] - 1]), float(dataset.offsets[bands[0] - 1])
         self._nodata = dataset.nodatavals[bands[0] - 1]
+        self.rounding = 0.0
+        """By how much a number that was read so far was rounded at most, to be a float32."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -104,7 +107,8 @@ class ImageFile:
             missing |= self._beyond(stored, missing)
         if (self.factor, self.offset) != (1.0, 0.0):
             stored = stored.astype(np.float64) * self.factor + self.offset
-        values = np.where(missing, 0, stored).astype(np.float32)
+        values, rounding = narrowed(np.where(missing, stored.dtype.type(0), stored))
+        self.rounding = max(self.rounding, rounding)
         values[missing] = np.nan
         return values
 

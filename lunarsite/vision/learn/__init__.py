@@ -9,3 +9,7 @@ from lunarsite.settings import SettingsError
 
 class LearningError(SettingsError):
     """A network, a training or an inference that is asked for wrongly or fails; the message says what to do."""
+
+
+class ResultError(LearningError):
+    """What a network gives cannot be used: its weights are spoiled, or are another network's."""

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lunarsite.vision.learn import LearningError
+from lunarsite.vision.learn import LearningError, ResultError
 from lunarsite.vision.learn.networks import MULTIPLE_PX
 
 Floats = NDArray[np.float32]
@@ -213,9 +213,9 @@ def _averaged(network: nn.Module, tiles: Tensor, views: Views, activation: Calla
 
 def _check_found(found: Floats, expected: tuple[int, int, int], vertical: Span) -> None:
     if found.shape[1:] != expected:
-        raise LearningError(f"the network gives {found.shape[1:]} for a tile, not {expected} as stated")
+        raise ResultError(f"the network gives {found.shape[1:]} for a tile, not {expected} as stated")
     if not np.isfinite(found).all():
-        raise LearningError(
+        raise ResultError(
             f"the network's result is not finite at rows {vertical.used.start} to {vertical.used.stop} of the result;"
             " its weights are spoiled, or the image holds values beyond what it was trained on"
         )

@@ -196,3 +196,23 @@ def test_tall_images_are_read_from_the_top_once_for_each_pass(tmp_path: Path, mo
     assert np.array_equal(bands(tmp_path / "out.tif")[0], expected.enhanced)
     with rasterio.open(tmp_path / "out.tif") as dataset:
         assert np.array_equal(dataset.read(2, window=Window(0, 300, 64, 50)), expected.error[300:350])
+
+
+def test_signal_beyond_32_bits_is_refused_in_words(tmp_path: Path) -> None:
+    counts = np.random.default_rng(0).poisson(8.0, (80, 80)).astype(np.int32)
+    shifted = write_tiff(tmp_path / "shifted.tif", counts)
+    with rasterio.open(shifted, "r+") as dataset:
+        dataset.offsets = (1e8,)
+    for path in (write_tiff(tmp_path / "a.tif", counts + 100_000_000), shifted):
+        with pytest.raises(ArtefactError, match=rf"{path.name}: .*lost in 32 bits"):
+            run(path, tmp_path / "out.tif")
+    assert not (tmp_path / "out.tif").exists()
+    run(write_tiff(tmp_path / "b.tif", counts + 10_000), tmp_path / "out.tif")
+
+
+def test_a_result_that_cannot_be_used_is_the_models_fault(tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "a.tif", shadowed(70, 70))
+    for network, words in ((Same(-1.0), "negative"), (Same(float("nan")), "not finite")):
+        with pytest.raises(ArtefactError, match=rf"model: .*{words}.*use another model"):
+            run(path, tmp_path / "out.tif", network)
+    assert {one.name for one in tmp_path.iterdir()} == {"a.tif", "model"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -12,8 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lunarsite.settings import EnhancementSettings
-from lunarsite.vision.enhance.image import ArraySource, enhance_array, enhance_strips, fit_scale, fit_scale_of
+from lunarsite.vision.enhance.image import (
+    ArraySource,
+    enhance_array,
+    enhance_strips,
+    fit_scale,
+    fit_scale_of,
+    load_enhancer,
+)
 from lunarsite.vision.enhance.normalise import Scale, fit
+from lunarsite.vision.enhance.one_image import MODELS
 from lunarsite.vision.learn import LearningError
 from tests.unit.vision.enhance.made_images import Mean, Same, enhancer, shadowed
 
@@ -68,6 +76,10 @@ class Told:
     @property
     def shape(self) -> tuple[int, int]:
         return self.source.shape
+
+    @property
+    def rounding(self) -> float:
+        return self.source.rounding
 
     def read(self, rows: slice) -> NDArray[np.float32]:
         self.asked.append((rows.start, rows.stop))
@@ -195,3 +207,25 @@ def test_integers_and_what_is_too_large_for_32_bits() -> None:
     large = image.astype(np.float64)
     large[3, 4] = 1e300
     assert enhance_array(large, enhancer(Same()), SMALL).support[3, 4] == 255
+
+
+def test_signal_that_is_lost_in_32_bits_is_refused() -> None:
+    counts = np.random.default_rng(0).poisson(8.0, (80, 80))
+    for values in (counts + 1e8, (counts + 100_000_000).astype(np.int32)):
+        with pytest.raises(LearningError, match=r"lost in 32 bits.*subtract"):
+            enhance_array(values, enhancer(Same()), SMALL)
+    # What is in 32 bits already is as good as it will be, and 16 bits lose nothing.
+    for kept in (counts + 1e4, counts.astype(np.uint16), (counts + 1e8).astype(np.float32)):
+        assert enhance_array(kept, enhancer(Same()), SMALL).enhanced.shape == (80, 80)
+
+
+@pytest.mark.parametrize("method", ["denoiser", "cycle"])
+def test_the_networks_that_come_along_leave_no_trace_of_tiles(method: Literal["denoiser", "cycle"]) -> None:
+    network = load_enhancer(method, MODELS / f"{method}.safetensors")
+    image = holed(256, 200)
+    scale = fit(image)
+    whole = enhance_array(image, network, EnhancementSettings(tile_px=256, halo_px=64))
+    tiled = enhance_array(image, network, EnhancementSettings(tile_px=128, halo_px=64))
+    known = np.isfinite(whole.enhanced)
+    assert np.array_equal(known, np.isfinite(tiled.enhanced))
+    assert np.abs(tiled.enhanced - whole.enhanced)[known].max() < 1e-3 * scale.spread
