@@ -272,7 +272,7 @@ def _rocks(settings: Settings) -> Iterator[Cost]:
     folder = settings.source.rock_images.folder is not None
     if folder:
         yield Cost("images-rocks", 1, 5 + 0.1 * _ROCK_IMAGES, 350, "guessed")
-    yield Cost("rock-render", 1, 12 + 1.5 * rock.render.scenes * _render_size(settings), 450)
+    yield Cost("rock-render", 1, 12 + 1.8 * rock.render.scenes * _render_size(settings), 480)
     if rock.model == "train":
         step_s = _rock_step_s(settings)
         plan, ablation = rock.learning.training, rock.ablation
@@ -283,8 +283,8 @@ def _rocks(settings: Settings) -> Iterator[Cost]:
             yield Cost("rock-ablate", 1, 60 + trained * step_s, 2_000, "guessed")
     images = rock.render.scenes * _render_size(settings) + (_ROCK_IMAGES if folder else 0)
     jobs = 2 if folder else 1
-    yield Cost("rock-infer", jobs, 6 * jobs + 0.14 * images * _rock_passes(settings), 640)
-    yield Cost("rock-hazard", jobs, 3 * jobs + 0.2 * images, 300)
+    yield Cost("rock-infer", jobs, 6 * jobs + 0.12 * images * _rock_passes(settings), 640)
+    yield Cost("rock-hazard", jobs, 3 * jobs + 0.2 * images, 280)
 
 
 _ROCK_IMAGES = 180
@@ -352,10 +352,10 @@ def _checks(settings: Settings, size: Size) -> Iterator[Cost]:
         cpu_s = 8 + 0.8 * len(own.electrons) * _measured_scenes(settings)
         yield Cost("validate-enhance", 1, cpu_s, 560)
     if settings.rock.enabled:
-        # Every image is segmented by ensemble and dropout, and renders once more for each way they are corrupted.
+        # Every image is segmented by ensemble and dropout, and twelve renders once more for each way they are altered.
         measured = min(settings.rock.render.scenes, settings.validation.rock.most_scenes) * _render_size(settings)
         measured += 40 if settings.source.rock_images.folder is not None else 0
-        yield Cost("validate-rock", 1, 20 + 8.0 * measured, 1_000)
+        yield Cost("validate-rock", 1, 20 + 3.6 * measured + 5.5 * min(measured, 12.0), 750)
     if _composites(settings) or settings.source.shadowcam_frames.folder is not None:
         yield Cost("validate-shadowcam", 1, 60, 600 + 16.0 * size.near_mpx, "guessed")
 
