@@ -28,24 +28,34 @@ Row = Mapping[str, Any]
 LEVELS: Final = "by_level"
 CRATERS: Final = "craters"
 SPECTRA: Final = "spectrum"
+GAINS, PIXELS = "gains", "craters_by_pixel"
 MEASURES: Final[tuple[tuple[str, str, str, str], ...]] = (
     (LEVELS, "psnr_db", "PSNR", "PSNR (dB), higher is better"),
     (LEVELS, "ssim", "SSIM", "SSIM, higher is better"),
     (CRATERS, "recall", "Craters shown", "Share of the truth's craters"),
-    (CRATERS, "invented_per_100km2", "Craters invented", "Not in the truth (per 100 km²)"),
+    (CRATERS, "invented_per_100000px", "Craters invented", "Not in the truth (per 100 000 px)"),
 )
-"""What is drawn by signal: table, column, title and label of the axis."""
+"""What is drawn by signal: table, column, title and label of the axis.
+
+Craters are found by their size in pixels, so invention is counted by pixels: by area, scenes of large pixels, which
+have much area and few craters, would hide what is invented in those of small ones."""
 _METHOD = ("method", "kind", "electrons")
 _FREQUENCIES = (0.03, 0.1, 0.3)
 
 
+def _with_ends(*names: str) -> tuple[str, ...]:
+    return tuple(f"{name}{end}" for name in names for end in ("", "_low", "_high"))
+
+
 def _measured(table: str) -> tuple[str, ...]:
-    return tuple(f"{name}{end}" for held, name, *_ in MEASURES if held == table for end in ("", "_low", "_high"))
+    return _with_ends(*(name for held, name, *_ in MEASURES if held == table))
 
 
 _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     LEVELS: (*_METHOD, *_measured(LEVELS)),
-    CRATERS: (*_METHOD, *_measured(CRATERS)),
+    CRATERS: (*_METHOD, *_measured(CRATERS), *_with_ends("revealed_per_100000px")),
+    GAINS: ("method", "over", "electrons", *_with_ends("gain_psnr_db", "gain_ssim")),
+    PIXELS: ("pixel_m", "method", "electrons", "invented_per_100km2"),
     SPECTRA: ("method", "electrons", "cycles_per_px", "power_ratio", "correlation"),
 }
 

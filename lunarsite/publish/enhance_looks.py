@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from lunarsite.artefact.contracts.enhance import NETWORK_NAMES, RAW_METHOD, TRUTH_METHOD
 from lunarsite.publish.style import BLACK, BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, SKY, VERMILION
 
-RAW, TRUTH, DENOISER, CYCLE = "raw", "truth", "denoiser", "cycle"
+RAW, TRUTH = RAW_METHOD, TRUTH_METHOD
+DENOISER, CYCLE = NETWORK_NAMES["denoiser"], NETWORK_NAMES["cycle"]
 NETWORKS: Final = (DENOISER, CYCLE)
 
 
@@ -28,8 +30,7 @@ class Look:
 _LONG, _DOTS, _MIXED = (0.0, (5.0, 1.6)), (0.0, (1.2, 1.2)), (0.0, (4.0, 1.2, 1.2, 1.2))
 METHODS: Final[dict[str, Look]] = {
     RAW: Look("image as taken", "as taken", INK, _DOTS, "x"),
-    "median 3": Look("median, 3 px", "median 3", FAINT, _LONG, "v"),
-    "median 5": Look("median, 5 px", "median 5", FAINT, "solid", "^"),
+    "median": Look("median", "median", FAINT, "solid", "^"),
     "gaussian": Look("Gaussian mean", "Gaussian", SKY, _MIXED, "s"),
     "non-local means": Look("non-local means", "non-local", PURPLE, "solid", "D"),
     "total variation": Look("total variation", "total var.", PURPLE, _LONG, "P"),
@@ -40,7 +41,7 @@ METHODS: Final[dict[str, Look]] = {
     TRUTH: Look("truth", "truth", BLACK, "solid", ""),
 }
 """By the names that records and samples have, in the order in which they are listed."""
-SHOWN: Final = (RAW, "median 5", "non-local means", "bm3d", "clahe", DENOISER, CYCLE, TRUTH)
+SHOWN: Final = (RAW, "median", "non-local means", "bm3d", "clahe", DENOISER, CYCLE, TRUTH)
 """Those that stand side by side in pictures, as far as there are such; the others are in tables and charts."""
 MARKED: Final = ORANGE
 """Colour of what is marked on a picture."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from lunarsite.artefact import images
 from lunarsite.artefact.contracts import ENHANCE_SAMPLES
 from lunarsite.artefact.stamp import ArtefactError, Stamp
-from lunarsite.publish.enhance_looks import RAW, SHOWN, TRUTH, in_order, look
+from lunarsite.publish.enhance_looks import CYCLE, DENOISER, METHODS, RAW, SHOWN, TRUTH, in_order, look
 from lunarsite.publish.style import (
     BLUE,
     INK,
@@ -194,9 +194,7 @@ class Samples:
         return max((s.pixels.shape[0] / s.pixels.shape[1] for s in self.found if s.name in names), default=1.0)
 
 
-_CATALOGUED: Final = frozenset(
-    {RAW, "median 3", "median 5", "gaussian", "non-local means", "total variation", "bm3d", "clahe", TRUTH}
-)
+_CATALOGUED: Final = frozenset(METHODS) - {DENOISER, CYCLE}
 """Methods of which SHOWN chooses."""
 
 

@@ -196,7 +196,7 @@ SECTION_WORDS: Final[dict[str, dict[str, str]]] = {
 }
 """Columns that have another name in one record than elsewhere."""
 FIRST: Final[dict[str, tuple[str, ...]]] = {
-    "enhance": ("method", "electrons", "over"),
+    "enhance": shadow_words.ENHANCE_FIRST,
     "shadowcam": ("frame", "composite", "map", "deep_share_wanted"),
     "rocks": rock_words.FIRST,
     "others": ("of",),
@@ -303,7 +303,7 @@ SECTION_CAPTIONS: Final[dict[str, dict[str, str]]] = {
 }
 """Captions that hold for one record alone."""
 LEFT_OUT: Final[dict[str, tuple[str, ...]]] = {
-    "enhance": ("spectrum", "craters_by_pixel"),
+    "enhance": ("spectrum",),
     "rocks": rock_words.LEFT_OUT,
     "scorer": ("importance",),
     "crossvalidation": ("models",),

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+ENHANCE_FIRST: Final = ("pixel_m", "scenes", "method", "electrons", "over", "with", "shading", "image")
+"""Columns that come first."""
 ENHANCE_COLUMNS: Final = {
+    "pixel_m": "Pixels of (m)",
+    "scenes": "Scenes",
+    "grounds": "Grounds",
     "method": "Method",
     "electrons": "Electrons of the median pixel",
     "psnr_db": "PSNR (dB)",
@@ -21,15 +26,42 @@ ENHANCE_COLUMNS: Final = {
     "chance_recall": "The same by chance",
     "invented_share": "Invented, of those seen",
     "invented_per_100km2": "Invented per 100 km²",
+    "revealed_per_100km2": "Revealed per 100 km², beyond the image as taken",
     "lost_per_100km2": "Lost per 100 km²",
+    "invented_per_100000px": "Invented per 100 000 px",
+    "lost_per_100000px": "Lost per 100 000 px",
+    "revealed_per_100000px": "Revealed per 100 000 px, beyond the image as taken",
     "gain_psnr_db": "Gain of PSNR (dB)",
     "gain_ssim": "Gain of SSIM",
+    "gain_psnr_fitted_db": "Gain of PSNR, best gain and offset (dB)",
+    "gain_ssim_fitted": "Gain of SSIM, best gain and offset",
+    "gain_edge_recall": "Gain of edges found",
+    "gain_recall": "Gain of craters shown",
+    "more_invented_per_100000px": "Invented more, per 100 000 px",
     "within_one": "Truth within one standard error",
     "within_two": "within two",
     "supported_share": "Pixels supported",
     "rms_supported": "RMS error, supported",
     "rms_unsupported": "RMS error, not supported",
+    "cycle_residual": "Missed there and back, standard scale",
+    "tried": "Strengths tried, from and to",
+    "at_edge": "Chosen at the edge of these",
     "words": "What it is",
+    "with": "Compared with",
+    "shading": "Shading",
+    "image": "Image",
+    "frames_or_pairs": "Frames or pairs",
+    "pixels": "Pixels",
+    "correlation_raw": "Rank correlation, as taken",
+    "correlation_smoothed": "Rank correlation, smoothed",
+    "correlation_enhanced": "Rank correlation, enhanced",
+    "gain_over_raw": "Gain of the enhanced over the frame as taken",
+    "gain_over_smoothed": "Gain of the enhanced over the smoothed",
+    "smoothed_px": "Smoothed by (px)",
+    "moved_median": "Enhanced, moved elsewhere: median",
+    "sightings": "Sightings",
+    "auc": "AUC",
+    "chance": "Craters shown by chance",
 }
 
 SHADOWCAM_COLUMNS: Final = {
@@ -92,11 +124,20 @@ SHADOWCAM_COLUMNS: Final = {
 
 ENHANCE_CAPTIONS: Final = {
     "by_level": "Every method on rendered scenes, by signal: means over scenes with 95 % intervals over grounds.",
-    "craters": "Craters that one detector sees in results and in the truth, by signal.",
+    "craters": "Craters that one detector sees in results and in the truth, by signal. Numbers for 100 km² are over"
+    " all scenes, and those of large pixels, with much area and few craters, outweigh the others there.",
+    "craters_by_pixel": "Craters by the size of the scenes' pixels, which sets how large the craters are that can be"
+    " seen: those shown, invented, revealed and lost.",
     "gains": "How much better each network is than the image as taken and than each filter, on the same scenes and"
     " noise.",
     "errors": "What the networks' own errors and masks of support are worth.",
     "strengths": "The filters' strengths, chosen on validation scenes.",
+    "frames_agreement": "Real frames in shadow against the shading predicted from elevation, and against other frames"
+    " of the same ground: rank correlation of the frame as taken, smoothed and enhanced, beside that of shading moved"
+    " elsewhere.",
+    "frames_agreement_outside": "The same, of frames that lie where no network was trained or chosen.",
+    "frames_craters": "How the catalogue's craters stand out in real frames in shadow: AUC of their likeness to a"
+    " crater against that of circles elsewhere, and the shares shown of both.",
 }
 
 SHADOWCAM_CAPTIONS: Final = {

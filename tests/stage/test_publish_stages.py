@@ -363,7 +363,7 @@ def test_the_report_tells_what_enhancement_gains_and_what_it_invents(text: str) 
     assert "in SSIM below CLAHE (-0.0197, 95 %: -0.0205 to -0.0189)" in section
     assert "with pixels of 40 m; 0 (denoiser) and 0 (CycleGAN) with pixels of 240 m" in section
     assert "Craters by the size of the scenes&#39; pixels" in section
-    assert '<th scope="col">Pixels of (m)</th>' in section
+    assert '<th scope="col" class="number">Pixels of (m)</th>' in section
     assert "This run enhances with the denoiser." in section
     assert (
         "It falls short in: PSNR of the CycleGAN above that of every classical baseline, 4 electrons (-1.65" in section

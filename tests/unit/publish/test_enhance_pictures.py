@@ -19,7 +19,8 @@ from lunarsite.artefact.stamp import ArtefactError, Stamp
 from lunarsite.publish.enhance_charts import MEASURES, Measured, rows
 from lunarsite.publish.enhance_looks import METHODS, in_order, look
 from lunarsite.publish.enhance_pictures import Sample, Samples
-from lunarsite.publish.enhance_story import sentences
+from lunarsite.publish.enhance_words import sentences
+from tests.stage import fake_enhance
 from tests.stage.fake_enhance import LEVELS, enhance_record, texture
 
 
@@ -68,7 +69,7 @@ def pictured(figure: Figure) -> Iterator[np.ndarray]:
 
 
 def test_the_image_as_taken_comes_first_and_the_truth_last() -> None:
-    assert in_order({"truth", "cycle", "raw", "new", "denoiser"}) == ["raw", "denoiser", "cycle", "new", "truth"]
+    assert in_order({"truth", "CycleGAN", "raw", "new", "denoiser"}) == ["raw", "denoiser", "CycleGAN", "new", "truth"]
     looks = [(one.colour, str(one.dashes), one.marker) for name, one in METHODS.items() if name != "truth"]
     assert len(set(looks)) == len(looks), "no two methods look alike"
     assert look("own_idea").words == "own idea"
@@ -110,9 +111,9 @@ def test_a_frame_is_drawn_raw_enhanced_with_error_and_support() -> None:
     frame: dict[str, Any] = {"kind": "frame", "electrons": float("nan")}
     found = (
         sample("raw", **frame),
-        sample("cycle", **frame),
-        sample("cycle", quantity="error", **frame),
-        sample("cycle", quantity="support", pixels=support, **frame),
+        sample("CycleGAN", **frame),
+        sample("CycleGAN", quantity="error", **frame),
+        sample("CycleGAN", quantity="support", pixels=support, **frame),
     )
     figure = Samples(found, stamp("enhance_samples")).draw_frames()
     shown = [image for image in pictured(figure) if image.ndim == 3 and image.shape[2] == 3]
@@ -157,7 +158,7 @@ def test_charts_of_levels_have_a_line_for_each_method() -> None:
     panels = [axes for axes in figure.axes if axes.get_title(loc="left")]
     assert [axes.get_title(loc="left") for axes in panels] == [title for *_, title, _ in MEASURES]
     lines = [line for line in panels[0].lines if len(line.get_xdata()) == len(LEVELS)]
-    assert len(lines) == 8
+    assert len(lines) == len(fake_enhance.METHODS)
     for line in lines:
         assert all(a < b for a, b in itertools.pairwise(np.asarray(line.get_ydata(), dtype=float)))
 
@@ -166,14 +167,15 @@ def test_unknown_numbers_are_left_out_of_charts_and_told_in_words() -> None:
     found = enhance_record()
     for table in ("by_level", "craters", "spectrum"):
         for row in found.tables[table]:
-            if row["method"] == "cycle":
+            if row["method"] == "CycleGAN":
                 row.update({key: None for key in row if key not in ("method", "kind", "electrons", "cycles_per_px")})
     measured = Measured(found, stamp())
     measured.draw_levels()
     measured.draw_spectrum()
     told = " ".join(sentences(found, "denoiser"))
     assert "The CycleGAN was not measured in this run." in told
-    assert "for the CycleGAN" not in told
+    assert "the CycleGAN reaches" not in told
+    assert "This record does not compare it with the CycleGAN." in told
 
 
 def test_a_run_without_scenes_in_shadow_says_so() -> None:
