@@ -37,7 +37,8 @@ NOTES = (
     "Everything is measured on scenes that the model neither learned from nor was tuned on. Groups are never mixed:"
     " masks of renders leave out tiny rocks, those of photographs are drawn by hand and leave out others.",
     "Figures are those of pixels pooled over images, at the images' own size; unknown pixels do not count. Intervals"
-    " are 2.5 and 97.5 % points over draws of scenes, images of one scene together; differences use the same draws.",
+    " are 2.5 and 97.5 % points over draws of scenes, images of one scene together; differences use the same draws."
+    " With ten scenes or fewer they are too narrow.",
     "'majority' says of each place of the picture what is most frequent there in other scenes; 'classical' takes dark"
     " sky and bright spots, with parameters from validation images.",
     "'single' is the first member, 'ensemble' the members' mean probability, 'scaled' with the temperature of the"
