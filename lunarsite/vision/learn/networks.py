@@ -157,6 +157,9 @@ def _smp_unet(spec: NetworkSpec) -> nn.Module:
             raise LearningError(f"network.encoder: timm has no model '{timm_name}'; see timm.list_models()")
     # 'tu-' encoders take True: which weights they mean is part of their name.
     weights = (spec.encoder_weights if timm_name == spec.encoder else True) if spec.encoder_weights else None
+    # smp's own encoders swallow options that they do not know, without a word.
+    if spec.padding == "same" and timm_name == spec.encoder:
+        raise _cannot_pad(spec)
     options = {"pad_type": "same"} if spec.padding == "same" else {}
     try:
         unet = smp.Unet(
@@ -171,10 +174,7 @@ def _smp_unet(spec: NetworkSpec) -> nn.Module:
     except TypeError as error:
         if not options:
             raise
-        raise LearningError(
-            f"network.encoder: '{spec.encoder}' cannot pad as TensorFlow does, which its weights need ({error}); name"
-            " 'tu-' and a convolutional model of timm such as tu-mobilenetv2_100"
-        ) from error
+        raise _cannot_pad(spec) from error
     except Exception as error:
         # Which class of error a failed download ends in differs between the libraries and their releases.
         if weights is None or not _out_of_reach(error):
@@ -189,6 +189,13 @@ def _smp_unet(spec: NetworkSpec) -> nn.Module:
             # smp's hook for attention at the end of a level: without attention it is nothing at all.
             block.attention2 = nn.Dropout2d(spec.dropout)
     return cast(nn.Module, unet)
+
+
+def _cannot_pad(spec: NetworkSpec) -> LearningError:
+    return LearningError(
+        f"network.encoder: '{spec.encoder}' cannot pad as TensorFlow does, which its weights need; name 'tu-' and a"
+        " convolutional model of timm such as tu-mobilenetv2_100"
+    )
 
 
 def _out_of_reach(error: Exception) -> bool:
