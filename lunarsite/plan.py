@@ -352,10 +352,10 @@ def _checks(settings: Settings, size: Size) -> Iterator[Cost]:
         cpu_s = 8 + 0.8 * len(own.electrons) * _measured_scenes(settings)
         yield Cost("validate-enhance", 1, cpu_s, 560)
     if settings.rock.enabled:
-        # Every image is segmented by ensemble and dropout, and twelve renders once more for each way they are altered.
+        # Every image is segmented by ensemble and dropout, and some renders once more for each way they are altered.
         measured = min(settings.rock.render.scenes, settings.validation.rock.most_scenes) * _render_size(settings)
         measured += 40 if settings.source.rock_images.folder is not None else 0
-        yield Cost("validate-rock", 1, 20 + 3.6 * measured + 5.5 * min(measured, 12.0), 750)
+        yield Cost("validate-rock", 1, 20 + 3.6 * measured + 5.5 * min(measured, 12.0), 800)
     if _composites(settings) or settings.source.shadowcam_frames.folder is not None:
         yield Cost("validate-shadowcam", 1, 60, 600 + 16.0 * size.near_mpx, "guessed")
 
