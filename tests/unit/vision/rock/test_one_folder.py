@@ -17,8 +17,8 @@ from rasterio.errors import NotGeoreferencedWarning
 from lunarsite import command
 from lunarsite.settings import RockCameraSettings, RockHazardSettings, RockInferenceSettings
 from lunarsite.vision.rock import folder as folders
+from lunarsite.vision.rock import one_folder, results
 from lunarsite.vision.rock import overlay as overlays
-from lunarsite.vision.rock import results
 from lunarsite.vision.rock.folder import names_of
 from lunarsite.vision.rock.pictures import Picture
 from lunarsite.vision.rock.results import Task, write_results
@@ -34,6 +34,12 @@ LONGEST_PX = 96
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("model") / "model.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def code(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The package may be edited while the tests run.
+    monkeypatch.setattr(one_folder, "_code", lambda: "0123456789abcdef")
 
 
 @pytest.fixture
@@ -177,7 +183,11 @@ def test_strange_pictures_are_told_and_nothing_is_derived(
 
 
 def test_results_of_the_same_are_kept_and_others_made_again(
-    pictures: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pictures: Path,
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def kept(*options: str, by: Path = model) -> int:
         assert call(pictures, by, "--json", "--quiet", *options) == 0
@@ -199,6 +209,8 @@ def test_results_of_the_same_are_kept_and_others_made_again(
     assert kept("--method", "single") == 0
     assert kept(*CAMERA) == 0
     assert kept(by=write_model(tmp_path / "other.safetensors", 1)) == 0
+    monkeypatch.setattr(one_folder, "_code", lambda: "f" * 16)
+    assert kept(by=tmp_path / "other.safetensors") == 0
 
 
 def test_a_run_that_was_cut_off_goes_on(
