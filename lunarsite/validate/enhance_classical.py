@@ -34,8 +34,10 @@ _NORMAL_MEDIAN = 0.6744897501960817
 _STRIPE_SIGMA_PX = 8.0
 """Column means less their own Gaussian mean of this width are stripes."""
 _PATCH_PX, _SEARCH_PX = 5, 7
-_CLAHE_TILE_PX = 32
-_CLAHE_SMOOTHING_PX = 1.5
+_CLAHE_TILE_PX, _CLAHE_BINS = 32, 256
+_CLAHE_LIMIT = 2.0
+"""Pixels of a bin over those of an even histogram's. At 1 nothing is equalised and the filter is the Gaussian mean,
+which stands beside it: so the width of the mean is chosen, and the limit is not."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Classical:
         apply: The filter.
         package: What must be installed for it, beyond lunarsite's own dependencies; '' if nothing.
         slow: Whether it takes so long that stripes are treated as the best of the others treats them.
+        from_nothing: Whether at the first strength nothing is smoothed, so that no smaller one is left to try.
     """
 
     name: str
@@ -59,6 +62,13 @@ class Classical:
     apply: Filter
     package: str = ""
     slow: bool = False
+    from_nothing: bool = False
+
+    @property
+    def ends(self) -> frozenset[float]:
+        """Strengths beyond which there are others that were not tried; none if there is nothing to choose."""
+        first, last = self.strengths[0], self.strengths[-1]
+        return frozenset() if first == last else frozenset({last} if self.from_nothing else {first, last})
 
     @property
     def present(self) -> bool:
@@ -166,13 +176,13 @@ def _variation(image: Floats, sigma: float, strength: float) -> Floats:
 def _clahe(image: Floats, _: float, strength: float) -> Floats:
     from skimage.exposure import equalize_adapthist
 
-    # Alone it would equalise the noise: it gets an image that is smoothed a little.
-    smooth: Floats = ndimage.gaussian_filter(image, _CLAHE_SMOOTHING_PX, mode="reflect")
+    # Alone it would equalise the noise: it gets an image that is smoothed first.
+    smooth: Floats = ndimage.gaussian_filter(image, strength, mode="reflect")
     low, high = float(smooth.min()), float(smooth.max())
     if not high > low:
         return smooth
-    tile = min(_CLAHE_TILE_PX, *image.shape)
-    found = equalize_adapthist((smooth - low) / (high - low), kernel_size=tile, clip_limit=strength, nbins=1024)
+    tile, limit = min(_CLAHE_TILE_PX, *image.shape), _CLAHE_LIMIT / _CLAHE_BINS
+    found = equalize_adapthist((smooth - low) / (high - low), kernel_size=tile, clip_limit=limit, nbins=_CLAHE_BINS)
     return np.asarray(low + (high - low) * np.asarray(found, np.float64))
 
 
@@ -183,23 +193,40 @@ def _bm3d(image: Floats, sigma: float, strength: float) -> Floats:
 
 
 CLASSICAL = (
-    Classical("median 3", "median of 3 x 3 pixels", (3.0,), "px", _median),
-    Classical("median 5", "median of 5 x 5 pixels", (5.0,), "px", _median),
-    Classical("gaussian", "Gaussian mean", (0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6), "px", _gaussian),
+    Classical(
+        "median",
+        "median of squares",
+        (1.0, 3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 15.0, 17.0),
+        "px",
+        _median,
+        from_nothing=True,
+    ),
+    Classical(
+        "gaussian",
+        "Gaussian mean",
+        (0.0, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0),
+        "px",
+        _gaussian,
+        from_nothing=True,
+    ),
     Classical(
         "non-local means",
         "non-local means (Buades et al. 2005), patches of 5 px, 7 px around",
-        (0.7, 1.0, 1.4, 2.0, 2.8),
+        (0.18, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6),
         "noise",
         _non_local,
     ),
     Classical(
-        "total variation", "total variation (Chambolle 2004)", (1.0, 1.4, 2.0, 2.8, 4.0, 5.6), "noise", _variation
+        "total variation",
+        "total variation (Chambolle 2004)",
+        (0.18, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0),
+        "noise",
+        _variation,
     ),
     Classical(
         "bm3d",
         "BM3D (Dabov et al. 2007; Mäkinen et al. 2020)",
-        (0.8, 1.0, 1.25),
+        (0.6, 0.8, 1.0, 1.25, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0),
         "noise",
         _bm3d,
         package="bm3d",
@@ -207,10 +234,12 @@ CLASSICAL = (
     ),
     Classical(
         "clahe",
-        "contrast-limited adaptive histogram equalisation (Zuiderveld 1994), after a Gaussian mean of 1.5 px",
-        (0.0005, 0.001, 0.003),
-        "clip",
+        f"contrast-limited adaptive histogram equalisation (Zuiderveld 1994), bins limited to {_CLAHE_LIMIT:g} times an"
+        " even histogram's, after a Gaussian mean",
+        (0.0, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0),
+        "px",
         _clahe,
+        from_nothing=True,
     ),
 )
 """Every classical baseline."""

@@ -1,8 +1,9 @@
 """Enhanced ShadowCam frames, whose truth nobody knows: do they agree with the ground, and with each other?
 
-Three questions, each asked of the raw frame, of the raw frame smoothed (a Gaussian mean, so that a gain of the network
-is not just one of smoothing), and of the enhanced one, on the same pixels: ground that the elevation model says sees no
-part of the Sun, off its border, and that is not overexposed.
+Three questions, each asked of the raw frame, of the raw frame smoothed (Gaussian means, so that a gain of the network
+is not just one of smoothing: of several widths the one that answers best stands for all), and of the enhanced one, on
+the same pixels: ground that the elevation model says sees no part of the Sun, off its border, and that is not
+overexposed.
 
 - Does brightness follow the scattered light that the elevation model predicts? Rank correlation, of the images as they
   are and of what is left after their surroundings are taken off; the null are predictions moved aside.
@@ -15,7 +16,7 @@ question is asked elsewhere (`enhance_frame_craters`). This module must not know
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from lunarsite.artefact.contracts import ENHANCED_FRAMES, FRAME_LIGHT, SHADOWCAM
 from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.validate.enhance_intervals import FEWEST_GROUNDS, Estimate, estimate
 from lunarsite.validate.enhance_measures import eroded
+from lunarsite.vision.enhance.ground import direction_deg
 from lunarsite.vision.enhance.normalise import fit
 from lunarsite.vision.learn import LearningError
 
@@ -36,10 +38,12 @@ Floats = NDArray[np.float64]
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-SMOOTHED_PX = 2.0
+SMOOTHED_PX = (0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
+"""Widths of Gaussian means. The best is taken on what it is measured on, which favours it over the network."""
 SURROUNDINGS_PX = 8.0
 """Width of the Gaussian mean that is taken off for the fine shading."""
-BLOCK_PX = 32
+BLOCK_M = 5_000.0
+"""Side of the squares that intervals draw: shadows, and what is wrong about their light, are some km wide."""
 LEAST_PX = 400
 """Frames and pairs with fewer pixels in shadow than this are not asked."""
 MOST_PAIRS = 60
@@ -47,11 +51,13 @@ _BORDER_PX = 2
 _MOVES = 20
 _LEAST_MOVE_PX = 24
 KINDS = ("raw", "smoothed", "enhanced")
+MEANS = {f"smoothed {sigma:g}": sigma for sigma in SMOOTHED_PX}
+VARIANTS = ("raw", *MEANS, "enhanced")
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame: images by kind, the prediction, and the pixels that count, each (H, W)."""
+    """One frame: its images 'raw' and 'enhanced', the prediction, and the pixels that count, each (H, W)."""
 
     name: str
     images: dict[str, Image]
@@ -65,18 +71,44 @@ class Frame:
         """Return the number of the map's square that each pixel of a mask in a window lies in, (n,)."""
         row, col = np.nonzero(mask)
         row, col = row + window[0].start + self.origin_px[0], col + window[1].start + self.origin_px[1]
-        return np.asarray((row // BLOCK_PX) * 1_000_003 + col // BLOCK_PX)
+        down, right = (np.floor(at * self.pixel_m / BLOCK_M).astype(np.int64) for at in (row, col))
+        return np.asarray(down * 1_000_003 + right)
 
     @property
     def whole(self) -> tuple[slice, slice]:
         """The window that is the whole frame."""
         return slice(0, self.dark.shape[0]), slice(0, self.dark.shape[1])
 
+    @property
+    def direction_deg(self) -> float:
+        """Direction of the middle of its ground in shadow from the pole, clockwise from the map's +y."""
+        row, col = (float(np.mean(at)) + 0.5 for at in np.nonzero(self.dark))
+        x, y = col + self.origin_px[1], -(row + self.origin_px[0])
+        return float(direction_deg(np.array([x]), np.array([y]))[0])
+
+    def smoothed(self, sigma_px: float) -> Image:
+        """Return the raw image's Gaussian mean in shadow, 0 elsewhere."""
+        found = smooth(self.images["raw"], self.dark, sigma_px)
+        return np.where(self.dark, found, 0.0).astype(np.float32)
+
     def shading(self, image: Image, *, fine: bool) -> Image:
         """Return an image as it is, or less its surroundings in shadow; what is not in shadow is 0."""
         if not fine:
             return image
         return np.where(self.dark, image - smooth(image, self.dark, SURROUNDINGS_PX), 0.0).astype(np.float32)
+
+
+def variant(frame: Frame, kind: str) -> Image:
+    """Return an image of a frame: one of `VARIANTS`."""
+    return frame.smoothed(MEANS[kind]) if kind in MEANS else frame.images[kind]
+
+
+def with_best_mean(told: Mapping[str, Estimate]) -> tuple[dict[str, Estimate], float | None]:
+    """Return estimates of the `KINDS` from those of the `VARIANTS`, and the width of the mean that is largest."""
+    known = {kind: told[kind].value for kind in MEANS}
+    best = max(known, key=lambda kind: -np.inf if known[kind] is None else float(known[kind] or 0.0))
+    width_px = None if known[best] is None else MEANS[best]
+    return {"raw": told["raw"], "smoothed": told[best], "enhanced": told["enhanced"]}, width_px
 
 
 def smooth(image: NDArray[Any], mask: Mask, sigma_px: float) -> Floats:
@@ -122,7 +154,7 @@ def read_frames(frames: Path, enhanced: Path, light: Path) -> list[Frame]:
                 round(float(facts["x_min_m"][k]) / pixel_m) + box[1].start,
             )
             dark, values, result, predicted = (one[box].copy() for one in (dark, values, result, predicted))
-            kinds = {"raw": values, "smoothed": smooth(values, dark, SMOOTHED_PX), "enhanced": result}
+            kinds = {"raw": values, "enhanced": result}
             kept = {kind: np.where(dark, image, 0.0).astype(np.float32) for kind, image in kinds.items()}
             light_of = np.where(dark, predicted, 0.0).astype(np.float32)
             found.append(Frame(name, kept, light_of, dark, origin, pixel_m))
@@ -188,6 +220,8 @@ class Agreement:
 
     by_kind: dict[str, Estimate]
     gains: dict[str, Estimate]
+    smoothed_px: float | None
+    """Width of the Gaussian mean that does best."""
     null: tuple[float, float, float] | None
     """Median, 2.5 and 97.5 % points over moves aside."""
     counted: int
@@ -207,8 +241,8 @@ def with_light(frames: Sequence[Frame], draws: int, seed: int, *, fine: bool) ->
     light = [frame.shading(frame.predicted, fine=fine) for frame in frames]
     pairs: dict[str, list[Paired]] = {}
     null = []
-    for kind in KINDS:
-        shown = [frame.shading(frame.images[kind], fine=fine) for frame in frames]
+    for kind in VARIANTS:
+        shown = [frame.shading(variant(frame, kind), fine=fine) for frame in frames]
         parts = [_with_light(*one, (0, 0)) for one in zip(frames, shown, light, strict=True)]
         pairs[kind] = [one for one in parts if one is not None]
         if kind == "enhanced":
@@ -223,8 +257,8 @@ def between_frames(frames: Sequence[Frame], draws: int, seed: int, *, fine: bool
     couples = overlaps(frames)
     pairs: dict[str, list[Paired]] = {}
     null = []
-    for kind in KINDS:
-        shown = [frame.shading(frame.images[kind], fine=fine) for frame in frames]
+    for kind in VARIANTS:
+        shown = [frame.shading(variant(frame, kind), fine=fine) for frame in frames]
         parts = [_between(frames, shown, one, (0, 0)) for one in couples]
         pairs[kind] = [one for one in parts if one is not None]
         if kind == "enhanced":
@@ -248,12 +282,13 @@ def overlaps(frames: Sequence[Frame]) -> list[tuple[int, int]]:
 
 def _agreement(pairs: dict[str, list[Paired]], null: Floats, draws: int, seed: int) -> Agreement:
     squares = Squares([one.block for one in pairs["raw"]], draws, seed)
-    by_kind = {kind: squares.correlation(parts) for kind, parts in pairs.items()}
+    told = {kind: squares.correlation(parts) for kind, parts in pairs.items()}
+    by_kind, width_px = with_best_mean(told)
     gains = {kind: by_kind["enhanced"] - by_kind[kind] for kind in ("raw", "smoothed")}
     known = null[np.isfinite(null)]
     points = tuple(float(value) for value in np.quantile(known, (0.5, 0.025, 0.975))) if known.size >= 10 else None
     within = None if points is None else (points[0], points[1], points[2])
-    return Agreement(by_kind, gains, within, len(pairs["raw"]), sum(one.x.size for one in pairs["raw"]))
+    return Agreement(by_kind, gains, width_px, within, len(pairs["raw"]), sum(one.x.size for one in pairs["raw"]))
 
 
 def _with_light(frame: Frame, shown: Image, light: Image, move: tuple[int, int]) -> Paired | None:

@@ -54,15 +54,27 @@ def lowest(estimates: Sequence[Estimate]) -> Estimate:
     return estimate(value, np.min([one.draws for one in estimates], axis=0) if estimates else np.zeros(0))
 
 
+def highest(estimates: Sequence[Estimate]) -> Estimate:
+    """Return the largest of several: of the values, and of each draw."""
+    values = [one.value for one in estimates]
+    value = None if not values or None in values else max(one for one in values if one is not None)
+    return estimate(value, np.max([one.draws for one in estimates], axis=0) if estimates else np.zeros(0))
+
+
 class Grounds:
     """The ground of each scene, and the bootstrap's draws of it."""
 
     def __init__(self, grounds: Sequence[str], draws: int, seed: int) -> None:
-        names, at = np.unique(np.asarray(grounds, dtype=str), return_inverse=True)
+        self._names, self._draws, self._seed = np.asarray(grounds, dtype=str), draws, seed
+        names, at = np.unique(self._names, return_inverse=True)
         self.count = int(names.size)
         shares = np.full(self.count, 1.0 / max(self.count, 1))
         drawn = np.random.default_rng(seed).multinomial(self.count, shares, size=draws)
         self._weights = drawn[:, at].astype(np.float64)
+
+    def of(self, scenes: NDArray[np.bool_]) -> Grounds:
+        """Return the grounds of some of the scenes, a mask of them, drawn among themselves."""
+        return Grounds(list(self._names[scenes]), self._draws, self._seed)
 
     def mean(self, values: Floats) -> Estimate:
         """Return the mean over scenes, (scenes,); those that are NaN do not count."""

@@ -60,6 +60,12 @@ class Chosen:
     psnr_db: float
     ssim: float
 
+    @property
+    def at_edge(self) -> bool:
+        """Whether a strength is an end of its grid, so that one beyond it might have done better."""
+        known = [(self.for_psnr, self.psnr_db), (self.for_ssim, self.ssim)]
+        return any(strength in self.method.ends and np.isfinite(score) for strength, score in known)
+
 
 def read_scenes(path: Path, split: str, most: int, seed: int) -> list[LitScene]:
     """Return scenes of a split whose shadow can be measured, as many grounds as there are first, in the seed's order.

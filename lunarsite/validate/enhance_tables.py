@@ -52,17 +52,22 @@ class Results:
         return self.grounds.ratio(self.count(found, method, level), self.count("truth", method, level))
 
     def rate(self, name: str, method: str, level: int) -> Estimate:
-        """Return craters for 100 000 pixels in shadow: of one kind, or 'lost' or 'revealed'.
+        """Return craters for 100 000 pixels in shadow: of one kind, or 'lost' or 'revealed'."""
+        return self.grounds.ratio(self.craters(name, method, level), self.measured.shadow_px / PX_OF_RATE)
 
-        Lost: of the truth, and not shown. Revealed: shown of the truth, less what the raw image shows of it.
+    def craters(self, name: str, method: str, level: int) -> Floats:
+        """Return craters of each scene: of one kind, or 'lost' or 'revealed'.
+
+        Lost: of the truth, and not shown. Revealed: of what the method shows, that which the truth bears out, less the
+        same of the raw image. It is counted among the same craters as what is invented, those that the result shows at
+        the high threshold, so that the two can be set against each other.
         """
         if name == "lost":
-            counts = self.count("truth", method, level) - self.count("found", method, level)
-        elif name == "revealed":
-            counts = self.count("found", method, level) - self.count("found", RAW, level)
-        else:
-            counts = self.count(name, method, level)
-        return self.grounds.ratio(counts, self.measured.shadow_px / PX_OF_RATE)
+            return self.count("truth", method, level) - self.count("found", method, level)
+        if name == "revealed":
+            own, raw = (self.count("result", one, level) - self.count("invented", one, level) for one in (method, RAW))
+            return own - raw
+        return self.count(name, method, level)
 
     def squared(self, kind: str, method: str, level: int) -> Estimate:
         """Return the mean square difference from the truth over 'supported' or 'unsupported' pixels, range squared."""
@@ -108,27 +113,33 @@ def crater_rows(results: Results) -> Rows:
 
 
 def pixel_rows(results: Results) -> Rows:
-    """Return invented and lost craters for 100 km2 by the size of the scenes' pixels, which sets what a crater is."""
+    """Return invented, revealed and lost craters by the size of the scenes' pixels, which sets what a crater is.
+
+    Over all sizes together, ground with large pixels, where hardly anything is a crater of some pixels, would dilute
+    the rates for 100 km2. Intervals draw the grounds with such pixels.
+    """
     rows: Rows = []
     scenes = results.measured.scenes
     for pixel_m in sorted({one.pixel_m for one in scenes}):
         here = np.array([one.pixel_m == pixel_m for one in scenes])
-        km2 = float(results.measured.area_km2[here].sum()) / KM2_OF_RATE
+        grounds = results.grounds.of(here)
+        areas = {"100km2": results.measured.area_km2 / KM2_OF_RATE, "100000px": results.measured.shadow_px / PX_OF_RATE}
         for level, electrons in enumerate(results.measured.electrons):
             for method in results.measured.methods:
-                kinds = ("truth", "found", "invented")
-                truth, found, invented = (float(results.count(name, method, level)[here].sum()) for name in kinds)
-                rows.append(
-                    {
-                        "pixel_m": pixel_m,
-                        "scenes": int(here.sum()),
-                        "method": method,
-                        "electrons": electrons,
-                        "recall": found / truth if truth else None,
-                        "invented_per_100km2": invented / km2,
-                        "lost_per_100km2": (truth - found) / km2,
-                    }
-                )
+                truth, found = (float(results.count(name, method, level)[here].sum()) for name in ("truth", "found"))
+                row: Row = {
+                    "pixel_m": pixel_m,
+                    "scenes": int(here.sum()),
+                    "grounds": grounds.count,
+                    "method": method,
+                    "electrons": electrons,
+                    "recall": found / truth if truth else None,
+                }
+                for unit, area in areas.items():
+                    for name in ("invented", "revealed", "lost"):
+                        rate = grounds.ratio(results.craters(name, method, level)[here], area[here])
+                        row |= _columns(f"{name}_per_{unit}", rate)
+                rows.append(row)
     return rows
 
 
@@ -202,6 +213,9 @@ def strength_rows(chosen: Mapping[float, Sequence[Chosen]]) -> Rows:
             "strength_for_psnr": one.for_psnr,
             "strength_for_ssim": one.for_ssim,
             "unit": one.method.unit,
+            "least_tried": one.method.strengths[0],
+            "most_tried": one.method.strengths[-1],
+            "at_edge": one.at_edge,
             "validation_psnr_db": _finite(one.psnr_db),
             "validation_ssim": _finite(one.ssim),
         }

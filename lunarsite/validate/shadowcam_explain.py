@@ -44,3 +44,29 @@ def reasons(frame: FrameComparison, bound: float) -> list[str]:
             " the camera saw no such light"
         )
     return found or ["none of the facts that are measured explains it"]
+
+
+def reasons_without_gaps(frame: FrameComparison, bound: float) -> list[str]:
+    """Return what could explain an area below `bound` of the pixels with data alone; empty if it is not below.
+
+    Most of the sunlit ground lies in the gaps. What is left of it lies along the edges of shadow, where ground that the
+    model has in the wrong place weighs most.
+    """
+    value = frame.measured.value
+    if value is None or value >= bound:
+        return []
+    found = []
+    left = frame.measured_lit_share
+    if left is not None and frame.lit_share > 0.0:
+        kept = left * (1.0 - frame.gap_share) / frame.lit_share
+        found.append(
+            f"of the ground that is predicted to be lit {100 * kept:.1f} % has data, the rest saturates the camera;"
+            f" it is {100 * left:.1f} % of the pixels with data"
+        )
+    if frame.measured_edge_share is not None:
+        reach_m = EDGE_PX * frame.dem_pixel_m
+        found.append(
+            f"{100 * frame.measured_edge_share:.0f} % of the lit ground with data lies within {reach_m:g} m of a"
+            " predicted edge of shadow, or in penumbra"
+        )
+    return found or ["none of the facts that are measured explains it"]

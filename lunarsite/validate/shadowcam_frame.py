@@ -23,6 +23,7 @@ from scipy.stats import rankdata
 from lunarsite.grid import Grid
 from lunarsite.settings import ShadowCamReferenceSettings
 from lunarsite.swath import covered
+from lunarsite.validate.shadowcam_clusters import Squares, squares_of
 from lunarsite.validate.shadowcam_ranks import Blocks, Estimate, auc_estimate, blocks_of, correlation_estimate
 from lunarsite.validate.shadowcam_shifts import Registration, area, moved_far, register
 
@@ -149,6 +150,9 @@ class FrameComparison:
         labels: Other shares of the disc that could count as lit, `FRACTIONS`.
         sunlit: Rank correlation of brightness with predicted brightness where the Sun is in sight.
         scattered: The same in predicted shadow, with light scattered by sunlit ground.
+        ground: The map's squares that its pixels lie in.
+        measured_lit_share: Share of the pixels with brightness that is predicted to be lit.
+        measured_edge_share: Share of those lit ones that is near a predicted edge or in penumbra.
     """
 
     name: str
@@ -174,6 +178,9 @@ class FrameComparison:
     labels: tuple[Labelled, ...] = ()
     sunlit: Estimate = _NOTHING
     scattered: Estimate = _NOTHING
+    ground: Squares = frozenset()
+    measured_lit_share: float | None = None
+    measured_edge_share: float | None = None
 
 
 def compare_frame(
@@ -200,6 +207,7 @@ def compare_frame(
     blocks = blocks_of(x_m, y_m, 1e3 * reference.frame_block_km, reference.draws, reference.seed)
     found = FrameComparison(
         name=frame.name,
+        ground=squares_of(frame.grid, known),
         pixel_m=frame.grid.pixel_m,
         pixels=pixels,
         gap_share=_share(~masks.measured & known, known),
@@ -211,6 +219,8 @@ def compare_frame(
         why=_why(int(masks.measured.sum()), pixels, int((lit & known).sum())),
         sunlit=_correlation(masks, frame.sun_fraction > 0.0, frame.sunlit, blocks),
         scattered=_correlation(masks, frame.sun_fraction == 0.0, frame.scattered, blocks),
+        measured_lit_share=_share(lit & masks.measured, masks.measured) if masks.measured.any() else None,
+        measured_edge_share=_share(seen & (edge | penumbra), seen) if (seen := lit & masks.measured).any() else None,
     )
     if found.why:
         return found

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from lunarsite.artefact.record import Metric, Record, Verdict
 from lunarsite.settings import ShadowCamReferenceSettings
+from lunarsite.validate.shadowcam_clusters import clusters
 from lunarsite.validate.shadowcam_composite import Comparison
 from lunarsite.validate.shadowcam_frame import LIT_FRACTION, FrameComparison
 from lunarsite.validate.shadowcam_ranks import Estimate
 from lunarsite.validate.shadowcam_rows import Rows, composite_row, frame_row, label_rows, sweep_rows, threshold_rows
 
 Floats = NDArray[np.float64]
+Reading = Callable[[FrameComparison], float | None]
 
 AUC_BOUND = 0.9
 """Least area under the curve of a good frame, and of the median frame."""
@@ -30,7 +32,7 @@ SHIFT_BOUND_M = 120.0
 """Largest median shift: half a pixel of an elevation model of 240 m."""
 P_BOUND = 0.05
 _LEVELS = (0.025, 0.975)
-_FEWEST_FRAMES = 5
+_FEWEST_CLUSTERS = 5
 
 
 def judge_shadowcam(
@@ -138,65 +140,67 @@ def _frame_claims(
 ) -> tuple[list[Metric], list[Verdict]]:
     told = [frame for frame in frames if frame.auc.value is not None]
     least = math.ceil(FRAMES_BOUND * len(frames))
+    cluster = dict(zip((id(frame) for frame in frames), clusters([frame.ground for frame in frames]), strict=True))
 
-    def middle(values: Sequence[float | None]) -> Estimate:
-        return median([value for value in values if value is not None], reference)
+    def middle(read: Reading, of: Sequence[FrameComparison] = told) -> Estimate:
+        known = [(value, cluster[id(frame)]) for frame in of if (value := read(frame)) is not None]
+        return median([value for value, _ in known], [number for _, number in known], reference)
 
     gains = {
-        "the highest ground": middle([_less(frame.auc.value, frame.height) for frame in told]),
-        "ground turned to the Sun, without cast shadows": middle(
-            [_less(frame.auc.value, frame.facing) for frame in told]
-        ),
-        "the prediction moved along the strip": middle(
-            [_less(frame.auc.value, float(np.median(frame.far)) if frame.far else None) for frame in told]
-        ),
+        "the highest ground": middle(lambda f: _less(f.auc.value, f.height)),
+        "ground turned to the Sun, without cast shadows": middle(lambda f: _less(f.auc.value, f.facing)),
+        "the prediction moved along the strip": middle(lambda f: _less(f.auc.value, _far(f))),
         "the prediction of another moment, on the same ground": middle(
-            [None if frame.moment is None else frame.moment.own - frame.moment.other for frame in told]
+            lambda f: None if f.moment is None else f.moment.own - f.moment.other
         ),
     }
-    areas = middle([frame.auc.value for frame in told])
-    measured = middle([frame.measured.value for frame in told])
-    shifts = middle([_shift_m(frame) for frame in told])
+    areas = middle(lambda f: f.auc.value)
+    measured = middle(lambda f: f.measured.value)
+    shifts = middle(_shift_m)
+    scattered = middle(lambda f: f.scattered.value, frames)
     good = sum(frame.auc.value >= AUC_BOUND for frame in told if frame.auc.value is not None)
     few = f"unknown: {len(told)} of {len(frames)} frames are neither all lit nor all dark"
     metrics = [
         Metric(name="frames", value=len(frames), unit="1"),
+        Metric(
+            name="frame_clusters", value=len(set(cluster.values())), unit="1", why="frames of common ground are one"
+        ),
         Metric(name="frames_with_auc", value=len(told), unit="1", why="the others are all lit or all dark"),
         Metric(name="frames_auc_good", value=good, unit="1", why=f"area under the curve at least {AUC_BOUND:g}"),
         _metric("frame_auc", areas, "median over frames; gaps count as brightest"),
         _metric("frame_auc_measured", measured, "median over frames; pixels with data alone"),
-        _metric("frame_auc_clear", middle([f.clear.value for f in told]), "away from predicted edges of shadow"),
-        _metric("frame_auc_height", middle([f.height for f in told]), "guess: the highest ground is lit"),
-        _metric("frame_auc_facing", middle([f.facing for f in told]), "guess: ground turned to the Sun is lit"),
-        _metric(
-            "frame_auc_moved", middle([float(np.median(f.far)) for f in told if f.far]), "prediction moved by 5 km on"
-        ),
+        _metric("frame_auc_clear", middle(lambda f: f.clear.value), "away from predicted edges of shadow"),
+        _metric("frame_auc_height", middle(lambda f: f.height), "guess: the highest ground is lit"),
+        _metric("frame_auc_facing", middle(lambda f: f.facing), "guess: ground turned to the Sun is lit"),
+        _metric("frame_auc_moved", middle(_far), "prediction moved by 5 km on"),
         _metric(
             "frame_auc_other_moment",
-            middle([None if f.moment is None else f.moment.other for f in told]),
+            middle(lambda f: None if f.moment is None else f.moment.other),
             "prediction for another frame's moment, ground of both",
         ),
         _metric("frame_shift", shifts, "length of the shift that fits best", "m"),
-        _metric("frame_shift_right", middle([_part_m(f, "right_px") for f in told]), "along the map's x", "m"),
-        _metric("frame_shift_up", middle([_part_m(f, "up_px") for f in told]), "along the map's y", "m"),
+        _metric("frame_shift_right", middle(lambda f: _part_m(f, "right_px")), "along the map's x", "m"),
+        _metric("frame_shift_up", middle(lambda f: _part_m(f, "up_px")), "along the map's y", "m"),
         _metric(
             "frame_iou_lit_gaps",
-            middle([f.sweep[0].lit for f in told if f.sweep]),
+            middle(lambda f: f.sweep[0].lit if f.sweep else None),
             "overlap of gaps with ground that is predicted to be lit",
         ),
         _metric(
-            "frame_iou_lit", middle([f.otsu.lit for f in told if f.otsu]), "overlap of lit ground, Otsu's threshold"
+            "frame_iou_lit", middle(lambda f: f.otsu.lit if f.otsu else None), "overlap of lit ground, Otsu's threshold"
         ),
         _metric(
-            "frame_iou_lit_chance", middle([f.otsu.chance for f in told if f.otsu]), "unrelated masks of these sizes"
+            "frame_iou_lit_chance",
+            middle(lambda f: f.otsu.chance if f.otsu else None),
+            "unrelated masks of these sizes",
         ),
-        _metric("frame_iou_dark", middle([f.otsu.dark for f in told if f.otsu]), "overlap of dark ground"),
+        _metric("frame_iou_dark", middle(lambda f: f.otsu.dark if f.otsu else None), "overlap of dark ground"),
         _metric(
-            "frame_spearman_sunlit", middle([f.sunlit.value for f in frames]), "brightness and predicted, in the Sun"
+            "frame_spearman_sunlit", middle(lambda f: f.sunlit.value, frames), "brightness and predicted, in the Sun"
         ),
         _metric(
             "frame_spearman_scattered",
-            middle([f.scattered.value for f in frames]),
+            scattered,
             "brightness and predicted scattered light, in shadow",
         ),
     ]
@@ -244,7 +248,7 @@ def _frame_claims(
         ),
         _above(
             "brightness in shadow follows predicted scattered light",
-            middle([frame.scattered.value for frame in frames]),
+            scattered,
             0.0,
             "median over frames of Spearman's rank correlation",
             "unknown: too few frames with shadow",
@@ -254,20 +258,34 @@ def _frame_claims(
     return metrics, verdicts
 
 
-def median(values: Sequence[float], reference: ShadowCamReferenceSettings) -> Estimate:
-    """Return the median with its interval over frames (percentiles of a bootstrap); no interval with fewer than 5."""
+def median(values: Sequence[float], groups: Sequence[int], reference: ShadowCamReferenceSettings) -> Estimate:
+    """Return the median with its interval (percentiles of a bootstrap); none with fewer than 5 groups.
+
+    Args:
+        values: One of each frame.
+        groups: Frames of one number show the same ground, and are drawn together.
+        reference: Draws and seed.
+    """
     if not values:
         return Estimate()
     array = np.asarray(values, dtype=np.float64)
-    if array.size < _FEWEST_FRAMES:
+    names, at = np.unique(np.asarray(groups), return_inverse=True)
+    if names.size < _FEWEST_CLUSTERS:
         return Estimate(float(np.median(array)))
-    drawn = np.random.default_rng(reference.seed).integers(0, array.size, (reference.draws, array.size))
-    low, high = np.quantile(np.median(array[drawn], axis=1), _LEVELS)
+    members = [np.flatnonzero(at == number) for number in range(names.size)]
+    rng = np.random.default_rng(reference.seed)
+    drawn = rng.integers(0, names.size, (reference.draws, names.size))
+    medians = [np.median(array[np.concatenate([members[number] for number in row])]) for row in drawn]
+    low, high = np.quantile(medians, _LEVELS)
     return Estimate(float(np.median(array)), float(low), float(high))
 
 
 def _less(value: float | None, rival: float | None) -> float | None:
     return None if value is None or rival is None else value - rival
+
+
+def _far(frame: FrameComparison) -> float | None:
+    return float(np.median(frame.far)) if frame.far else None
 
 
 def _shift_m(frame: FrameComparison) -> float | None:
@@ -325,8 +343,9 @@ def _notes(
         notes.append(
             f"Ground is predicted to be lit from {100 * LIT_FRACTION:g} % of the Sun's disc on. Mapped frames leave out"
             " what saturates the camera: gaps within a frame's strip count as brighter than all pixels with data."
-            f" Intervals of a frame draw blocks of {reference.frame_block_km:g} km, those of medians draw frames;"
-            " frames overlap, so the latter are too narrow."
+            f" Intervals of a frame draw blocks of {reference.frame_block_km:g} km, those of medians draw clusters of"
+            " frames: frames whose common ground is a tenth of the smaller one's or more, and chains of such, are drawn"
+            " together."
         )
     if synthetic:
         notes.append("This is a synthetic Moon: its shadows have nothing to do with images of the real one.")

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from lunarsite.validate.nulls import Null
 from lunarsite.validate.shadowcam_composite import Comparison
-from lunarsite.validate.shadowcam_explain import reasons
+from lunarsite.validate.shadowcam_explain import reasons, reasons_without_gaps
 from lunarsite.validate.shadowcam_frame import FRACTIONS, LIMITS, FrameComparison, Overlap
 from lunarsite.validate.shadowcam_ranks import Estimate
 
@@ -101,6 +101,7 @@ def frame_row(frame: FrameComparison, bound: float) -> dict[str, JsonValue]:
         **_spread("spearman_scattered", frame.scattered),
         "why_no_auc": frame.why,
         "why_below_bound": "; ".join(reasons(frame, bound)),
+        "why_measured_below_bound": "; ".join(reasons_without_gaps(frame, bound)),
     }
 
 

@@ -55,7 +55,7 @@ def _log(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def _filters() -> Iterator[None]:
     """Few filters; whether a package is installed here must not matter."""
-    few = [one for one in enhance_classical.CLASSICAL if one.name in ("median 3", "gaussian")]
+    few = [one for one in enhance_classical.CLASSICAL if one.name in ("median", "gaussian")]
     bm3d = next(one for one in enhance_classical.CLASSICAL if one.name == "bm3d")
     absent = dataclasses.replace(bm3d, package="no_such_package")
     with pytest.MonkeyPatch.context() as patched:
@@ -160,7 +160,7 @@ def told(out: Path) -> Record:
 
 def test_scenes_and_frames(measured: Path) -> None:
     found = told(measured)
-    methods = ["raw", "median 3", "gaussian", "denoiser", "CycleGAN"]
+    methods = ["raw", "median", "gaussian", "denoiser", "CycleGAN"]
     assert [row["method"] for row in found.tables["by_level"]] == 2 * methods
     assert found.metric("scenes") == 5.0
     assert found.metric("grounds") == 5.0
@@ -183,6 +183,61 @@ def test_scenes_and_frames(measured: Path) -> None:
     assert len(claims) == len(found.verdicts), "no two claims share a name"
 
 
+def test_the_record_says_which_scenes_chose(tmp_path: Path, made: Path) -> None:
+    write_scenes(tmp_path / "scenes.h5", [TRAINING] * 4 + [TEST] * 4)
+    (tmp_path / "denoiser.safetensors").symlink_to(made / "denoiser.safetensors")
+    few = {**SETTINGS, "reference": {"electrons": [50.0], "most_scenes": 2, "draws": 100}}
+    assert measure(tmp_path, tmp_path, "scenes", "denoiser", settings=few) == 0
+    assert any("There is no validation scene: training scenes chose" in note for note in told(tmp_path).notes)
+
+
+def test_a_network_that_was_trained_on_the_test_ground_claims_nothing(tmp_path: Path, made: Path) -> None:
+    from lunarsite.vision.enhance.ground import ground_of
+
+    ground = ground_of(made / "scenes.h5")
+    few = {**SETTINGS, "reference": {"electrons": [50.0], "most_scenes": 2, "draws": 100}}
+    (tmp_path / "scenes.h5").symlink_to(made / "scenes.h5")
+    why: dict[str, str] = {}
+    for name, taught in (("elsewhere", ground["training"]), ("here", ground["test"]), ("unknown", None)):
+        out = tmp_path / name
+        out.mkdir()
+        training = {} if taught is None else {"ground_deg": {"training": [list(arc) for arc in taught]}}
+        write_synthetic(tmp_path / "denoiser.safetensors", made / "denoiser.safetensors", training)
+        assert measure(tmp_path, out, "scenes", "denoiser", settings=few) == 0
+        why[name] = next(one.why for one in told(out).verdicts if one.name.startswith("PSNR of the denoiser"))
+    assert "fewer than" in why["elsewhere"], "unknown for want of ground alone"
+    assert "on ground in the directions of the test ground" in why["here"]
+    assert "does not tell" in why["unknown"]
+
+
+def write_synthetic(path: Path, model: Path, training: dict[str, Any]) -> None:
+    """A model with a card that tells its training, of the same synthetic Moon as the scenes."""
+    from lunarsite.artefact.contracts import DENOISER_MODEL
+    from lunarsite.artefact.model import read_tensors, write_tensors
+
+    tensors, card, stamp = read_tensors(model, DENOISER_MODEL)
+    card = card.model_copy(update={"training": training})
+    write_tensors(path, DENOISER_MODEL, tensors, card, stamp.model_copy(update={"origin": "synthetic"}))
+
+
+def test_the_way_back_sees_filled_ground(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lunarsite.validate.enhance import residual
+
+    image = radiance(64, 3) / 3e-4
+    image[:8] = 1e4  # overexposed
+    image[20:24, 20:24] = np.nan
+    given: list[torch.Tensor] = []
+
+    class Way:
+        def residual(self, image: torch.Tensor) -> torch.Tensor:
+            given.append(image)
+            return torch.zeros_like(image)
+
+    residual(Way(), image)  # type: ignore[arg-type]
+    assert torch.isfinite(given[0]).all()
+    assert float(given[0].max()) < 4.0, "glare would spill into the shadow beside it"
+
+
 def test_pictures_stand_side_by_side(measured: Path) -> None:
     with images.opened(measured / "samples.h5", ENHANCE_SAMPLES) as samples:
         kind, name, method, quantity = (samples.read(key) for key in ("kind", "name", "method", "quantity"))
@@ -195,7 +250,7 @@ def test_pictures_stand_side_by_side(measured: Path) -> None:
             assert sorted(set(electrons[own][np.isfinite(electrons[own])])) == [4.0, 50.0]
             assert list(method[own & ~np.isfinite(electrons)]) == ["truth"]
             assert len(set(low[own])) == len(set(high[own])) == 1
-            assert set(method[own]) == {"truth", "raw", "median 3", "gaussian", "denoiser", "CycleGAN"}
+            assert set(method[own]) == {"truth", "raw", "median", "gaussian", "denoiser", "CycleGAN"}
         frames = kind == 1
         assert frames.sum() == 3 * 4
         assert set(method[frames]) == {"raw", "denoiser"}

@@ -25,6 +25,8 @@ def ssim(first: Tensor, second: Tensor, data_range: float = RANGE) -> Tensor:
     """Return the structural similarity of images (N, 1, H, W), a scalar at most 1 (Wang et al. 2004).
 
     A Gaussian window of 11 pixels and sigma 1.5; the mean over where it lies within the image, and over the images.
+    Images in the standard scale lie about 0, and the measure is made for numbers from 0 to the range: around 0 it would
+    divide by means that vanish, and change its sign with theirs. So half of the range is added to both.
 
     Raises:
         ValueError: The images are narrower than the window, or differ in shape.
@@ -33,7 +35,7 @@ def ssim(first: Tensor, second: Tensor, data_range: float = RANGE) -> Tensor:
         raise ValueError(
             f"images {tuple(first.shape)} and {tuple(second.shape)}: one channel, {_WINDOW_PX} px at least"
         )
-    first, second = first.float(), second.float()
+    first, second = first.float() + 0.5 * data_range, second.float() + 0.5 * data_range
     both = torch.cat((first, second, first * first, second * second, first * second))
     mean_a, mean_b, square_a, square_b, product = _blurred(both).chunk(5)
     variance_a, variance_b = square_a - mean_a * mean_a, square_b - mean_b * mean_b

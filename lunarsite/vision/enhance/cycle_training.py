@@ -15,7 +15,7 @@ from lunarsite.artefact.contracts.enhance import CYCLE_MODEL, ENHANCE_TRAINING
 from lunarsite.artefact.model import Card
 from lunarsite.artefact.record import Metric, Record
 from lunarsite.settings.enhance import CycleSettings, SensorSettings
-from lunarsite.vision.enhance import cycle_encoder
+from lunarsite.vision.enhance import cycle_encoder, ground
 from lunarsite.vision.enhance.cycle_data import MOST_STANDARD, REAL_SHARE, Domains
 from lunarsite.vision.enhance.cycle_encoder import load_encoder
 from lunarsite.vision.enhance.cycle_loop import Trained, generator_spec, train
@@ -83,6 +83,7 @@ def cycle_stage(
             "sources": [credit.model_dump(mode="json") for credit in domains.credits],
             **domains.counts(),
         }
+    places = ground.json_of(scenes)
     networks = rounded(trained.networks)
     both = cast(Generator, networks.to_sunlit), cast(Generator, networks.to_shadowed)
     spec = CycleSpec(generator=generator_spec(cycle))
@@ -91,7 +92,7 @@ def cycle_stage(
     for name, value in measured.items():
         job.log.info("%s: %.4g", name, value)
     enhancer = CycleEnhancer(spec.model_copy(update={"variance": variance}), *both).eval()
-    card = _card(enhancer.spec, cycle, sensor, data, source, trained, measured)
+    card = _card(enhancer.spec, cycle, sensor, data, places, source, trained, measured)
     save(model, CYCLE_MODEL, enhancer, card, job.stamp(CYCLE_MODEL))
     records.write(record, ENHANCE_TRAINING, _record(cycle, source, trained, measured), job.stamp(ENHANCE_TRAINING))
     if pictures is not None:
@@ -110,6 +111,7 @@ def _card(
     cycle: CycleSettings,
     sensor: SensorSettings,
     data: dict[str, Any],
+    places: dict[str, Any],
     source: Source,
     trained: Trained,
     measured: dict[str, float],
@@ -121,6 +123,7 @@ def _card(
         "settings": settings,
         "sensor": sensor.model_dump(mode="json"),
         "data": {**data, "real_share": REAL_SHARE},
+        ground.KEY: places,
         "perceptual": source.words,
         "perceptual_levels": list(cycle_encoder.LEVELS),
         "steps": cycle.steps,

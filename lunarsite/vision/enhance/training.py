@@ -18,6 +18,7 @@ from lunarsite.artefact.contracts.enhance import DENOISER_MODEL, ENHANCE_TRAININ
 from lunarsite.artefact.model import Card
 from lunarsite.artefact.record import Metric, Record
 from lunarsite.settings.enhance import DenoiserSettings, SensorSettings
+from lunarsite.vision.enhance import ground
 from lunarsite.vision.enhance.denoiser import (
     INPUTS,
     OUTPUTS,
@@ -181,6 +182,7 @@ def _card(
         "settings": denoiser.model_dump(mode="json"),
         "sensor": sensor.model_dump(mode="json"),
         "data": {**data, "training_scenes": count[0], "validation_scenes": count[1]},
+        ground.KEY: ground.json_of(scenes),
         "validation": measured,
         "best_epochs": [found.best_epoch for found in trained],
         "limits": "trained on rendered scenes with simulated noise alone; real images may hold noise of other kinds",

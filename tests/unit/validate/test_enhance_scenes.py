@@ -12,12 +12,12 @@ from lunarsite.settings.enhance import EnhanceReferenceSettings, SensorSettings
 from lunarsite.validate import enhance_results, enhance_scenes
 from lunarsite.validate.enhance_classical import CLASSICAL
 from lunarsite.validate.enhance_results import Network, measure
-from lunarsite.validate.enhance_scenes import choose, read_scenes
+from lunarsite.validate.enhance_scenes import Chosen, choose, read_scenes
 from tests.unit.vision.enhance.made_scenes import TEST, TRAINING, VALIDATION, write_scenes
 
 SENSOR = SensorSettings()
 REFERENCE = EnhanceReferenceSettings(electrons=(4.0, 100.0), draws=100)
-FILTERS = [one for one in CLASSICAL if one.name in ("median 3", "gaussian")]
+FILTERS = [one for one in CLASSICAL if one.name in ("median", "gaussian")]
 
 
 def quiet(done: float, total: float, what: str) -> None:
@@ -59,9 +59,23 @@ def test_noise_is_the_same_at_every_signal(scenes: Path) -> None:
 def test_less_light_asks_for_more_smoothing(scenes: Path) -> None:
     found = choose(read_scenes(scenes, "validation", 4, 1), FILTERS, REFERENCE, SENSOR, quiet)
     assert list(found) == [4.0, 100.0]
-    assert [one.method.name for one in found[4.0]] == ["median 3", "gaussian"]
+    assert [one.method.name for one in found[4.0]] == ["median", "gaussian"]
     assert found[4.0][1].for_psnr > found[100.0][1].for_psnr
     assert found[4.0][1].psnr_db > found[4.0][0].psnr_db
+
+
+def test_a_strength_at_the_end_of_its_grid_is_told() -> None:
+    variation = next(one for one in CLASSICAL if one.name == "total variation")
+    first, second, last = (variation.strengths[k] for k in (0, 1, -1))
+    assert not Chosen(variation, False, second, second, 20.0, 0.5).at_edge
+    assert Chosen(variation, False, first, second, 20.0, 0.5).at_edge
+    assert Chosen(variation, False, second, last, 20.0, 0.5).at_edge
+    # Without a score there was nothing to choose, and the first stands for any.
+    assert not Chosen(variation, False, second, first, 20.0, -np.inf).at_edge
+    # Less than no smoothing there is not.
+    gaussian = FILTERS[1]
+    assert not Chosen(gaussian, False, gaussian.strengths[0], gaussian.strengths[1], 20.0, 0.5).at_edge
+    assert Chosen(gaussian, False, gaussian.strengths[-1], gaussian.strengths[1], 20.0, 0.5).at_edge
 
 
 def test_perfect_and_useless_networks(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +94,7 @@ def test_perfect_and_useless_networks(scenes: Path, monkeypatch: pytest.MonkeyPa
 
     networks = {"perfect": Network(perfect), "useless": Network(useless, lambda image: np.full(image.shape, 0.5))}
     found = measure(test, chosen, networks, 0.7, REFERENCE, SENSOR, quiet)
-    assert found.methods == ("raw", "median 3", "perfect", "useless")
+    assert found.methods == ("raw", "median", "perfect", "useless")
     assert (found.metrics["psnr_db"][2] == np.inf).all() or (found.metrics["psnr_db"][2] > 80.0).all()
     assert found.metrics["ssim"][2] == pytest.approx(1.0, abs=1e-6)
     assert found.metrics["edge_recall"][2] == pytest.approx(1.0)

@@ -11,8 +11,9 @@ from scipy.ndimage import gaussian_filter
 
 from lunarsite.grid import Grid
 from lunarsite.settings import ShadowCamReferenceSettings
-from lunarsite.validate.shadowcam_explain import reasons
+from lunarsite.validate.shadowcam_explain import reasons, reasons_without_gaps
 from lunarsite.validate.shadowcam_frame import Frame, Masks, compare_frame
+from lunarsite.validate.shadowcam_ranks import Estimate
 from lunarsite.validate.shadowcam_shifts import area, moved_far, register
 
 GRID = Grid(30_000.0, 60_000.0, 60.0, 260, 300)
@@ -94,6 +95,20 @@ def test_the_prediction_of_nothing_is_chance_and_said_to_be_unexplained() -> Non
     assert found.moment.own == pytest.approx(found.auc.value)
     assert found.otsu.lit == pytest.approx(found.otsu.chance, abs=0.15)
     assert reasons(found, 0.9)
+    assert reasons_without_gaps(found, 0.9)
+
+
+def test_pixels_with_data_alone_have_reasons_of_their_own() -> None:
+    seen = compare_frame(frame(scene(1), saturating=2.0), [], REFERENCE)
+    assert seen.ground
+    poor = replace(seen, measured=Estimate(0.8), lit_share=0.4, gap_share=0.35, measured_lit_share=0.1)
+    told = reasons_without_gaps(replace(poor, measured_edge_share=0.7), 0.9)
+    # A tenth of the 65 % with data is lit: 6.5 of 40 %.
+    assert "16.2 % has data" in told[0]
+    assert "70 % of the lit ground with data lies within" in told[1]
+    assert reasons_without_gaps(replace(poor, measured=Estimate(0.95)), 0.9) == []
+    nothing = replace(poor, measured_lit_share=None, measured_edge_share=None)
+    assert reasons_without_gaps(nothing, 0.9) == ["none of the facts that are measured explains it"]
 
 
 def test_of_other_moments_the_first_with_enough_ground_is_taken() -> None:

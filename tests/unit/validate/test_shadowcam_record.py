@@ -44,6 +44,25 @@ def frame(number: int, auc: float | None) -> FrameComparison:
     )
 
 
+def test_frames_of_the_same_ground_are_drawn_together() -> None:
+    """Ten frames of each of six places tell no more than one of each."""
+    values = [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+    alone = median(values, list(range(6)), REFERENCE)
+    again = median([value for value in values for _ in range(10)], [k for k in range(6) for _ in range(10)], REFERENCE)
+    apart = median([value for value in values for _ in range(10)], list(range(60)), REFERENCE)
+    assert alone.low is not None
+    assert alone.high is not None
+    assert apart.low is not None
+    assert apart.high is not None
+    assert (again.low, again.high) == pytest.approx((alone.low, alone.high))
+    assert apart.high - apart.low < 0.6 * (alone.high - alone.low)
+    assert median(values, [0, 0, 0, 1, 2, 3], REFERENCE).low is None, "four places"
+    square = frozenset({(0, 0)})
+    told = judge_shadowcam([], [replace(frame(k, 0.95), ground=square) for k in range(8)], REFERENCE, synthetic=False)
+    assert next(one for one in told.metrics if one.name == "frame_auc").low is None
+    assert told.metric("frame_clusters") == 1.0
+
+
 def composite(low: float = 0.4) -> Comparison:
     both = Crossed(
         share=0.5,
@@ -134,8 +153,8 @@ def test_images_of_the_moon_say_nothing_of_a_synthetic_one() -> None:
 
 def test_medians_have_intervals_over_frames() -> None:
     values = list(np.linspace(0.8, 1.0, 26))
-    found = median(values, REFERENCE)
+    found = median(values, list(range(len(values))), REFERENCE)
     assert found.value == pytest.approx(0.9)
     assert found.low < 0.9 < found.high
-    assert median([0.8, 0.9], REFERENCE) == Estimate(pytest.approx(0.85))
-    assert median([], REFERENCE) == Estimate()
+    assert median([0.8, 0.9], [0, 1], REFERENCE) == Estimate(pytest.approx(0.85))
+    assert median([], [], REFERENCE) == Estimate()

@@ -32,7 +32,7 @@ def test_ssim_is_that_of_scikit_image() -> None:
     first, second = images()
     expected = [
         structural_similarity(
-            a[0].numpy().astype(np.float64), b[0].numpy().astype(np.float64), data_range=RANGE,
+            a[0].numpy().astype(np.float64) + RANGE / 2, b[0].numpy().astype(np.float64) + RANGE / 2, data_range=RANGE,
             gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
         )
         for a, b in zip(first, second, strict=True)
@@ -40,6 +40,14 @@ def test_ssim_is_that_of_scikit_image() -> None:
     assert 0.2 < np.mean(expected) < 0.95
     assert float(ssim(first, second)) == pytest.approx(np.mean(expected), abs=2e-5)
     assert float(ssim(first, first)) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_ssim_knows_no_zero_of_brightness() -> None:
+    """Ground at the median is as much like ground a hundredth of a spread brighter as any other ground is."""
+    dark, flat = torch.full((1, 1, 24, 24), -0.05), torch.full((1, 1, 24, 24), 0.05)
+    assert float(ssim(dark, flat)) > 0.99
+    texture = 0.2 * torch.randn(1, 1, 24, 24, generator=torch.Generator().manual_seed(0))
+    assert float(ssim(texture - 0.02, texture + 0.02)) > 0.98
 
 
 def test_ssim_has_the_gradient_of_its_values() -> None:
