@@ -103,10 +103,14 @@ def judge(evidence: Evidence, reference: RockReferenceSettings, *, synthetic: bo
     )
 
 
+_LEAST = 1e-9
+
+
 def _rounded(value: Any) -> Any:
     """Return a value with every number in it rounded to six digits that count."""
     if isinstance(value, float):
-        return float(f"{value:.6g}")
+        # What is left of a difference of equal numbers is rounding.
+        return float(f"{value:.6g}") if abs(value) >= _LEAST else 0.0
     if isinstance(value, dict):
         return {key: _rounded(one) for key, one in value.items()}
     return [_rounded(one) for one in value] if isinstance(value, list | tuple) else value
