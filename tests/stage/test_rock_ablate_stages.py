@@ -97,6 +97,6 @@ def test_nothing_to_measure_on_is_told(
     folder: Path, kinds: list[int], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_scenes(folder / "scenes.h5", kinds)
-    assert call(folder, files=("scenes",)) == 2
+    assert call(folder, files=("scenes",)) == 3
     assert words in capsys.readouterr().err
     assert not (folder / "ablation.json").exists()
