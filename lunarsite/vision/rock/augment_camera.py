@@ -12,10 +12,12 @@ Bytes = NDArray[np.uint8]
 
 _SKY = ROCK_SCENES.class_number("masks", "sky")
 _GAMMA = (0.55, 1.8)
-_CRUSHED = (0.0, 0.25)
-"""Share of the range below which all is black."""
-_BLOWN = (0.5, 1.0)
-"""Share of the range above which all is white."""
+_CRUSHED = (0.0, 25.0)
+"""Percentile of the ground's levels below which all may be black: a dim picture is no other scene."""
+_BLOWN = (70.0, 100.0)
+"""Percentile above which all is white."""
+_WHITE = (0.7, 1.0)
+"""What white is stored as, as a share of the highest level."""
 _PHOTONS = (150.0, 4_000.0)
 """Photons of a white pixel."""
 _READ_LEVELS = (0.0, 4.0)
@@ -26,11 +28,16 @@ _BITS = (4, 8)
 
 def changed_contrast(image: Bytes, mask: Bytes, generator: np.random.Generator) -> Bytes:
     """Return an image (h, w, 3) with another gamma, shadows crushed to black and highlights blown; the sky stays."""
-    low, high = generator.uniform(*_CRUSHED), generator.uniform(*_BLOWN)
+    ground = mask != _SKY
+    if not ground.any():
+        return image
+    low = generator.random() * np.percentile(image[ground], generator.uniform(*_CRUSHED))
+    high = max(np.percentile(image[ground], generator.uniform(*_BLOWN)), low + 1.0)
     gamma = float(np.exp(generator.uniform(*np.log(_GAMMA))))
-    levels = np.clip((np.arange(256) / 255.0 - low * generator.random()) / (high - low), 0.0, 1.0) ** gamma
-    changed = np.rint(255.0 * levels).astype(np.uint8)[image]
-    return np.asarray(np.where((mask != _SKY)[:, :, None], changed, image), dtype=np.uint8)
+    white = 255.0 * generator.uniform(*_WHITE)
+    levels = np.clip((np.arange(256) - low) / (high - low), 0.0, 1.0) ** gamma
+    changed = np.rint(white * levels).astype(np.uint8)[image]
+    return np.asarray(np.where(ground[:, :, None], changed, image), dtype=np.uint8)
 
 
 def noisy(image: Bytes, mask: Bytes, generator: np.random.Generator) -> Bytes:

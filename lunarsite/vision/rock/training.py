@@ -3,7 +3,7 @@
 A member learns from cross-entropy and Dice alike (as published), with the averaged weights of the epoch that did best
 on validation scenes. Temperatures and limits are fitted on whole validation scenes with the views that inference uses:
 the temperature of each method is that of the least negative log-likelihood of its pooled probability, and an image is
-out of distribution where its statistic exceeds that of 95 % of the validation images.
+out of distribution where its statistic exceeds that of 95 % of the validation renders, and of the photographs.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def train_stage(
         trained.append(found)
         # Plain strides, whether a member was just trained or read back: what is fitted is the same to the last bit.
         networks.append(rounded(found.network).to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
-    held = places(scenes, split, VALIDATION, labelled=True)
+    held = places(scenes, split, VALIDATION, labelled=learning.photograph_labels)
     fitted, measured = calibrated(job, networks, spec, Whole(scenes, held, inference.longest_side_px), inference)
     told = _told(learning, split, scenes, source, trained, measured, taught, held)
     save_model(model, networks, fitted, job.stamp(ROCK_MODEL), told)
@@ -186,18 +186,34 @@ def calibrated(
             float(entropy(tempered(mean, temperature[method])).mean()) if alone else disagreement
             for _, _, mean, disagreement in pools
         ]
-        limits[method] = Unfamiliarity(statistic=statistic, limit=float(np.quantile(told, FAMILIAR_SHARE)))
+        limits[method] = Unfamiliarity(statistic=statistic, limit=familiar_limit(told, held.places))
         measured |= {
             f"temperature_{method}": temperature[method],
             f"nll_{method}": likelihood(probability, target, 1.0),
             f"nll_tempered_{method}": likelihood(probability, target, temperature[method]),
             f"limit_{method}": limits[method].limit,
         }
-        job.log.info("%s: temperature %.3f, limit of %s %.4f", method, temperature[method], statistic, told[0])
+        job.log.info(
+            "%s: temperature %.3f, limit of %s %.4f",
+            method,
+            temperature[method],
+            statistic,
+            measured[f"limit_{method}"],
+        )
     for method in METHODS:  # a network without dropout is never run by that method, and says so
         temperature.setdefault(method, 1.0)
         limits.setdefault(method, limits["single"])
     return start_with.model_copy(update={"temperature": temperature, "unfamiliarity": limits}), measured
+
+
+def familiar_limit(told: Sequence[float], found: Sequence[Place]) -> float:
+    """Return the limit of unfamiliarity: what 95 % of the renders do not exceed, nor of the photographs.
+
+    Photographs are few, and stranger to a model that has learned from renders: pooled, most of them could exceed it.
+    """
+    kinds = np.array([place.photograph for place in found], dtype=bool)
+    values = np.asarray(told)
+    return max(float(np.quantile(values[kinds == kind], FAMILIAR_SHARE)) for kind in np.unique(kinds))
 
 
 def fitted_temperature(probability: Floats, target: NDArray[np.uint8]) -> float:
@@ -318,6 +334,7 @@ def _record(
         notes=(
             f"Seed {settings.seed}; {settings.batch} crops of {settings.crop_px} px a step.",
             f"{len(taught)} images taught, {len(held)} chose epochs, temperatures and limits.",
-            f"An image is out of distribution beyond the {FAMILIAR_SHARE:.0%} quantile of the validation images.",
+            f"An image is out of distribution beyond what {FAMILIAR_SHARE:.0%} of the validation renders, or of the"
+            " photographs, do not exceed, whichever is more.",
         ),
     )

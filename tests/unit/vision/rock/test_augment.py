@@ -143,3 +143,15 @@ def test_everything_at_once_is_reproducible_and_style_needs_statistics() -> None
     plain = augment(image, mask, only, 64, np.random.default_rng(5), None)[0]
     assert np.ptp(plain.astype(int), axis=2).max() == 0
     assert np.ptp(styled.astype(int), axis=2).max() > 0
+
+
+def test_extreme_contrast_leaves_most_of_the_ground_to_be_seen() -> None:
+    rng = np.random.default_rng(1)
+    for level in (25.0, 90.0, 220.0):
+        image = np.clip(level * np.exp(0.2 * rng.standard_normal((64, 64, 1))), 0.0, 255.0).astype(np.uint8)
+        image = np.repeat(image, 3, axis=2)
+        mask = np.zeros((64, 64), np.uint8)
+        changed = [CHANGES["contrast"](image, mask, np.random.default_rng(seed)) for seed in range(100)]
+        lost = [max((one == one.max()).mean(), (one == 0).mean()) for one in changed]
+        assert np.mean(np.array(lost) > 0.8) <= 0.02
+        assert np.std([one.std() for one in changed]) > 3.0

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lunarsite.vision.rock.training import fitted_temperature, likelihood, rock_loss
+from lunarsite.vision.rock.data import Place
+from lunarsite.vision.rock.training import familiar_limit, fitted_temperature, likelihood, rock_loss
 from lunarsite.vision.rock.uncertainty import softmax
 
 
@@ -52,3 +53,10 @@ def test_the_temperature_that_made_overconfidence_is_found(true_temperature: flo
 def test_likelihood_of_known_probabilities() -> None:
     probability = np.array([[0.5, 0.1], [0.5, 0.9], [0.0, 0.0], [0.0, 0.0]], np.float32)
     assert likelihood(probability, np.array([0, 1], np.uint8), 1.0) == pytest.approx(-np.log([0.5, 0.9]).mean())
+
+
+def test_the_limit_is_that_of_the_stranger_kind() -> None:
+    found = [Place(0, number, number >= 19, False, f"{number}", f"{number}") for number in range(21)]
+    told = [0.01 * number for number in range(19)] + [0.5, 0.6]
+    assert familiar_limit(told, found) == pytest.approx(0.595)
+    assert familiar_limit(told[:19], found[:19]) == pytest.approx(0.171)
