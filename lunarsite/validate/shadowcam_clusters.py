@@ -1,6 +1,6 @@
 """Which frames show the same ground, so that a bootstrap draws them together.
 
-Frames whose common ground is a tenth of the smaller one's or more belong together, and so do those that a chain of such
+Frames whose common ground is a fifth of the smaller one's or more belong together, and so do those that a chain of such
 frames joins. Ground is counted in squares of a kilometre.
 """
 
@@ -15,7 +15,8 @@ from lunarsite.grid import Grid
 
 Squares = frozenset[tuple[int, int]]
 SQUARE_M = 1_000.0
-LEAST_COMMON = 0.1
+LEAST_COMMON = 0.2
+"""At a tenth the strips about the pole, which all cross, chain up to four clusters: too few for any interval."""
 
 
 def squares_of(grid: Grid, mask: NDArray[np.bool_]) -> Squares:

@@ -344,7 +344,7 @@ def _notes(
             f"Ground is predicted to be lit from {100 * LIT_FRACTION:g} % of the Sun's disc on. Mapped frames leave out"
             " what saturates the camera: gaps within a frame's strip count as brighter than all pixels with data."
             f" Intervals of a frame draw blocks of {reference.frame_block_km:g} km, those of medians draw clusters of"
-            " frames: frames whose common ground is a tenth of the smaller one's or more, and chains of such, are drawn"
+            " frames: frames whose common ground is a fifth of the smaller one's or more, and chains of such, are drawn"
             " together."
         )
     if synthetic:
