@@ -271,7 +271,7 @@ def _image(data: bytes) -> object:
     with opened(file("image", data)) as image:
         height, width = image.shape
         # As much as one strip of a row of tiles; a header may claim any number of rows.
-        return image.read(slice(0, min(height, max(1, 2**20 // width)))), image.affine, image.unit
+        return image.read(slice(0, min(height, max(1, 2**20 // width)))), image.affine, image.unit, image.dataset.tags()
 
 
 def _raster(data: bytes) -> object:

@@ -154,6 +154,11 @@ def opened(path: Path, band: int | None = None) -> Iterator[ImageFile]:
                 dataset = stack.enter_context(rasterio.open(path.absolute(), driver=driver, **ITSELF))
         except (RasterioError, CRSError) as error:
             raise ArtefactError(f"{path}: is no readable {driver} ({error}); copy it again") from error
+        except UnicodeDecodeError as error:
+            raise ArtefactError(
+                f"{path}: the name of its map system is no UTF-8 text; write it anew (gdal_edit.py -a_srs), or take it"
+                " away (gdal_edit.py -a_srs None)"
+            ) from error
         # Images need no map, but what else is told is told on.
         placed = not any(issubclass(warning.category, NotGeoreferencedWarning) for warning in told)
         for warning in told:
@@ -162,6 +167,7 @@ def opened(path: Path, band: int | None = None) -> Iterator[ImageFile]:
         _check_size(path, dataset)
         bands = _bands(path, dataset, band)
         _check_numbers(path, dataset, bands)
+        _check_text(path, dataset)
         yield ImageFile(path, dataset, bands, placed)
 
 
@@ -208,6 +214,16 @@ def _bands(path: Path, dataset: Any, band: int | None) -> tuple[int, ...]:
     if len(found) not in (1, 3):
         raise ArtefactError(f"{path}: has {len(found)} bands; name the one to be enhanced (--band 1)")
     return found
+
+
+def _check_text(path: Path, dataset: Any) -> None:
+    """Refuse text that cannot be carried over: units and tags in another encoding."""
+    try:
+        _ = dataset.units, dataset.tags()
+    except UnicodeDecodeError as error:
+        raise ArtefactError(
+            f"{path}: its units or tags are no UTF-8 text; write them anew (gdal_edit.py -units, -unsetmd)"
+        ) from error
 
 
 def _check_numbers(path: Path, dataset: Any, bands: tuple[int, ...]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -203,4 +204,15 @@ def test_nothing_beside_the_file_is_read(tmp_path: Path) -> None:
 def test_impossible_scales_are_refused(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "a.tif", GREY, scale=0.0)
     with pytest.raises(ArtefactError, match="the scale of its bands"):
+        read(path)
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_text_in_another_encoding_is_refused_in_words(tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "a.tif", GREY)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.units = ("cafZZ",)
+    assert read(path).shape == GREY.shape
+    path.write_bytes(path.read_bytes().replace(b"cafZZ", b"caf\xe9Z"))
+    with pytest.raises(ArtefactError, match=r"a\.tif: its units or tags are no UTF-8 text"):
         read(path)
