@@ -7,9 +7,13 @@ import pandas as pd
 import pytest
 from scipy import ndimage, stats
 
+from lunarsite.artefact.record import Record
+from lunarsite.settings.enhance import EnhanceReferenceSettings
 from lunarsite.validate import enhance_frame_craters as efc
 from lunarsite.validate import enhance_frames as ef
+from lunarsite.validate.enhance_frame_record import with_frames
 from lunarsite.validate.enhance_frames import Frame, Squares
+from lunarsite.validate.enhance_intervals import estimate
 from lunarsite.vision.crater.classical import bowl
 
 RNG = np.random.default_rng(4)
@@ -48,6 +52,38 @@ def test_agreement_with_the_light() -> None:
         assert abs(found.null[0]) < 0.1
         assert found.null[2] < 0.2
         assert found.counted == 2
+
+
+def test_of_means_of_several_widths_the_best_is_the_rival() -> None:
+    told = {kind: estimate(0.1 * k, np.zeros(3)) for k, kind in enumerate(("raw", *ef.MEANS, "enhanced"))}
+    told["smoothed 1.4"] = estimate(0.99, np.zeros(3))
+    by_kind, width_px = ef.with_best_mean(told)
+    assert tuple(by_kind) == ef.KINDS
+    assert (by_kind["smoothed"].value, width_px) == (0.99, 1.4)
+    # The ground's detail is 2 px wide: noise wants it smoothed, but not away.
+    found = ef.with_light([frame(0, 0, 2.0)], 100, 1, fine=False)
+    assert found.smoothed_px in (1.0, 1.4, 2.0)
+    assert (found.by_kind["smoothed"].value or 0.0) > (found.by_kind["raw"].value or 0.0) + 0.2
+
+
+def test_squares_are_5_km_wide() -> None:
+    one = frame(0, 0, 0.0)
+    everywhere = np.ones((SIDE, SIDE), dtype=np.bool_)
+    # 256 pixels of 60 m are 15.4 km.
+    assert np.unique(one.block(one.whole, everywhere)).size == 16
+    moved = Frame(one.name, one.images, one.predicted, one.dark, (-1, 0), 60.0)
+    assert np.unique(moved.block(moved.whole, everywhere)).size == 20, "squares are the map's"
+
+
+@pytest.mark.parametrize(("seen", "count"), [([(100, 160)], 2.0), ([(200, 300)], 0.0), (None, None)])
+def test_frames_on_training_ground_are_told(seen: list[tuple[int, int]] | None, count: float | None) -> None:
+    frames = [frame(0, 0, 1.0), frame(100, 30, 1.0)]
+    assert frames[0].direction_deg == pytest.approx(np.degrees(np.arctan2(136.0, -128.0)))
+    told = with_frames(Record(title="x"), frames, None, EnhanceReferenceSettings(draws=100), seen)
+    assert told.metric("frames_on_training_ground") == count
+    assert ("frames_agreement_outside" in told.tables) == (count == 0.0)
+    words = "is not known" if count is None else f"{count:g} of 2 frames"
+    assert any(words in note for note in told.notes)
 
 
 def test_pooled_ranks_of_one_frame_are_spearmans() -> None:
