@@ -17,6 +17,7 @@ from lunarsite.artefact import record
 from lunarsite.artefact.contracts import DENOISER_MODEL, ENHANCE_TRAINING
 from lunarsite.vision.enhance import training
 from lunarsite.vision.enhance.enhancer import load_denoiser
+from lunarsite.vision.enhance.ground import seen_by
 from tests.unit.vision.enhance.made_scenes import TEST, TRAINING, VALIDATION, write_scenes
 
 SENSOR = {"least_electrons": 4.0, "most_electrons": 100.0}
@@ -48,6 +49,7 @@ def test_from_scenes_to_a_denoiser(folder: Path, monkeypatch: pytest.MonkeyPatch
     assert card.spec["variance_factor"] == pytest.approx(card.training["validation"]["factor"] ** 2)  # type: ignore[index,call-overload]
     assert card.training["data"]["licence"] == "CC0"  # type: ignore[index,call-overload]
     assert card.training["data"]["training_scenes"] == 2  # type: ignore[index,call-overload]
+    assert seen_by(card.training), "the card tells its ground"
     last = [tensors[f"members.{number}.body.head.3.weight"] for number in (0, 1)]
     assert last[0].any()
     assert not np.array_equal(*last), "members have seeds of their own"
