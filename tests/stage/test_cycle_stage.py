@@ -19,6 +19,7 @@ from lunarsite.artefact import record
 from lunarsite.artefact.contracts import CYCLE_MODEL, ENHANCE_TRAINING
 from lunarsite.vision.enhance import cycle_loop, cycle_training
 from lunarsite.vision.enhance.enhancer import load_cycle
+from lunarsite.vision.enhance.ground import seen_by
 from tests.unit.vision.enhance.made_scenes import TEST, TRAINING, VALIDATION, write_scenes
 from tests.unit.vision.enhance.test_cycle_data import write_real
 
@@ -54,6 +55,7 @@ def test_from_scenes_to_a_cyclegan(folder: Path, monkeypatch: pytest.MonkeyPatch
     assert {values.dtype for name, values in tensors.items() if values.ndim == 4} == {np.dtype(np.float16)}
     assert card.training["perceptual"] == "mobilenetv2_035 with random weights"
     assert card.training["data"]["rendered_shadowed"] == 4  # type: ignore[index,call-overload]
+    assert seen_by(card.training), "the card tells its ground"
     assert [source["licence"] for source in card.training["data"]["sources"]] == ["CC0"]  # type: ignore[index,call-overload,union-attr]
     enhancer = load_cycle(folder / "cycle.safetensors")
     with torch.inference_mode():
