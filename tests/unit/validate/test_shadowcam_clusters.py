@@ -21,7 +21,7 @@ def test_squares_are_the_maps() -> None:
 
 
 def test_frames_are_joined_by_common_ground_and_chains_of_it() -> None:
-    # 20 squares each: the second shares half with the first and a fifth with the third; the fourth shares three squares.
+    # 20 squares each: the second shares half with the first and a fifth with the third; the fourth has three in common.
     found = clusters([squares(0, 20), squares(10, 20), squares(26, 20), squares(43, 20), squares(200, 20)])
     assert found[0] == found[1] == found[2]
     assert len(set(found)) == 3
