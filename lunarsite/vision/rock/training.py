@@ -47,8 +47,6 @@ Floats = NDArray[np.float32]
 
 FAMILIAR_SHARE = 0.95
 """Of the validation images that are within the limit of unfamiliarity."""
-WEIGHTS = (1.0, 6.0, 6.0, 1.0)
-"""Of the classes in the cross-entropy: rocks are a twentieth of the pixels, and without it are not learned for long."""
 _STATISTICS_IMAGES = 32
 """Crops that folded weights take the statistics of their normalisation from."""
 _PIXELS_PER_IMAGE = 4_000
@@ -57,14 +55,10 @@ _TEMPERATURES = (0.2, 5.0)
 
 
 def rock_loss(logits: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, Mapping[str, Tensor]]:
-    """Return cross-entropy plus Dice, in equal parts, over the pixels that are known; (N, 4, H, W) logits.
-
-    Rocks weigh more in the cross-entropy, for they are few.
-    """
+    """Return cross-entropy plus Dice, in equal parts, over the pixels that are known; (N, 4, H, W) logits."""
     target = batch["target"]
     known = (target != UNKNOWN).float()
-    weight = known * torch.tensor(WEIGHTS, device=target.device)[torch.where(known > 0, target, 0)]
-    entropy_part = losses.cross_entropy(logits, target, weight)
+    entropy_part = losses.cross_entropy(logits, target, known)
     dice_part = _dice(logits, torch.where(known > 0, target, 0), known)
     return entropy_part + dice_part, {"cross_entropy": entropy_part, "dice": dice_part}
 
