@@ -13,6 +13,7 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
 
 from lunarsite.artefact import record
 from lunarsite.artefact.contracts import ENHANCE_RECORD
@@ -145,6 +146,8 @@ class Measured:
                     _plain(axes)
                 panels[0, column].set_title(f"{number_words(level)} electrons")
                 panels[0, column].set_yscale("log")
+                # Labels between powers of ten are wider than the margin.
+                panels[0, column].yaxis.set_minor_formatter(NullFormatter())
                 panels[1, column].set_xlabel("Frequency (cycles per pixel)")
                 panels[1, column].set_ylim(top=1.05)
             panels[0, 0].set_ylabel("Power over the truth's")
