@@ -92,36 +92,38 @@ class RockAugmentationSettings(Section):
 
     geometry: Fraction = 1.0
     """Mirrored left to right, scaled and cropped."""
-    shadow_rotation: Fraction = 0.3
+    shadow_rotation: Fraction = 0.15
     """Shading turned to another Sun."""
-    contrast: Fraction = 0.5
+    contrast: Fraction = 0.25
     """Extreme contrast: gamma, crushed shadows, blown highlights."""
-    photometry: Fraction = 0.5
+    photometry: Fraction = 0.25
     """Another photometric function's falloff (Hapke-like), and ground of another brightness."""
-    craters: Fraction = 0.2
+    craters: Fraction = 0.1
     """Synthetic craters laid over the ground."""
-    sensor: Fraction = 0.5
+    sensor: Fraction = 0.25
     """Noise, blur, stripes, compression by few bits."""
-    style: Fraction = 0.5
+    style: Fraction = 0.25
     """Statistics of grey levels and colours taken from photographs without their labels."""
 
 
 class RockTrainingSettings(TrainingSettings):
     """Training of each member."""
 
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 12
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 9
     """Most epochs; the learning rate follows a half cosine over them."""
-    steps_per_epoch: Annotated[int, Field(ge=1, le=1_000_000)] = 25
-    crop_px: Annotated[int, Field(ge=32, le=2_048, multiple_of=32)] = 160
-    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 2e-3
-    averaging: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.97
+    steps_per_epoch: Annotated[int, Field(ge=1, le=1_000_000)] = 150
+    batch: Annotated[int, Field(ge=1, le=4_096)] = 4
+    crop_px: Annotated[int, Field(ge=32, le=2_048, multiple_of=32)] = 288
+    """Most of a picture's height: how high a rock stands in it helps to tell small from large."""
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 1e-3
+    averaging: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.99
     patience: Annotated[int, Field(ge=1)] = 100
 
 
 class RockLearningSettings(Section):
     """What is trained."""
 
-    members: Annotated[int, Field(ge=1, le=20)] = 4
+    members: Annotated[int, Field(ge=1, le=20)] = 3
     """Networks of the deep ensemble; they differ in their seeds."""
     network: RockNetworkSettings = RockNetworkSettings()
     augmentation: RockAugmentationSettings = RockAugmentationSettings()
@@ -129,6 +131,9 @@ class RockLearningSettings(Section):
     """Whether photographs of the training scenes teach with their labels."""
     photograph_weight: Fraction = 0.25
     """Share of the crops that come from them."""
+    rock_dice: Annotated[float, Field(ge=0.0, le=100.0)] = 1.0
+    """Weight of the Dice loss of small and large rocks as one, beside cross-entropy and the Dice loss of each class;
+    the published recipe has none."""
     training: RockTrainingSettings = RockTrainingSettings()
 
 

@@ -1,7 +1,7 @@
 """Whether the model knows what it does not know: tables of unfamiliar images against familiar ones.
 
-Familiar are renders that no training saw. Rivals need no network: how far an image's mean grey level, and the deviation
-of its grey levels, lie from the medians of the renders that choose parameters.
+Familiar are renders that no training saw. Rivals need no network: how far an image's mean grey level, the deviation of
+its grey levels, and its share of black, lie from the medians of the renders that choose parameters.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Kinds:
     facts: Mapping[str, Sequence[Facts]]
     against: str
     familiar_grey: Sequence[Mapping[str, float]]
-    """Brightness and contrast of renders that choose."""
+    """Brightness, contrast and share of black of renders that choose."""
 
     def values(self, kind: str, statistic: str) -> Floats:
         """Return a statistic of each image of a kind, (n,); a rival is a distance, NaN if nothing says from what."""

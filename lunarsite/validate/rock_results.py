@@ -15,13 +15,12 @@ from lunarsite.settings.rock import RockReferenceSettings
 from lunarsite.validate.rock_baselines import Classical, choose, class_places, classical, frequencies, majority
 from lunarsite.validate.rock_calibration import Calibration, calibration
 from lunarsite.validate.rock_groups import Group, Taken
-from lunarsite.validate.rock_hazards import thinned
 from lunarsite.validate.rock_predict import DELIVERED, Doubt, Predicted, Predictor
 from lunarsite.validate.rock_risk import risk_counts
 from lunarsite.validate.rock_scores import COUNT, UNKNOWN, boundary, confusion, mean_iou
 from lunarsite.vision.rock.camera import Camera
 from lunarsite.vision.rock.hazard import area_shares
-from lunarsite.vision.rock.sizes import SeenGround, seen_ground
+from lunarsite.vision.rock.sizes import SeenGround, seen_ground, seen_px
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -29,7 +28,9 @@ Progress = Callable[[float, float, str], None]
 
 MAJORITY, CLASSICAL = "majority", "classical"
 ENTROPY, INFORMATION, CONFIDENCE = STATISTICS = ("entropy", "mutual information", "confidence")
-BRIGHTNESS, CONTRAST = RIVALS = ("brightness", "contrast")
+BRIGHTNESS, CONTRAST, BLACK = RIVALS = ("brightness", "contrast", "black share")
+_BLACK_GREY = 16.0
+"""Below, a pixel counts as black: sky, or deep shadow."""
 PICTURED = 3
 """Images of a kind of which pictures are kept."""
 
@@ -97,7 +98,7 @@ class Measured:
     results: list[Result] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     familiar: list[dict[str, float]] = field(default_factory=list)
-    """Brightness and contrast of the images that choose: what rivals call familiar."""
+    """Rivals' values of the images that choose: what they call familiar."""
 
     @property
     def name(self) -> str:
@@ -188,9 +189,9 @@ def image_facts(scene: str, image: Image, doubt: Doubt, confidence: float = floa
 
 
 def grey_facts(image: Image) -> dict[str, float]:
-    """Return mean and standard deviation of an image's grey levels: rivals that need no network."""
+    """Return mean and deviation of an image's grey levels, and its share of black: rivals without a network."""
     grey = image.mean(axis=-1)
-    return {BRIGHTNESS: float(grey.mean()), CONTRAST: float(grey.std())}
+    return {BRIGHTNESS: float(grey.mean()), CONTRAST: float(grey.std()), BLACK: float((grey < _BLACK_GREY).mean())}
 
 
 def rock_area(truth: Image, predicted: Predicted) -> Area:
@@ -206,7 +207,7 @@ def _grounds(taken: Taken, truth: Image, predicted: Predicted) -> tuple[SeenGrou
     camera = Camera.known(*taken.camera, taken.height, taken.width)
     if camera is None:
         return None
-    true, said = (thinned(seen_ground(one, camera)) for one in (truth, predicted.doubt.classes))
+    true, said = (seen_ground(seen_px(one, camera), camera) for one in (truth, predicted.doubt.classes))
     return true, said
 
 

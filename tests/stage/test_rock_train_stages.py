@@ -16,6 +16,7 @@ from lunarsite.artefact import record
 from lunarsite.artefact.contracts import ROCK_MODEL, ROCK_TRAINING
 from lunarsite.artefact.model import read_tensors
 from lunarsite.settings import RockInferenceSettings
+from lunarsite.settings.rock import RockAugmentationSettings
 from lunarsite.vision.rock import training
 from lunarsite.vision.rock.segmenter import load_segmenter
 from tests.unit.vision.rock.made_rocks import PHOTOGRAPH, RENDER, write_scenes
@@ -99,6 +100,44 @@ def test_from_scenes_to_a_model_that_segments(folder: Path, monkeypatch: pytest.
     metrics = {metric.name: metric.value for metric in told.metrics}
     for method in ("single", "ensemble", "dropout"):
         assert metrics[f"nll_tempered_{method}"] <= metrics[f"nll_{method}"] + 1e-6  # type: ignore[operator]
+        assert 0.0 <= metrics[f"iou_{method}_rocks"] <= 1.0  # type: ignore[operator]
+    assert all(0.0 <= row["validation_rock_iou"] <= 1.0 for row in told.tables["history"])  # type: ignore[operator]
+
+
+def test_rocks_are_learned_and_an_untrained_model_is_warned_of(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(folder, "poor") == 0
+    assert "hardly a rock is found" in capsys.readouterr().err
+    nothing = dict.fromkeys(RockAugmentationSettings.model_fields, 0.0)
+    longer = {"epochs": 3, "steps_per_epoch": 30, "batch": 4, "crop_px": 64, "learning_rate": 5e-3, "averaging": 0.9}
+    learning = {
+        **SETTINGS["learning"],
+        "members": 1,
+        "augmentation": nothing,
+        "training": {**SETTINGS["learning"]["training"], **longer},
+    }
+    assert call(folder, "good", learning=learning) == 0
+    assert "hardly a rock is found" not in capsys.readouterr().err
+    told, _ = record.read(folder / "good.json", ROCK_TRAINING)
+    metrics = {metric.name: metric.value for metric in told.metrics}
+    assert metrics["iou_single_rocks"] > 0.5  # type: ignore[operator]
+    assert metrics["iou_single_sky"] > 0.8  # type: ignore[operator]
+
+
+def test_photographs_that_lend_their_look_are_no_strangers(folder: Path) -> None:
+    seen = []
+    for style in (0.0, 0.5):
+        learning = {
+            **SETTINGS["learning"],
+            "photograph_labels": False,
+            "members": 1,
+            "augmentation": {"style": style},
+        }
+        assert call(folder, learning=learning) == 0
+        _, card, _ = read_tensors(folder / "rock.safetensors", ROCK_MODEL)
+        seen.append(set(card.training["seen"]))  # type: ignore[arg-type]
+    assert seen[0] < seen[1]
 
 
 def test_photographs_without_labels_teach_nothing(folder: Path) -> None:

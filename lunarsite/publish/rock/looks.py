@@ -40,6 +40,7 @@ STATISTICS: Final[dict[str, Look]] = {
     "random": Look("random order", UNKNOWN, _DOTS, ""),
     "brightness": Look("mean brightness", FAINT, _DOTS, "x"),
     "contrast": Look("contrast", UNKNOWN, _LONG, "v"),
+    "black share": Look("share of black", BLACK, _LONG, "d"),
 }
 """What orders pixels or images by how doubtful they are."""
 CLASSES: Final[dict[str, tuple[str, str]]] = {

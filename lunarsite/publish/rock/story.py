@@ -46,7 +46,7 @@ PICTURES: Final[dict[str, tuple[str, str]]] = {
         "Ranges of unfamiliarity by kind of image beside the limit of the model's card, and the area under the ROC"
         " curve of several statistics with intervals.",
         "What the model calls unfamiliar, and whether its doubt tells such images from those it knows better than"
-        " their brightness or contrast does.",
+        " their brightness, contrast or share of black does.",
     ),
     "rock_hazards": (
         "Charts of the number of rocks by diameter and of the share of ground under rocks, found against true, on"
@@ -173,7 +173,7 @@ def _doubt(found: Measured) -> Iterator[str]:
         at = {str(row["statistic"]): row for row in rows if row["images"] == kind and row["auroc"] is not None}
         if "mutual information" not in at:
             continue
-        rivals = [name for name in ("entropy", "brightness", "contrast") if name in at]
+        rivals = [name for name in ("entropy", "brightness", "contrast", "black share") if name in at]
         beside = ", ".join(f"{number_words(at[name]['auroc'])} by {look(name).words}" for name in rivals)
         told.append(f"{kind} {_with_interval(at['mutual information'], 'auroc')}" + (f" ({beside})" if beside else ""))
     if told:

@@ -36,7 +36,8 @@ CHANGES: dict[str, Change] = {
     "sensor": noisy,
 }
 """By the name of their setting, in the order of nature: ground, light, camera. Style comes before the camera's."""
-_ZOOM = (0.7, 1.6)
+_ZOOM = (0.9, 1.1)
+"""Not more: what is a small rock, a large one or none at all is a matter of its size in the picture."""
 _TRIES = 3
 """Places tried for a crop; the one with the most rock is taken, for rocks are rare."""
 _CONTENT = 0.4
@@ -78,7 +79,7 @@ def augment(
 def cropped(
     image: Bytes, mask: Bytes, crop_px: int, generator: np.random.Generator, *, free: bool
 ) -> tuple[Bytes, Bytes]:
-    """Return a crop at a place drawn among those with rocks; if `free`, zoomed by 0.7 to 1.6 and mirrored by chance."""
+    """Return a crop at a place drawn among those with rocks; if `free`, zoomed by 0.9 to 1.1 and mirrored by chance."""
     zoom = float(np.exp(generator.uniform(*np.log(_ZOOM)))) if free else 1.0
     side = max(1, round(crop_px / zoom))
     image, mask = _widened(image, mask, side)

@@ -14,8 +14,8 @@ _SKY = ROCK_SCENES.class_number("masks", "sky")
 _GAMMA = (0.55, 1.8)
 _CRUSHED = (0.0, 25.0)
 """Percentile of the ground's levels below which all may be black: a dim picture is no other scene."""
-_BLOWN = (70.0, 100.0)
-"""Percentile above which all is white."""
+_BLOWN = (92.0, 100.0)
+"""Percentile above which all is white: more would blow out rocks and the ground around them alike."""
 _WHITE = (0.7, 1.0)
 """What white is stored as, as a share of the highest level."""
 _PHOTONS = (150.0, 4_000.0)
@@ -23,7 +23,7 @@ _PHOTONS = (150.0, 4_000.0)
 _READ_LEVELS = (0.0, 4.0)
 _STRIPE_LEVELS = (0.0, 2.5)
 _BLUR_PX = (0.0, 1.2)
-_BITS = (4, 8)
+_BITS = (6, 8)
 
 
 def changed_contrast(image: Bytes, mask: Bytes, generator: np.random.Generator) -> Bytes:

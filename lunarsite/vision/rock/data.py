@@ -41,6 +41,11 @@ LEAST_ROCK_SHARE = 100.0 / 480.0**2
 out: of 1 285 areas in 129 of them 95 % are larger, of 2 952 in 29 masks of kind 'ground' 82 % are smaller."""
 
 
+KEPT_BYTES = 512 * 2**20
+"""Of reduced pictures and masks that a process keeps: reading one again costs as much as changing it does. Those of the
+dataset here take 100 MB; of a larger one the first are kept."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a picture is, and what it is."""
@@ -91,10 +96,13 @@ class _Pictures(Dataset[Item]):
         self._readers: dict[int, ImagesReader] = {}
         self._stack = ExitStack()
         self._process = 0
+        self._kept: dict[int, tuple[Bytes, Bytes]] = {}
+        self._kept_bytes = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave open files behind: another process opens its own."""
-        return {**self.__dict__, "_readers": {}, "_stack": ExitStack(), "_process": 0}
+        """Leave open files and kept pictures behind: another process opens and keeps its own."""
+        nothing = {"_readers": {}, "_stack": ExitStack(), "_process": 0, "_kept": {}, "_kept_bytes": 0}
+        return {**self.__dict__, **nothing}
 
     def close(self) -> None:
         """Close what this process opened."""
@@ -104,9 +112,17 @@ class _Pictures(Dataset[Item]):
 
     def picture(self, number: int) -> tuple[Bytes, Bytes]:
         """Return picture (h, w, 3) and mask (h, w), reduced as inference reduces them."""
-        place = self.places[number]
-        image, mask = read_pair(self._reader(place.file), place.number, self.longest_side_px)
-        return image, without_tiny(mask) if place.every_rock else mask
+        if number not in self._kept:
+            place = self.places[number]
+            image, mask = read_pair(self._reader(place.file), place.number, self.longest_side_px)
+            pair = (image, without_tiny(mask) if place.every_rock else mask)
+            for array in pair:
+                array.flags.writeable = False
+            if self._kept_bytes + pair[0].nbytes + pair[1].nbytes > KEPT_BYTES:
+                return pair
+            self._kept[number] = pair
+            self._kept_bytes += pair[0].nbytes + pair[1].nbytes
+        return self._kept[number]
 
     def _reader(self, file: int) -> ImagesReader:
         if self._process != os.getpid():

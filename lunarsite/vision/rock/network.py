@@ -43,8 +43,8 @@ class Unfamiliarity(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     statistic: Statistic
-    """What is averaged over the pixels of an image: members' mutual information, or, for a single network, which has
-    none, the entropy of the calibrated probability; nats."""
+    """What is averaged over the pixels of an image that are not sky: members' mutual information, or,
+    for a single network, which has none, the entropy of the calibrated probability; nats."""
     limit: Annotated[float, Field(ge=0.0)]
     """Images above it are out of distribution."""
 

@@ -193,8 +193,9 @@ def _told(segmenter: Segmenter, settings: RockInferenceSettings) -> dict[str, An
         "flips": settings.flips,
         "temperature": segmenter.spec.temperature[settings.method],
         "unfamiliarity": (
-            f"{words[judged.statistic]} over the image's own pixels, nats; above 'unfamiliarity_limit' the image is of"
-            " another kind than the model knows, and its maps mean nothing"
+            f"{words[judged.statistic]} over the image's own pixels whose class is not sky, nats (over all if all are"
+            " sky); above 'unfamiliarity_limit' the image is of another kind than the model knows, and its maps"
+            " mean nothing"
         ),
         "unfamiliarity_limit": judged.limit,
     }

@@ -29,7 +29,7 @@ from lunarsite.vision.learn import LearningError
 from lunarsite.vision.learn.networks import SmpUnet
 from lunarsite.vision.rock.folding import folded
 from lunarsite.vision.rock.network import RockSpec, load_model, spec_of
-from lunarsite.vision.rock.uncertainty import Floats, Pool, entropy, logarithm, tempered
+from lunarsite.vision.rock.uncertainty import Floats, Pool, entropy, logarithm, mean_below_sky, tempered
 from lunarsite.vision.rock.views import (
     brought_back,
     enlarged,
@@ -156,13 +156,13 @@ class Segmenter:
     ) -> float:
         """Return the method's statistic of calibrated probabilities (4, H, W) and mutual information (H, W), nats.
 
-        It is the mean over the known pixels.
+        It is the mean over the known pixels below the sky; see `mean_below_sky`.
         """
         entropies = self.spec.unfamiliarity[settings.method].statistic == "entropy"
         values = entropy(probability) if entropies else mutual_information
         if known is not None and not known.any():
             raise LearningError("no pixel of the image is known")
-        return float(np.mean(values, dtype=np.float64, where=True if known is None else known))
+        return mean_below_sky(values, probability, known)
 
     def _probabilities(self, image: NDArray[np.uint8], settings: RockInferenceSettings) -> Iterator[Floats]:
         """Yield the probabilities (4, h, w) of each member or pass, the mean of its views."""

@@ -1,15 +1,15 @@
 """Training of the segmenter: members one after another, then what makes their probabilities and their doubt true.
 
-A member learns from cross-entropy and Dice alike (as published), with the averaged weights of the epoch that did best
-on validation scenes. Temperatures and limits are fitted on whole validation scenes with the views that inference uses:
-the temperature of each method is that of the least negative log-likelihood of its pooled probability, and an image is
-out of distribution where its statistic exceeds that of 95 % of the validation renders, and of the photographs.
+A member learns from cross-entropy and Dice alike (as published), and from the Dice of all rocks as one where the
+settings ask for it, with the averaged weights of the epoch that did best on validation scenes. `calibration` does the
+rest.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -17,8 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import JsonValue
-from scipy.optimize import minimize_scalar
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from lunarsite.artefact import images
@@ -32,35 +31,43 @@ from lunarsite.vision.learn.encoder_weights import Source
 from lunarsite.vision.learn.networks import NetworkSpec
 from lunarsite.vision.learn.saved import rounded
 from lunarsite.vision.learn.training import Trained, train
-from lunarsite.vision.rock.augment import UNKNOWN
+from lunarsite.vision.rock.augment import ROCKS, UNKNOWN
 from lunarsite.vision.rock.augment_figure import write_figure
+from lunarsite.vision.rock.calibration import FAMILIAR_SHARE, calibrated
 from lunarsite.vision.rock.data import Crops, Place, Whole, places, style_of
-from lunarsite.vision.rock.network import METHODS, Method, RockSpec, Unfamiliarity, save_model, start
-from lunarsite.vision.rock.segmenter import Segmenter
+from lunarsite.vision.rock.network import save_model, start
 from lunarsite.vision.rock.split import TRAINING, VALIDATION
-from lunarsite.vision.rock.uncertainty import entropy, pool_of, tempered
 
 if TYPE_CHECKING:
     from lunarsite.stage import Job
 
 Floats = NDArray[np.float32]
 
-FAMILIAR_SHARE = 0.95
-"""Of the validation images that are within the limit of unfamiliarity."""
 _STATISTICS_IMAGES = 32
 """Crops that folded weights take the statistics of their normalisation from."""
-_PIXELS_PER_IMAGE = 4_000
-"""Of each validation image that temperatures are fitted on: neighbours say nearly the same."""
-_TEMPERATURES = (0.2, 5.0)
 
 
-def rock_loss(logits: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, Mapping[str, Tensor]]:
-    """Return cross-entropy plus Dice, in equal parts, over the pixels that are known; (N, 4, H, W) logits."""
-    target = batch["target"]
-    known = (target != UNKNOWN).float()
-    entropy_part = losses.cross_entropy(logits, target, known)
-    dice_part = _dice(logits, torch.where(known > 0, target, 0), known)
-    return entropy_part + dice_part, {"cross_entropy": entropy_part, "dice": dice_part}
+@dataclass(frozen=True)
+class RockLoss:
+    """Cross-entropy plus Dice by class, in equal parts, plus the Dice of all rocks, over the pixels that are known."""
+
+    rock_dice: float
+    """Weight of the Dice of small and large rocks taken as one: that there is a rock is surer than how large it counts,
+    and where probability is split between the two sizes, ground would win with less than half of it."""
+
+    def __call__(self, logits: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Return the loss of logits (N, 4, H, W), its parts, and 'rock_iou', which only tells of the rocks."""
+        target = batch["target"]
+        known = (target != UNKNOWN).float()
+        entropy_part = losses.cross_entropy(logits, target, known)
+        target = torch.where(known > 0, target, 0)
+        share = logits.float().softmax(dim=1) * known[:, None]
+        truth = functional.one_hot(target, logits.shape[1]).permute(0, 3, 1, 2) * known[:, None]
+        rocks = slice(ROCKS[0], ROCKS[-1] + 1)
+        one = (share[:, rocks].sum(dim=1, keepdim=True), truth[:, rocks].sum(dim=1, keepdim=True))
+        parts = {"cross_entropy": entropy_part, "dice": _dice(share, truth), "rock_dice": _dice(*one)}
+        total = parts["cross_entropy"] + parts["dice"] + self.rock_dice * parts["rock_dice"]
+        return total, {**parts, "rock_iou": _rock_iou(logits, target, known)}
 
 
 def train_stage(
@@ -96,8 +103,14 @@ def train_stage(
         # Plain strides, whether a member was just trained or read back: what is fitted is the same to the last bit.
         networks.append(rounded(found.network).to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
     held = places(scenes, split, VALIDATION, labelled=learning.photograph_labels)
-    fitted, measured = calibrated(job, networks, spec, Whole(scenes, held, inference.longest_side_px), inference)
+    whole = Whole(scenes, held, inference.longest_side_px)
+    fitted, measured = calibrated(job, networks, spec, whole, inference)
+    whole.close()
     told = _told(learning, split, scenes, source, trained, measured, taught, held)
+    if learning.augmentation.style:
+        # Photographs that lend their look without their labels are no strangers either.
+        both = (places(scenes, split, part, labelled=True) for part in (TRAINING, VALIDATION))
+        told["seen"] = cast(JsonValue, sorted({place.scene for part in both for place in part}))
     save_model(model, networks, fitted, job.stamp(ROCK_MODEL), told)
     records.write(record, ROCK_TRAINING, _record(learning, trained, measured, taught, held), job.stamp(ROCK_TRAINING))
     shutil.rmtree(folder)
@@ -143,7 +156,7 @@ def train_member(
     network, spec, source = start(learning.network, first, settings.seed)
     trained = train(
         network,
-        rock_loss,
+        RockLoss(learning.rock_dice),
         crops,
         whole,
         settings,
@@ -157,108 +170,22 @@ def train_member(
     return trained, spec, source
 
 
-def calibrated(
-    job: Job, networks: Sequence[nn.Module], spec: NetworkSpec, held: Whole, inference: RockInferenceSettings
-) -> tuple[RockSpec, dict[str, float]]:
-    """Return members' spec with temperatures and limits, and what they were on validation images.
-
-    Args:
-        job: Whose log tells of it.
-        networks: The members.
-        spec: What rebuilds one.
-        held: Validation images.
-        inference: Views and passes; every method is fitted, whichever is set.
-    """
-    start_with = RockSpec(network=spec, members=len(networks), temperature={}, unfamiliarity={})
-    segmenter = Segmenter([network.eval() for network in networks], start_with)
-    methods = METHODS if spec.dropout > 0.0 else tuple(method for method in METHODS if method != "dropout")
-    temperature: dict[Method, float] = {}
-    limits: dict[Method, Unfamiliarity] = {}
-    measured: dict[str, float] = {}
-    for method in methods:
-        pools = _pools(segmenter, held, inference.model_copy(update={"method": method}))
-        probability = np.concatenate([pool for pool, _, _, _ in pools], axis=1)
-        target = np.concatenate([truth for _, truth, _, _ in pools])
-        temperature[method] = fitted_temperature(probability, target)
-        alone = method == "single" or (method == "ensemble" and len(networks) == 1)
-        statistic = "entropy" if alone else "mutual_information"
-        told = [
-            float(entropy(tempered(mean, temperature[method])).mean()) if alone else disagreement
-            for _, _, mean, disagreement in pools
-        ]
-        limits[method] = Unfamiliarity(statistic=statistic, limit=familiar_limit(told, held.places))
-        measured |= {
-            f"temperature_{method}": temperature[method],
-            f"nll_{method}": likelihood(probability, target, 1.0),
-            f"nll_tempered_{method}": likelihood(probability, target, temperature[method]),
-            f"limit_{method}": limits[method].limit,
-        }
-        job.log.info(
-            "%s: temperature %.3f, limit of %s %.4f",
-            method,
-            temperature[method],
-            statistic,
-            measured[f"limit_{method}"],
-        )
-    for method in METHODS:  # a network without dropout is never run by that method, and says so
-        temperature.setdefault(method, 1.0)
-        limits.setdefault(method, limits["single"])
-    return start_with.model_copy(update={"temperature": temperature, "unfamiliarity": limits}), measured
-
-
-def familiar_limit(told: Sequence[float], found: Sequence[Place]) -> float:
-    """Return the limit of unfamiliarity: what 95 % of the renders do not exceed, nor of the photographs.
-
-    Photographs are few, and stranger to a model that has learned from renders: pooled, most of them could exceed it.
-    """
-    kinds = np.array([place.photograph for place in found], dtype=bool)
-    values = np.asarray(told)
-    return max(float(np.quantile(values[kinds == kind], FAMILIAR_SHARE)) for kind in np.unique(kinds))
-
-
-def fitted_temperature(probability: Floats, target: NDArray[np.uint8]) -> float:
-    """Return the temperature of the least negative log-likelihood of (4, n) probabilities at classes (n,)."""
-    low, high = np.log(_TEMPERATURES)
-    found = minimize_scalar(
-        lambda value: likelihood(probability, target, float(np.exp(value))), bounds=(low, high), method="bounded"
-    )
-    return float(np.exp(found.x))
-
-
-def likelihood(probability: Floats, target: NDArray[np.uint8], temperature: float) -> float:
-    """Return the mean negative log-likelihood, nats, of tempered probabilities (4, n) at classes (n,)."""
-    at = tempered(probability[:, None, :], temperature)[target, 0, np.arange(target.size)]
-    return float(-np.log(np.maximum(at, 1e-12), dtype=np.float64).mean())
-
-
-def _pools(
-    segmenter: Segmenter, held: Whole, inference: RockInferenceSettings
-) -> list[tuple[Floats, NDArray[np.uint8], Floats, float]]:
-    """Return what a method says of each image.
-
-    The pooled probability of some pixels (4, n), their classes (n,), the pooled probability of every 4th row and column
-    (4, h, w), and the mean mutual information, nats.
-    """
-    found = []
-    for number in range(len(held)):
-        image, mask = held.picture(number)
-        pool = pool_of(segmenter.member_logits(image, inference))
-        known = np.flatnonzero(mask.ravel() != UNKNOWN)
-        some = known[:: max(1, known.size // _PIXELS_PER_IMAGE)]
-        mean = pool.mean
-        at = mean.reshape(mean.shape[0], -1)[:, some]
-        found.append((at, mask.ravel()[some], mean[:, ::4, ::4], float(pool.mutual_information.mean())))
-    return found
-
-
-def _dice(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
-    """Return 1 - Dice, the mean of the classes that the batch holds."""
-    share = logits.float().softmax(dim=1) * known[:, None]
-    truth = functional.one_hot(target, logits.shape[1]).permute(0, 3, 1, 2) * known[:, None]
+def _dice(share: Tensor, truth: Tensor) -> Tensor:
+    """Return 1 - Dice of probabilities and truth (N, classes, H, W), the mean of the classes that the batch holds."""
     both, size = ((share * truth).sum(dim=(0, 2, 3)), (share + truth).sum(dim=(0, 2, 3)))
     held = truth.sum(dim=(0, 2, 3)) > 0
     lost = torch.where(held, 1.0 - 2.0 * both / size.clamp(min=1.0), 0.0)
     return lost.sum() / held.sum().clamp(min=1)
+
+
+def _rock_iou(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    """Return the IoU of rock of either size in a batch, 1 where neither truth nor answer has any."""
+    with torch.no_grad():
+        found, true = (
+            ((classes >= ROCKS[0]) & (classes <= ROCKS[-1]) & (known > 0)) for classes in (logits.argmax(dim=1), target)
+        )
+        either = (found | true).sum()
+        return torch.where(either > 0, (found & true).sum() / either.clamp(min=1), 1.0)
 
 
 def _key(job: Job, number: int, learning: RockLearningSettings) -> str:
@@ -328,7 +255,10 @@ def _record(
             Metric(name="epochs", value=float(sum(len(found.history) for found in trained)), unit="1"),
             Metric(name="seconds", value=sum(found.seconds for found in trained), unit="s"),
             Metric(name="validation_loss", value=float(np.mean(best)), unit="1"),
-            *(Metric(name=name, value=value, unit="1") for name, value in measured.items()),
+            *(
+                Metric(name=name, value=value, unit="nat" if name.startswith(("nll", "limit")) else "1")
+                for name, value in measured.items()
+            ),
         ),
         tables={"history": rows},
         notes=(

@@ -12,9 +12,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lunarsite.artefact.contracts import ROCK_SCENES
+
 Floats = NDArray[np.float32]
 
 _AXIS = -3
+_SKY = ROCK_SCENES.class_number("masks", "sky")
 # A probability below that adds nothing to an entropy, and its logarithm must be finite.
 _LEAST = 1e-12
 
@@ -88,3 +91,21 @@ def entropy(probability: Floats) -> Floats:
     terms: Floats = probability * logarithm(probability)
     # The least sum of rounded terms is a little below 0 where one class is sure.
     return np.asarray(np.maximum(-terms.sum(axis=_AXIS), 0.0), dtype=np.float32)
+
+
+def mean_below_sky(values: Floats, probability: Floats, known: NDArray[np.bool_] | None = None) -> float:
+    """Return the mean of values (H, W) over the known pixels that are not called sky; over all known ones if all are.
+
+    The sky is black and never doubtful: with it, a picture would look the more familiar the more sky it shows.
+
+    Args:
+        values: Of each pixel.
+        probability: (C, H, W), of the classes.
+        known: (H, W), where the image shows anything; None: everywhere.
+    """
+    counted = probability.argmax(axis=0) != _SKY
+    if known is not None:
+        counted &= known
+    if not counted.any():
+        return float(np.mean(values, dtype=np.float64, where=True if known is None else known))
+    return float(np.mean(values, dtype=np.float64, where=counted))

@@ -1,0 +1,170 @@
+"""What makes members' probabilities and their doubt true: temperatures and limits, from whole validation images.
+
+They are fitted with the views that inference uses: the temperature of each method is that of the least negative
+log-likelihood of its pooled probability, and an image is out of distribution where its statistic exceeds that of 95 %
+of the validation renders, and of the photographs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from torch import nn
+
+from lunarsite.settings.rock import RockInferenceSettings
+from lunarsite.vision.learn.networks import NetworkSpec
+from lunarsite.vision.rock.augment import ROCKS, UNKNOWN
+from lunarsite.vision.rock.data import Place, Whole
+from lunarsite.vision.rock.network import CLASSES, METHODS, Method, RockSpec, Unfamiliarity
+from lunarsite.vision.rock.segmenter import Segmenter
+from lunarsite.vision.rock.uncertainty import entropy, mean_below_sky, pool_of, tempered
+
+if TYPE_CHECKING:
+    from lunarsite.stage import Job
+
+Floats = NDArray[np.float32]
+
+LEAST_ROCK_IOU = 0.1
+"""Of rocks of either size on validation images: below, nothing but sky and ground was learned, and the log warns."""
+FAMILIAR_SHARE = 0.95
+"""Of the validation images that are within the limit of unfamiliarity."""
+_PIXELS_PER_IMAGE = 4_000
+"""Of each validation image that temperatures are fitted on: neighbours say nearly the same."""
+_TEMPERATURES = (0.2, 5.0)
+
+
+def calibrated(
+    job: Job, networks: Sequence[nn.Module], spec: NetworkSpec, held: Whole, inference: RockInferenceSettings
+) -> tuple[RockSpec, dict[str, float]]:
+    """Return members' spec with temperatures and limits, and what they were on validation images, with the IoU there.
+
+    Renders and photographs are fitted together: one temperature, dominated by the renders, of which there are more.
+
+    Args:
+        job: Whose log tells of it.
+        networks: The members.
+        spec: What rebuilds one.
+        held: Validation images.
+        inference: Views and passes; every method is fitted, whichever is set.
+    """
+    start_with = RockSpec(network=spec, members=len(networks), temperature={}, unfamiliarity={})
+    segmenter = Segmenter([network.eval() for network in networks], start_with)
+    methods = METHODS if spec.dropout > 0.0 else tuple(method for method in METHODS if method != "dropout")
+    temperature: dict[Method, float] = {}
+    limits: dict[Method, Unfamiliarity] = {}
+    measured: dict[str, float] = {}
+    for method in methods:
+        pools = _pools(segmenter, held, inference.model_copy(update={"method": method}))
+        probability = np.concatenate([pool.probability for pool in pools], axis=1)
+        target = np.concatenate([pool.target for pool in pools])
+        temperature[method] = fitted_temperature(probability, target)
+        alone = method == "single" or (method == "ensemble" and len(networks) == 1)
+        statistic = "entropy" if alone else "mutual_information"
+        told = []
+        for pool in pools:
+            calibrated_mean = tempered(pool.mean, temperature[method])
+            values = entropy(calibrated_mean) if alone else pool.mutual_information
+            told.append(mean_below_sky(values, calibrated_mean))
+        limits[method] = Unfamiliarity(statistic=statistic, limit=familiar_limit(told, held.places))
+        measured |= {
+            f"temperature_{method}": temperature[method],
+            f"nll_{method}": likelihood(probability, target, 1.0),
+            f"nll_tempered_{method}": likelihood(probability, target, temperature[method]),
+            f"limit_{method}": limits[method].limit,
+            **_ious(method, np.sum([pool.confusion for pool in pools], axis=0)),
+        }
+        job.log.info(
+            "%s: temperature %.3f, limit of %s %.4f",
+            method,
+            temperature[method],
+            statistic,
+            measured[f"limit_{method}"],
+        )
+        job.log.info("%s: IoU of rocks on validation images %.3f", method, measured.get(f"iou_{method}_rocks", 1.0))
+    if (found := measured.get(f"iou_{methods[0]}_rocks", 1.0)) < LEAST_ROCK_IOU:
+        job.log.warning(
+            "hardly a rock is found on validation images (IoU %.3f): train longer, or look at the masks", found
+        )
+    for method in METHODS:  # a network without dropout is never run by that method, and says so
+        temperature.setdefault(method, 1.0)
+        limits.setdefault(method, limits["single"])
+    return start_with.model_copy(update={"temperature": temperature, "unfamiliarity": limits}), measured
+
+
+def familiar_limit(told: Sequence[float], found: Sequence[Place]) -> float:
+    """Return the limit of unfamiliarity: what 95 % of the renders do not exceed, nor of the photographs.
+
+    Photographs are few, and stranger to a model that has learned from renders: pooled, most of them could exceed it.
+    """
+    kinds = np.array([place.photograph for place in found], dtype=bool)
+    values = np.asarray(told)
+    return max(float(np.quantile(values[kinds == kind], FAMILIAR_SHARE)) for kind in np.unique(kinds))
+
+
+def fitted_temperature(probability: Floats, target: NDArray[np.uint8]) -> float:
+    """Return the temperature of the least negative log-likelihood of (4, n) probabilities at classes (n,)."""
+    low, high = np.log(_TEMPERATURES)
+    found = minimize_scalar(
+        lambda value: likelihood(probability, target, float(np.exp(value))), bounds=(low, high), method="bounded"
+    )
+    return float(np.exp(found.x))
+
+
+def likelihood(probability: Floats, target: NDArray[np.uint8], temperature: float) -> float:
+    """Return the mean negative log-likelihood, nats, of tempered probabilities (4, n) at classes (n,)."""
+    at = tempered(probability[:, None, :], temperature)[target, 0, np.arange(target.size)]
+    return float(-np.log(np.maximum(at, 1e-12), dtype=np.float64).mean())
+
+
+@dataclass(frozen=True)
+class _Pooled:
+    """What a method says of one image."""
+
+    probability: Floats
+    """(4, n), the pooled probability of some pixels."""
+    target: NDArray[np.uint8]
+    """(n,), their classes."""
+    mean: Floats
+    """(4, h, w), the pooled probability of every 4th row and column."""
+    mutual_information: Floats
+    """(h, w), of the same, nats."""
+    confusion: NDArray[np.int64]
+    """(4, 4), pixels by true and by found class."""
+
+
+def _pools(segmenter: Segmenter, held: Whole, inference: RockInferenceSettings) -> list[_Pooled]:
+    """Return what a method says of each image. Pixels are drawn, lest a picture's columns alias with a stride."""
+    found = []
+    for number in range(len(held)):
+        image, mask = held.picture(number)
+        pool = pool_of(segmenter.member_logits(image, inference))
+        mean, truth = pool.mean, mask.ravel()
+        known = np.flatnonzero(truth != UNKNOWN)
+        some = np.random.default_rng([inference.seed, number]).permutation(known)[:_PIXELS_PER_IMAGE]
+        flat = mean.reshape(mean.shape[0], -1)
+        count = len(flat)
+        pairs = count * truth[known].astype(np.int64) + flat[:, known].argmax(axis=0)
+        confusion = np.bincount(pairs, minlength=count * count).reshape(count, count)
+        every = (..., slice(None, None, 4), slice(None, None, 4))
+        found.append(_Pooled(flat[:, some], truth[some], mean[every], pool.mutual_information[every], confusion))
+    return found
+
+
+def _ious(method: Method, confusion: NDArray[np.int64]) -> dict[str, float]:
+    """Return the IoU of each class, and of rock of either size, of a confusion (4, 4) by truth and answer.
+
+    What neither has is left out.
+    """
+    of = {name: [number] for number, name in enumerate(CLASSES)} | {"rocks": list(ROCKS)}
+    found = {}
+    for name, numbers in of.items():
+        both = confusion[np.ix_(numbers, numbers)].sum()
+        either = confusion[numbers].sum() + confusion[:, numbers].sum() - both
+        if either:
+            found[f"iou_{method}_{name}"] = float(both / either)
+    return found
