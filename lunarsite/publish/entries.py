@@ -133,6 +133,7 @@ _TITLES: dict[str, tuple[str, str]] = {
     "rock_maps": ("rock", "Classes of rocky ground, with their probabilities and doubt"),
     "rock_hazard": ("rock", "Clearance from rocks, and ground that is safe to land on"),
     "rock_sizes": ("rock", "Rocks found, with their sizes"),
+    "rock_distribution": ("rock", "How many rocks there are of which size"),
     "rock_record": ("validate", "Rocks against masks, and doubt against errors"),
     "rock_samples": ("validate", "Sample pictures of rocks"),
     "sites": ("site", "Sites"),

@@ -1,7 +1,7 @@
 """How many rocks of which size lie on the ground, found against true, with intervals over scenes.
 
-The estimate is that of the hazards' own (`vision.rock.sizes.size_distribution`): a rock stands for the ground on which
-it would look wide enough. True rocks are counted in the same way, so that both sides see the same ground.
+The estimate is the hazards' own (`vision.rock.sizes.per_square_metre`): a rock stands for the ground on which it would
+look wide enough. True rocks are counted in the same way, so that both sides see the same ground.
 """
 
 from __future__ import annotations
@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 
 from lunarsite.validate.enhance_intervals import Estimate
 from lunarsite.validate.rock_intervals import Draws
-from lunarsite.validate.rock_scores import ratio
 from lunarsite.vision.rock.camera import Camera
-from lunarsite.vision.rock.sizes import LEAST_WIDTH_PX, SeenGround
+from lunarsite.vision.rock.sizes import LEAST_WIDTH_PX, SeenGround, ground_for, per_square_metre
 
 Floats = NDArray[np.float64]
 
 DIAMETERS_M = tuple(float(f"{value:.3g}") for value in np.geomspace(0.1, 3.2, 11))
 """Where the distribution is told."""
-_SAMPLES = 2_000
 _BLOCK = 100
 
 
@@ -45,15 +43,6 @@ class Sizes:
     found: list[Estimate]
     true_rocks: int
     found_rocks: int
-
-
-def thinned(ground: SeenGround) -> SeenGround:
-    """Return seen ground by fewer depths; the ground up to each of them stays what it is."""
-    count = len(ground.depth_m)
-    if count <= _SAMPLES:
-        return ground
-    at = np.unique(np.linspace(0, count - 1, _SAMPLES).round().astype(np.int64))
-    return SeenGround(ground.depth_m[at], ground.area_m2[at], ground.focal_px, ground.cols)
 
 
 def compare_sizes(views: Sequence[View], truth: pd.DataFrame, sizes: pd.DataFrame, draws: Draws) -> Sizes | None:
@@ -90,37 +79,15 @@ def distribution(
         whole: Whether only rocks that lie whole in the picture were counted.
     """
     area = np.stack([ground_for(ground, diameter_m, whole=whole) for ground in grounds], axis=1)
-    larger = (diameter_m[None] >= np.array(DIAMETERS_M)[:, None]).astype(np.float64)
-    reached = np.stack([ground_for(ground, np.array(DIAMETERS_M), whole=whole) for ground in grounds], axis=1)
+    reached = np.stack([ground_for(ground, DIAMETERS_M, whole=whole) for ground in grounds], axis=1)
 
     def counted(weights: Floats) -> Floats:
-        own = weights[:, scene]
-        per_rock = np.nan_to_num(ratio(own, weights @ area.T))
-        # Without ground on which such a rock would be seen nothing is known of it.
-        return np.where(weights @ reached.T > 0.0, per_rock @ larger.T, np.nan)
+        return per_square_metre(diameter_m, weights[:, scene], weights @ area.T, DIAMETERS_M, weights @ reached.T)
 
     weights = draws.weights
     parts = [counted(weights[start : start + _BLOCK]) for start in range(0, len(weights), _BLOCK)]
     drawn, value = np.concatenate(parts), counted(np.ones((1, len(grounds))))[0]
     return [draws.given(float(value[k]), drawn[:, k]) for k in range(len(DIAMETERS_M))]
-
-
-def ground_for(ground: SeenGround, diameter_m: Floats, *, whole: bool) -> Floats:
-    """Return the ground on which rocks of each diameter (n,) look wide enough, (n,), square metres.
-
-    If they must lie whole in the picture, each piece of ground counts with the share of the picture's width that can
-    hold the middle of such a rock.
-    """
-    areas = np.diff(ground.area_m2, prepend=0.0)
-    # Sums over all nearer ground of area, and of area over depth, give every diameter at once.
-    total, inverse = (np.concatenate([[0.0], np.cumsum(one)]) for one in (areas, areas / ground.depth_m))
-    far = np.searchsorted(ground.depth_m, ground.focal_px * diameter_m / LEAST_WIDTH_PX, side="right")
-    if not whole:
-        return np.asarray(total[far])
-    # The share is 1 - f D / (depth cols): none where a rock is as wide as the picture.
-    covered = ground.focal_px * diameter_m / ground.cols
-    near = np.minimum(np.searchsorted(ground.depth_m, covered, side="left"), far)
-    return np.asarray((total[far] - total[near]) - covered * (inverse[far] - inverse[near]))
 
 
 def _true(views: Sequence[View], truth: pd.DataFrame, number: Mapping[str, int]) -> tuple[Floats, NDArray[np.int64]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .fake_run import FakeRun
 
 IMAGES = ("rock_renders", "rock_maps", "rock_hazard", "rock_samples")
-TABLES = ("rock_truth", "rock_sizes")
+TABLES = ("rock_truth", "rock_sizes", "rock_distribution")
 RECORDS = ("rock_training", "rock_ablation", "rock_record")
 FIGURES = ("rock_samples", "rock_overlap", "rock_reliability", "rock_risk", "rock_unfamiliar", "rock_hazards")
 GROUPS = {"held-out renders": 0.0, "own renders": 0.05, "photographs": 0.3}
@@ -118,7 +118,11 @@ def _samples(run: FakeRun) -> None:
 
 
 def _tables(run: FakeRun) -> None:
-    for name, spec in (("rock_truth", contracts.ROCK_TRUTH), ("rock_sizes", contracts.ROCK_SIZES)):
+    for name, spec in (
+        ("rock_truth", contracts.ROCK_TRUTH),
+        ("rock_sizes", contracts.ROCK_SIZES),
+        ("rock_distribution", contracts.ROCK_DISTRIBUTION),
+    ):
         columns: dict[str, Any] = {
             column.name: np.array([""], object) if column.dtype == "string" else np.ones(1, dtype=column.dtype)
             for column in spec.columns

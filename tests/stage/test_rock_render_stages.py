@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lunarsite.artefact import images, table
-from lunarsite.artefact.contracts import ROCK_HAZARD, ROCK_MAPS, ROCK_SCENES, ROCK_SIZES, ROCK_TRUTH
+from lunarsite.artefact.contracts import ROCK_DISTRIBUTION, ROCK_HAZARD, ROCK_MAPS, ROCK_SCENES, ROCK_SIZES, ROCK_TRUTH
 from lunarsite.artefact.stamp import Stamp
 from lunarsite.command import main
 
@@ -62,7 +62,8 @@ def _maps(folder: Path, unfamiliar: tuple[int, ...] = (), known_camera: bool = T
 
 
 def _hazard(maps: Path) -> int:
-    given = ["--out", f"hazard_maps={maps.parent / 'hazard.h5'}", f"sizes={maps.parent / 'sizes.parquet'}"]
+    names = {"hazard_maps": "hazard.h5", "sizes": "sizes.parquet", "distribution": "distribution.parquet"}
+    given = ["--out", *(f"{output}={maps.parent / name}" for output, name in names.items())]
     settings = json.dumps({"hazard": {"least_px": 4, "disc_radius_m": 0.5}})
     return main(["rock-hazard", "--in", f"maps={maps}", *given, "--settings", settings])
 
@@ -142,9 +143,39 @@ def test_hazards_of_familiar_images(rendered: Path, tmp_path: Path) -> None:
     assert set(sizes["kind"]) <= {"small_rocks", "large_rocks"}
 
 
+def test_sizes_are_told_as_distributions_of_all_images_and_of_each(rendered: Path, tmp_path: Path) -> None:
+    maps = _maps(_copied(rendered, tmp_path), unfamiliar=(1,))
+    assert _hazard(maps) == 0
+    sizes, _ = table.read(tmp_path / "sizes.parquet", ROCK_SIZES)
+    found, stamp = table.read(tmp_path / "distribution.parquet", ROCK_DISTRIBUTION)
+    assert stamp.origin == "synthetic"
+    names = ["lunarsite_5_00000", "lunarsite_5_00002"]
+    assert found["image"].unique().tolist() == ["", *names], "nothing is told of unfamiliar images"
+    with images.opened(maps, ROCK_MAPS) as source:
+        ground = np.isin(source.read("classes")[[0, 2]], (0, 1, 2)).sum()
+    pixels, metres = found[found["diameter_px"].notna()], found[found["diameter_m"].notna()]
+    assert len(pixels) + len(metres) == len(found)
+    for name, own in pixels.groupby("image"):
+        widths = sizes["diameter_px"][(sizes["image"] == name) | (name == "")].to_numpy()
+        assert own["rocks"].tolist() == [(widths >= width).sum() for width in own["diameter_px"]]
+    together = pixels[pixels["image"] == ""]
+    assert (together["ground_px"] == ground).all()
+    assert np.allclose(together["per_mpx"], 1e6 * together["rocks"] / ground)
+    assert set(found.groupby("image")["images"].first()) == {1, 2}
+    counted = sizes[(sizes["diameter_px"] >= 8.0) & sizes["diameter_m"].notna()]
+    assert len(counted)
+    all_m = metres[metres["image"] == ""]
+    assert all_m["rocks"].tolist() == [(counted["diameter_m"] >= size).sum() for size in all_m["diameter_m"]]
+    seen = all_m["per_m2"].dropna()
+    assert (seen.diff().dropna() <= 0.0).all()
+    assert seen.max() > 0.0
+    assert all_m["per_m2"].isna().tolist() == (all_m["ground_m2"] == 0.0).tolist()
+
+
 def test_unfamiliar_images_have_no_hazards(rendered: Path, tmp_path: Path) -> None:
     assert _hazard(_maps(_copied(rendered, tmp_path), unfamiliar=(0, 1, 2))) == 0
     assert table.read(tmp_path / "sizes.parquet", ROCK_SIZES)[0].empty
+    assert table.read(tmp_path / "distribution.parquet", ROCK_DISTRIBUTION)[0].empty
     with images.opened(tmp_path / "hazard.h5", ROCK_HAZARD) as found:
         assert np.isnan(found.read("rock_area_share")).all()
         assert (found.read("safe") == 255).all()
@@ -155,6 +186,9 @@ def test_without_a_camera_clearance_is_in_pixels_and_nothing_is_safe(rendered: P
     sizes, _ = table.read(tmp_path / "sizes.parquet", ROCK_SIZES)
     assert len(sizes)
     assert sizes[["range_m", "diameter_m"]].isna().all(axis=None)
+    found, _ = table.read(tmp_path / "distribution.parquet", ROCK_DISTRIBUTION)
+    assert found[["diameter_m", "ground_m2", "per_m2"]].isna().all(axis=None)
+    assert found["rocks"].max() == len(sizes[sizes["diameter_px"] >= 3.0])
     with images.opened(tmp_path / "hazard.h5", ROCK_HAZARD) as found:
         assert (found.read("safe") == 255).all()
         assert np.nanmax(np.where(np.isinf(clearance := found.read("clearance")), np.nan, clearance)) > 3.0

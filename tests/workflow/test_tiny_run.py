@@ -114,6 +114,7 @@ def test_run_leaves_what_it_promises(tiny: Checkout) -> None:
         "rock/renders_maps.h5",
         "rock/renders_hazard.h5",
         "rock/renders_sizes.parquet",
+        "rock/renders_distribution.parquet",
         "validate/rock.json",
         "validate/rock_samples.h5",
         "publish/figures/rock_samples.png",

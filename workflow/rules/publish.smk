@@ -514,6 +514,7 @@ rule publish_catalogue:
         rock_maps=[f"{ROCK_FOLDER}/{name}_maps.h5" for name in ROCK_SETS],
         rock_hazard=[f"{ROCK_FOLDER}/{name}_hazard.h5" for name in ROCK_SETS],
         rock_sizes=[f"{ROCK_FOLDER}/{name}_sizes.parquet" for name in ROCK_SETS],
+        rock_distribution=[f"{ROCK_FOLDER}/{name}_distribution.parquet" for name in ROCK_SETS],
         rock_record=ROCK_RECORD,
         rock_samples=ROCK_SAMPLES,
         labels=f"{RESULTS}/site/labels.parquet",

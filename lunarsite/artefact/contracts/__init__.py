@@ -50,6 +50,7 @@ from lunarsite.artefact.contracts.images import ROCK_SCENES as ROCK_SCENES
 from lunarsite.artefact.contracts.images import SHADOWCAM_FRAMES as SHADOWCAM_FRAMES
 from lunarsite.artefact.contracts.rock import ROCK_ABLATION as ROCK_ABLATION
 from lunarsite.artefact.contracts.rock import ROCK_CLASSES as ROCK_CLASSES
+from lunarsite.artefact.contracts.rock import ROCK_DISTRIBUTION as ROCK_DISTRIBUTION
 from lunarsite.artefact.contracts.rock import ROCK_HAZARD as ROCK_HAZARD
 from lunarsite.artefact.contracts.rock import ROCK_MAPS as ROCK_MAPS
 from lunarsite.artefact.contracts.rock import ROCK_MODEL as ROCK_MODEL

@@ -95,10 +95,36 @@ ROCK_SIZES = TableSpec(
     sort=("id",),
     allow_empty=True,
 )
-"""Rocks found, one row each: connected pixels of a kind of rock, with their lowest row and mean column, and the width
-as diameter; range and diameter as in ROCK_TRUTH, null where the camera is not known, the rock's foot lies above the
-horizon or close below it, or the picture's edge cuts the rock. `probability` is the mean one of its pixels to be rock
-of either kind."""
+"""Rocks found, one row each: connected pixels of rock, small or large, with the kind that most of them are of (large
+where they are as many), their lowest row and mean column, and the width as diameter; range and diameter as in
+ROCK_TRUTH, null where the camera is not known, the rock's foot lies above the horizon or close below it, or the
+picture's edge cuts the rock. `probability` is the mean one of its pixels to be rock of either kind."""
+ROCK_DISTRIBUTION = TableSpec(
+    "rock_distribution",
+    (
+        Column("id", "int64"),
+        Column("image", "string"),
+        Column("images", "int64", valid_min=1),
+        Column("diameter_px", "float64", "px", nullable=True, valid_min=0.0),
+        Column("diameter_m", "float64", "m", nullable=True, valid_min=0.0),
+        Column("rocks", "int64", valid_min=0),
+        Column("ground_px", "float64", "px", nullable=True, valid_min=0.0),
+        Column("ground_m2", "float64", "m2", nullable=True, valid_min=0.0),
+        Column("per_mpx", "float64", "1/Mpx", nullable=True, valid_min=0.0),
+        Column("per_m2", "float64", "1/m2", nullable=True, valid_min=0.0),
+    ),
+    key="id",
+    sort=("id",),
+    allow_empty=True,
+)
+"""Cumulative size distributions of ROCK_SIZES: of all images together first (`image` is empty), then of each, `images`
+telling of how many; those that are out of distribution have none. Every row has one size, in pixels or in metres, and
+null in the other unit's columns. In pixels: `rocks` at least that wide, those that the image's edge cuts with the width
+that is left; `ground_px` pixels that show ground or rock, and `per_mpx` rocks in a million of these (null without any).
+In metres, where the camera is known: `rocks` of at least that diameter that are whole and look wide enough to count,
+`ground_m2` the level ground on which one of just that diameter would, and `per_m2` N(>= D) of a square metre of ground,
+null (not 0) where there is no such ground. Each rock stands for the ground on which one of its own size would count, so
+`per_m2` is not `rocks` over `ground_m2`."""
 ROCK_RECORD = RecordSpec(name="rock")
 ROCK_SAMPLES = ImagesSpec(
     "rock_samples",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from lunarsite.artefact.atomic import replacing
+from lunarsite.artefact.contracts import ROCK_DISTRIBUTION
 from lunarsite.artefact.stamp import ArtefactError, digest
+from lunarsite.vision.rock.distribution import Census, distributions
 from lunarsite.vision.rock.pictures import SUFFIXES, read_picture
-from lunarsite.vision.rock.results import Row, Task, Told, kept, write_results
+from lunarsite.vision.rock.results import Row, Task, Told, census_of, kept, write_results
 
-ABOUT, SUMMARY, ROCKS = "about.json", "summary.csv", "rocks.csv"
+ABOUT, SUMMARY, ROCKS, DISTRIBUTION = "about.json", "summary.csv", "rocks.csv", "distribution.csv"
 SUMMARY_COLUMNS = (
     *("image", "height_px", "width_px", "full_scale", "unknown_share", "familiar"),
     *("unfamiliarity_nat", "unfamiliarity_limit_nat", "mean_entropy_nat"),
@@ -28,6 +31,7 @@ SUMMARY_COLUMNS = (
     *("rock_area_share", "rock_area_share_low", "rock_area_share_high", "rocks", "safe_share", "error"),
 )
 ROCK_COLUMNS = ("image", "kind", "row", "col", "area_px", "diameter_px", "range_m", "diameter_m", "probability")
+DISTRIBUTION_COLUMNS = tuple(column.name for column in ROCK_DISTRIBUTION.columns if column.name != "id")
 Report = Callable[[int, int, str], None]
 """Told (done, total, what)."""
 
@@ -90,7 +94,7 @@ def segment_folder(folder: Path, out: Path, task: Task, report: Report | None = 
     Args:
         folder: Pictures; see `listed`.
         out: Folder of the results: NAME_classes.png, NAME_maps.tif, NAME_overlay.png and NAME.json of each picture,
-            summary.csv and rocks.csv of all, about.json of model and settings.
+            summary.csv, rocks.csv and distribution.csv of all, about.json of model and settings.
         task: How they are segmented.
         report: Told how far it is.
 
@@ -105,6 +109,7 @@ def segment_folder(folder: Path, out: Path, task: Task, report: Report | None = 
     failed: dict[str, str] = {}
     rows: list[Row] = []
     rocks: list[Row] = []
+    counted: dict[str, Census] = {}
     strange, reused = [], 0
     for index, (path, name) in enumerate(zip(paths, names_of(paths), strict=True)):
         image = _plain(path.name)
@@ -119,10 +124,14 @@ def segment_folder(folder: Path, out: Path, task: Task, report: Report | None = 
         reused += old
         rows.append({"image": image, **told.summary})
         rocks += [{"image": image, **rock} for rock in told.rocks]
-        if told.summary["familiar"] == "no":
+        census = census_of(told, task.camera)
+        if census is None:
             strange.append(image)
+        else:
+            counted[image] = census
     _write_table(out / SUMMARY, SUMMARY_COLUMNS, rows)
     _write_table(out / ROCKS, ROCK_COLUMNS, rocks)
+    _write_table(out / DISTRIBUTION, DISTRIBUTION_COLUMNS, distribution_rows(counted))
     return Outcome(len(paths), reused, failed, tuple(strange))
 
 
@@ -138,6 +147,17 @@ def _one(path: Path, out: Path, name: str, task: Task) -> tuple[Told, bool]:
     # Whatever lies there is of another picture, model or setting: without its JSON file it stands for nothing.
     (out / f"{name}.json").unlink(missing_ok=True)
     return write_results(read_picture(path), out, name, task, about), False
+
+
+def distribution_rows(counted: Mapping[str, Census]) -> list[Row]:
+    """Return the distributions as CSV has them: six digits, and nothing where a value is not known."""
+
+    def told(value: str | int | float) -> str | int | float | None:
+        if not isinstance(value, float):
+            return value
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+
+    return [{name: told(value) for name, value in row.items()} for row in distributions(counted)]
 
 
 def _plain(text: str) -> str:

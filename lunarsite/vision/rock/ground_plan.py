@@ -38,7 +38,7 @@ def clearance_px(classes: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def clearance_m(
-    classes: NDArray[np.uint8], camera: Camera, radius_m: float
+    classes: NDArray[np.uint8], camera: Camera, radius_m: float, doubtful: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Return clearance in metres and whether a disc is safe; see ROCK_HAZARD.
 
@@ -48,6 +48,7 @@ def clearance_m(
         classes: (H, W), numbers of ROCK_SCENES.
         camera: The camera of this picture.
         radius_m: Radius of the disc.
+        doubtful: (H, W), ground that may be rock: a disc that holds any of it is not known to be safe. None: none is.
     """
     clearance = np.full(classes.shape, np.nan, dtype=np.float32)
     safe = np.full(classes.shape, UNKNOWN, dtype=np.uint8)
@@ -69,9 +70,12 @@ def clearance_m(
     shape = tuple(math.ceil((float(value[known].max()) - low) / cell) + 3 for value, low in ((y, bottom), (x, left)))
     row = np.floor((np.where(known, y, bottom) - bottom) / cell).astype(np.intp)
     col = np.floor((np.where(known, x, left) - left) / cell).astype(np.intp)
-    seen, blocked = _plan(classes, camera, rock, left, bottom, cell, shape, reach)
+    maybe = np.zeros_like(rock) if doubtful is None else ground & doubtful
+    seen, blocked = _plan((classes == BACKGROUND) & ~maybe, rock, camera, left, bottom, cell, shape, reach)
     blocked[row[known & rock], col[known & rock]] = True
     seen[row[known], col[known]] = True
+    # Of a cell that several pixels share the worst of them counts.
+    seen[row[maybe], col[maybe]] = False
     # Where the plan ends, what is seen ends.
     seen[[0, -1], :] = seen[:, [0, -1]] = False
     from_rock = cell * ndimage.distance_transform_edt(~blocked) if blocked.any() else np.full(shape, np.inf)
@@ -83,16 +87,16 @@ def clearance_m(
 
 
 def _plan(
-    classes: NDArray[np.uint8],
-    camera: Camera,
+    free: NDArray[np.bool_],
     rock: NDArray[np.bool_],
+    camera: Camera,
     left: float,
     bottom: float,
     cell: float,
     shape: tuple[int, ...],
     reach: float,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which cells the picture shows, and which of them are rock: by the pixel that each middle falls on."""
+    """Return which cells are seen (free ground or rock), and which are rock: by the pixel that each middle falls on."""
     y = bottom + cell * (np.arange(shape[0])[:, None] + 0.5)
     x = left + cell * (np.arange(shape[1])[None, :] + 0.5)
     row, col, depth = camera.seen(x, y)
@@ -102,4 +106,4 @@ def _plan(
     i = np.clip(np.rint(np.where(shown, row, 0.0)), 0, camera.rows - 1).astype(np.intp)
     j = np.clip(np.rint(np.where(shown, col, 0.0)), 0, camera.cols - 1).astype(np.intp)
     stone = shown & rock[i, j]
-    return stone | (shown & (classes[i, j] == BACKGROUND)), stone
+    return stone | (shown & free[i, j]), stone

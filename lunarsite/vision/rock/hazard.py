@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from lunarsite.settings import RockHazardSettings
 from lunarsite.vision.rock.camera import Camera
 from lunarsite.vision.rock.ground_plan import UNKNOWN, YES, clearance_m, clearance_px
-from lunarsite.vision.rock.sizes import BACKGROUND, LARGE, SMALL, Rock, rocks
+from lunarsite.vision.rock.sizes import BACKGROUND, LARGE, SMALL, Rock, rocks, seen_px
 
 SURE, DOUBTFUL = 0.9, 0.1
-"""Probabilities of being rock above which pixels count for the lower and the upper share."""
+"""Probabilities of being rock from which pixels count for the lower and the upper share.
+
+Ground that may be rock by the upper share's measure is not free ground: a landing must not rest on the likelier of two
+classes. One in ten such pixels is rock at the least, and a disc of a few metres holds hundreds of pixels."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,10 @@ class Hazards:
     rock_area_share_low: float
     rock_area_share_high: float
     rocks: tuple[Rock, ...]
+    ground_px: int
+    """Pixels that show ground or rock."""
+    seen_px: NDArray[np.int64] | None
+    """(H,) pixels of each row that show level ground, of `sizes.seen_px`; None without a camera or hazards."""
 
     @property
     def safe_share(self) -> float:
@@ -66,14 +73,16 @@ def hazards(
         raise ValueError(f"the camera's picture is {camera.rows} x {camera.cols}, the maps are {classes.shape}")
     if out_of_distribution:
         nothing = np.full(classes.shape, np.nan, dtype=np.float32)
-        return Hazards(nothing, np.full(classes.shape, UNKNOWN, dtype=np.uint8), *(math.nan,) * 3, ())
-    share, low, high = area_shares(classes, probability)
+        return Hazards(nothing, np.full(classes.shape, UNKNOWN, dtype=np.uint8), *(math.nan,) * 3, (), 0, None)
+    shares = area_shares(classes, probability)
     found = rocks(classes, probability, camera, settings.least_px)
+    ground_px = int(np.isin(classes, (BACKGROUND, SMALL, LARGE)).sum())
     if camera is None:
-        clearance, safe = clearance_px(classes), np.full(classes.shape, UNKNOWN, dtype=np.uint8)
-    else:
-        clearance, safe = clearance_m(classes, camera, settings.disc_radius_m)
-    return Hazards(clearance, safe, share, low, high, found)
+        nowhere = np.full(classes.shape, UNKNOWN, dtype=np.uint8)
+        return Hazards(clearance_px(classes), nowhere, *shares, found, ground_px, None)
+    doubtful = probability[:, :, SMALL] + probability[:, :, LARGE] >= DOUBTFUL
+    clearance, safe = clearance_m(classes, camera, settings.disc_radius_m, doubtful)
+    return Hazards(clearance, safe, *shares, found, ground_px, seen_px(classes, camera))
 
 
 def area_shares(classes: NDArray[np.uint8], probability: NDArray[np.float32]) -> tuple[float, float, float]:

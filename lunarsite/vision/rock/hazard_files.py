@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lunarsite.artefact import images, table
-from lunarsite.artefact.contracts import ROCK_HAZARD, ROCK_MAPS, ROCK_SIZES
+from lunarsite.artefact.contracts import ROCK_DISTRIBUTION, ROCK_HAZARD, ROCK_MAPS, ROCK_SIZES
 from lunarsite.settings import RockHazardSettings
 from lunarsite.stage import Job
 from lunarsite.vision.rock.camera import Camera
+from lunarsite.vision.rock.distribution import Census, counting_m, distributions
 from lunarsite.vision.rock.hazard import Hazards, hazards
+from lunarsite.vision.rock.sizes import seen_ground
 
 _COPIED = (
     *("name", "valid_height", "valid_width"),
@@ -22,10 +25,12 @@ _COPIED = (
 )
 
 
-def hazard_stage(job: Job, settings: RockHazardSettings, maps: Path, hazard_maps: Path, sizes: Path) -> None:
-    """Write hazards and the rocks' sizes, an image at a time."""
+def hazard_stage(
+    job: Job, settings: RockHazardSettings, maps: Path, hazard_maps: Path, sizes: Path, distribution: Path
+) -> None:
+    """Write hazards and the rocks' sizes, an image at a time, and from these how many there are of which size."""
     tables = []
-    unfamiliar = 0
+    counted: dict[str, Census] = {}
     with images.opened(maps, ROCK_MAPS) as source:
         known = {array.name: source.read(array.name) for array in ROCK_MAPS.per_image}
         height, width = source.sides("classes")
@@ -43,16 +48,19 @@ def hazard_stage(job: Job, settings: RockHazardSettings, maps: Path, hazard_maps
                     settings,
                     bool(known["out_of_distribution"][k]),
                 )
-                unfamiliar += bool(known["out_of_distribution"][k])
+                if not known["out_of_distribution"][k]:
+                    counted[str(known["name"][k])] = census_of(found, camera)
                 copied = {name: known[name][one] for name in _COPIED}
                 writer.append({**_arrays(found, height, width), **copied})
                 tables.append(sizes_of(str(known["name"][k]), found))
                 job.progress(k + 1, len(source), "image")
+    unfamiliar = len(tables) - len(counted)
     if unfamiliar:
         job.log.warning("%d of %d images are out of distribution: no hazards of them", unfamiliar, len(tables))
     rocks = pd.concat(tables, ignore_index=True).astype({"image": object, "kind": object})
     rocks.insert(0, "id", np.arange(len(rocks), dtype=np.int64))
     table.write(sizes, ROCK_SIZES, rocks, job.stamp(ROCK_SIZES))
+    table.write(distribution, ROCK_DISTRIBUTION, distribution_of(counted), job.stamp(ROCK_DISTRIBUTION))
     job.log.info("%d rocks in %d images", len(rocks), len(tables))
 
 
@@ -76,6 +84,21 @@ def sizes_of(image: str, found: Hazards) -> pd.DataFrame:
             "probability": np.array([rock.probability for rock in rocks], dtype=np.float64),
         }
     )
+
+
+def census_of(found: Hazards, camera: Camera | None) -> Census:
+    """Return what an image adds to the distributions."""
+    seen = None if camera is None or found.seen_px is None else seen_ground(found.seen_px, camera)
+    return Census([rock.diameter_px for rock in found.rocks], found.ground_px, counting_m(found.rocks), seen)
+
+
+def distribution_of(counted: Mapping[str, Census]) -> pd.DataFrame:
+    """Return the distributions under the contract ROCK_DISTRIBUTION."""
+    rows = list(distributions(counted))
+    dtypes = {column.name: object if column.dtype == "string" else column.dtype for column in ROCK_DISTRIBUTION.columns}
+    frame = pd.DataFrame(rows, columns=[name for name in dtypes if name != "id"])
+    frame.insert(0, "id", np.arange(len(rows), dtype=np.int64))
+    return frame.astype(dtypes)
 
 
 def _arrays(found: Hazards, height: int, width: int) -> dict[str, NDArray[Any]]:

@@ -28,7 +28,7 @@ Of each picture NAME (PNG, JPEG or TIFF; folders inside are not searched) the ou
   NAME_classes.png   what each pixel is: red sky, green small rocks, blue large rocks, black ground, grey unknown
   NAME_maps.tif      calibrated probabilities of the four classes, entropy and mutual information (nats), 32-bit floats
   NAME_overlay.png   the picture with outlines, for people
-  NAME.json          what is said of it; and of all pictures summary.csv and rocks.csv
+  NAME.json          what is said of it; and of all pictures summary.csv, rocks.csv and distribution.csv
 A picture that is of no kind the model knows is told so: its maps mean nothing, and nothing is derived from them.
 Results that are there already, of the same picture, model and settings, are kept.
 
@@ -46,8 +46,11 @@ def main(arguments: Sequence[str]) -> int:
     """
     options = _parser().parse_args(arguments)
     inference = cast(
-        RockInferenceSettings, _section(RockInferenceSettings, options, "method", "flips", "longest_side_px")
+        RockInferenceSettings,
+        _section(RockInferenceSettings, options, "method", "flips", "scales", "passes", "longest_side_px"),
     )
+    if options.passes is not None and inference.method != "dropout":
+        raise SettingsError("--passes are those of --method dropout; other methods make none")
     hazard = cast(RockHazardSettings, _section(RockHazardSettings, options, "disc_radius_m"))
     camera = _camera(options)
     model = options.model or MODEL
@@ -118,6 +121,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--flips", type=int, choices=(1, 2, 4), help="mirrored views that are averaged (default: 2)")
     parser.add_argument(
+        "--scales",
+        type=_numbers,
+        metavar="S,S,...",
+        help="sizes of the picture that are averaged, 0.25 to 4, with commas: 0.75,1,1.5 (default: 1)",
+    )
+    parser.add_argument("--passes", type=int, metavar="N", help="of --method dropout, 2 to 1000 (default: 20)")
+    parser.add_argument(
         "--longest-side-px", type=int, metavar="PX", help="larger pictures are reduced to that (default: 480)"
     )
     camera = parser.add_argument_group("camera", "the same for all pictures; with all three, rocks have metres")
@@ -128,6 +138,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
     parser.add_argument("--quiet", action="store_true", help="tell no progress")
     return parser
+
+
+def _numbers(text: str) -> list[float]:
+    """Return numbers that are written with commas between them."""
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of numbers such as 0.75,1,1.5") from None
 
 
 def _section(kind: Any, options: argparse.Namespace, *names: str) -> Any:

@@ -28,11 +28,13 @@ from lunarsite.artefact.contracts import ROCK_SCENES
 from lunarsite.artefact.stamp import ArtefactError, canonical_json
 from lunarsite.settings.rock import RockCameraSettings, RockHazardSettings, RockInferenceSettings
 from lunarsite.vision.rock.camera import Camera
+from lunarsite.vision.rock.distribution import Census, counting_m
 from lunarsite.vision.rock.hazard import Hazards, hazards
 from lunarsite.vision.rock.network import CLASSES
 from lunarsite.vision.rock.overlay import overlay
 from lunarsite.vision.rock.pictures import Picture
 from lunarsite.vision.rock.segmenter import UNKNOWN, Segmented, Segmenter, masked, thinned
+from lunarsite.vision.rock.sizes import seen_ground
 
 COLOURS = {"background": (0, 0, 0), "small_rocks": (0, 255, 0), "large_rocks": (0, 0, 255), "sky": (255, 0, 0)}
 """Of the published masks; unknown pixels are grey, which those do not have."""
@@ -65,6 +67,8 @@ class Told:
     about: Mapping[str, Any]
     summary: Row
     rocks: list[Row]
+    counted: Row | None
+    """What the distributions need besides (see `census_of`); None where the picture is out of distribution."""
 
 
 def kept(place: Path, name: str, about: Mapping[str, Any]) -> Told | None:
@@ -73,7 +77,8 @@ def kept(place: Path, name: str, about: Mapping[str, Any]) -> Told | None:
         return None
     try:
         values = json.loads((place / f"{name}.json").read_text(encoding="utf-8"))
-        told = Told(values["about"], dict(values["summary"]), [dict(rock) for rock in values["rocks"]])
+        counted = None if values["counted"] is None else dict(values["counted"])
+        told = Told(values["about"], dict(values["summary"]), [dict(rock) for rock in values["rocks"]], counted)
     except (ValueError, KeyError, TypeError):
         return None  # not ours, or cut: it is made again
     return told if told.about == json.loads(canonical_json(about)) else None
@@ -103,7 +108,7 @@ def write_results(picture: Picture, place: Path, name: str, task: Task, about: M
     with replacing(place / f"{name}_overlay.png") as partial:
         overlay(picture.rgb, classes, found.out_of_distribution).save(partial)
     summary = _summary(found, classes, entropy, picture.full_scale, task) | _hazard_summary(judged)
-    told = Told(about, summary, _rocks(judged, found, height, width))
+    told = Told(about, summary, _rocks(judged, found, height, width), _counted(judged, found, height, width))
     with replacing(place / f"{name}.json") as partial:
         partial.write_text(json.dumps(asdict(told), indent=1, sort_keys=True, allow_nan=False), encoding="utf-8")
     return told
@@ -162,6 +167,32 @@ def _rocks(judged: Hazards, found: Segmented, height: int, width: int) -> list[R
         {name: _number(value) if isinstance(value, float) else value for name, value in asdict(rock).items()}
         for rock in scaled
     ]
+
+
+def _counted(judged: Hazards, found: Segmented, height: int, width: int) -> Row | None:
+    """Return what the distributions need besides the rocks, as JSON has it."""
+    if found.out_of_distribution:
+        return None
+    rows, cols = found.classes.shape
+    return {
+        "ground_px": round(judged.ground_px * height * width / (rows * cols)),
+        "diameters_m": list(counting_m(judged.rocks)),
+        "reduced_width_px": cols,
+        # Of each row of the reduced picture: with the camera it is the ground in square metres.
+        "ground_px_by_row": None if judged.seen_px is None else judged.seen_px.tolist(),
+    }
+
+
+def census_of(told: Told, camera: RockCameraSettings | None) -> Census | None:
+    """Return what a picture adds to the distributions; None where it is out of distribution."""
+    if told.counted is None:
+        return None
+    pixels, ground = told.counted["ground_px_by_row"], None
+    if camera is not None and pixels is not None:
+        size = len(pixels), int(told.counted["reduced_width_px"])
+        ground = seen_ground(pixels, Camera(camera.height_m, camera.pitch_deg, camera.field_of_view_deg, *size))
+    widths = [float(rock["diameter_px"]) for rock in told.rocks]
+    return Census(widths, int(told.counted["ground_px"]), told.counted["diameters_m"], ground)
 
 
 def _number(value: float) -> float | None:

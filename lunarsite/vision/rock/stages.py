@@ -7,6 +7,7 @@ from typing import Annotated
 
 from lunarsite.artefact.contracts import (
     ROCK_ABLATION,
+    ROCK_DISTRIBUTION,
     ROCK_HAZARD,
     ROCK_MAPS,
     ROCK_MODEL,
@@ -80,11 +81,12 @@ def hazard(
     maps: Annotated[Path, Input(ROCK_MAPS)],
     hazard_maps: Annotated[Path, Output(ROCK_HAZARD)],
     sizes: Annotated[Path, Output(ROCK_SIZES)],
+    distribution: Annotated[Path, Output(ROCK_DISTRIBUTION)],
 ) -> None:
     """Tell from segmented images how much rock there is, how large it is, and where a lander finds room."""
     from lunarsite.vision.rock.hazard_files import hazard_stage
 
-    hazard_stage(job, hazard, maps, hazard_maps, sizes)
+    hazard_stage(job, hazard, maps, hazard_maps, sizes, distribution)
 
 
 @stage

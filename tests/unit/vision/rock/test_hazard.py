@@ -1,4 +1,4 @@
-"""Shares, sizes in metres, clearance and safe discs, against geometry and against rendered truth."""
+"""Shares, sizes in metres, clearance and safe discs, against geometry."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lunarsite.settings import RockHazardSettings, RockRenderSettings
+from lunarsite.settings import RockHazardSettings
 from lunarsite.vision.rock.camera import Camera
 from lunarsite.vision.rock.ground_plan import clearance_m, clearance_px, farthest_m
 from lunarsite.vision.rock.hazard import area_shares, hazards
-from lunarsite.vision.rock.render.scene import scene
-from lunarsite.vision.rock.sizes import in_metres, rocks, seen_ground, size_distribution, true_distribution
+from lunarsite.vision.rock.sizes import in_metres, rocks, seen_px
 
 CAMERA = Camera(2.0, 20.0, 60.0, 256, 384)
 SETTINGS = RockHazardSettings(least_px=4, disc_radius_m=1.0)
@@ -69,14 +68,32 @@ def test_without_a_camera_widths_are_in_pixels_alone() -> None:
     assert rock.diameter_m is None
 
 
-def test_corners_connect_kinds_do_not_and_few_pixels_are_not_counted() -> None:
+def test_corners_connect_and_few_pixels_are_not_counted() -> None:
     classes = np.zeros((20, 30), dtype=np.uint8)
     classes[2:4, 2:4] = classes[4:6, 4:6] = 1
-    classes[4:6, 6:8] = 2
+    classes[4:6, 8:10] = 2
     classes[15, 15:18] = 1
     found = rocks(classes, sure(classes), None, 4)
     assert [(rock.kind, rock.area_px) for rock in found] == [("small_rocks", 8), ("large_rocks", 4)]
     assert len(rocks(classes, sure(classes), None, 3)) == 3
+    assert rocks(np.zeros((20, 30), dtype=np.uint8), sure(classes), None, 1) == ()
+
+
+def test_a_rock_of_both_kinds_is_one_and_of_the_kind_that_most_of_it_is() -> None:
+    classes = dome(CAMERA, 0.0, 6.0, 0.5)
+    (whole,) = rocks(classes, sure(classes), CAMERA, 4)
+    top = int(np.nonzero(classes == 2)[0].min())
+    for cut, kind in ((top + 5, "large_rocks"), (int(whole.row) - 2, "small_rocks")):
+        mixed = classes.copy()
+        mixed[:cut][mixed[:cut] == 2] = 1
+        assert {1, 2} <= set(np.unique(mixed))
+        (rock,) = rocks(mixed, sure(mixed), CAMERA, 4)
+        assert rock.kind == kind
+        # Its foot is its own: apart, the upper part would stand farther off and be a larger rock.
+        assert (rock.row, rock.diameter_m, rock.area_px) == (whole.row, whole.diameter_m, whole.area_px)
+    even = np.zeros((20, 30), dtype=np.uint8)
+    even[5, 5:9], even[6, 5:9] = 1, 2
+    assert [rock.kind for rock in rocks(even, sure(even), None, 4)] == ["large_rocks"]
 
 
 def test_metres_are_not_told_where_they_are_not_known() -> None:
@@ -134,6 +151,33 @@ def test_a_disc_is_safe_only_where_all_of_it_is_seen() -> None:
     assert np.isnan(clearance[(np.hypot(x, y) > 1.01 * reach) & (classes == 0)]).all()
 
 
+def test_a_disc_with_ground_that_may_be_rock_is_not_known_to_be_safe() -> None:
+    classes = view(CAMERA, 0.0, 1e6, 0.1)
+    x, y = CAMERA.on_ground(np.arange(256)[:, None], np.arange(384)[None, :])
+    off = np.hypot(x, y - 6.0)
+    free = hazards(classes, sure(classes), CAMERA, SETTINGS)
+    probability = sure(classes)
+    with np.errstate(invalid="ignore"):
+        patch, far = off <= 0.2, off > 1.3
+    for chance, known in ((0.09, True), (0.11, False), (0.45, False)):
+        probability[patch] = (1.0 - chance, 0.5 * chance, 0.5 * chance, 0.0)
+        found = hazards(classes, probability, CAMERA, SETTINGS)
+        assert ((found.safe == 1) == (free.safe == 1)).all() == known
+        assert not (found.safe == 0).any(), "it is ground by its class"
+        assert (found.safe[far] == free.safe[far]).all(), "discs that do not hold it stay as they are"
+        np.testing.assert_array_equal(found.clearance, free.clearance)
+    with np.errstate(invalid="ignore"):
+        assert (free.safe[off < 1.1] == 1).all()
+        assert (found.safe[off < 1.1] == 255).all(), "as far as the disc's radius"
+    # Where a rock is seen as well, it decides.
+    rock = view(CAMERA, 0.4, 6.0, 0.1)
+    probability = sure(rock)
+    probability[patch & (rock == 0)] = (0.55, 0.25, 0.2, 0.0)
+    with np.errstate(invalid="ignore"):
+        near = (np.hypot(x - 0.4, y - 6.0) < 0.9) & (rock == 0)
+    assert (hazards(rock, probability, CAMERA, SETTINGS).safe[near] == 0).all()
+
+
 def test_ground_hidden_by_a_rock_is_not_safe() -> None:
     classes = dome(CAMERA, 0.0, 6.0, 0.8)
     clearance, _ = clearance_m(classes, CAMERA, 1.0)
@@ -175,7 +219,12 @@ def test_an_image_out_of_distribution_has_no_hazards() -> None:
     assert (found.safe == 255).all()
     assert np.isnan([found.rock_area_share, found.rock_area_share_low, found.rock_area_share_high]).all()
     assert math.isnan(found.safe_share)
-    assert len(hazards(classes, sure(classes), CAMERA, SETTINGS).rocks) == 1
+    assert (found.ground_px, found.seen_px) == (0, None)
+    familiar = hazards(classes, sure(classes), CAMERA, SETTINGS)
+    assert len(familiar.rocks) == 1
+    assert familiar.ground_px == (classes != 3).sum()
+    np.testing.assert_array_equal(familiar.seen_px, seen_px(classes, CAMERA))
+    assert hazards(classes, sure(classes), None, SETTINGS).seen_px is None
 
 
 def test_shapes_must_agree() -> None:
@@ -184,41 +233,3 @@ def test_shapes_must_agree() -> None:
         hazards(classes, np.zeros((4, 5, 3), np.float32), None, SETTINGS)
     with pytest.raises(ValueError, match="the maps are"):
         hazards(classes, sure(classes), CAMERA, SETTINGS)
-
-
-def test_size_distribution_weighs_rocks_by_the_ground_that_shows_them() -> None:
-    ground = seen_ground(np.zeros((256, 384), dtype=np.uint8), CAMERA)
-    per_m2, counted = size_distribution([((0.5, math.nan, 0.2, 3.0), (40.0, 30.0, 3.0, 50.0), ground)], (0.1, 1.0))
-    assert counted.tolist() == [2, 1]
-    # A rock of 3 m is seen wide enough on all of the ground, its width's share at the sides left out.
-    assert per_m2[1] > 1.0 / ground.area_m2[-1]
-    assert per_m2[0] > per_m2[1]
-    near = ground.up_to(CAMERA.focal_px * 0.5 / 8.0)
-    assert per_m2[0] - per_m2[1] == pytest.approx(1.0 / near, rel=0.25)
-    twice, _ = size_distribution([((0.5,), (40.0,), ground), ((), (), ground)], (0.1,))
-    assert twice[0] == pytest.approx(0.5 * (per_m2[0] - per_m2[1]))
-
-
-def test_no_ground_gives_no_density() -> None:
-    sky = seen_ground(np.full((256, 384), 3, dtype=np.uint8), CAMERA)
-    per_m2, counted = size_distribution([((), (), sky)], (0.1, 1.0))
-    assert np.isnan(per_m2).all()
-    assert counted.tolist() == [0, 0]
-
-
-def test_sizes_recovered_from_the_masks_of_rendered_scenes_are_the_true_ones() -> None:
-    render = RockRenderSettings(height_px=192, width_px=288, rock_share=(0.05, 0.1), seed=12)
-    found, known = [], []
-    for number in range(8):
-        drawn = scene(render, number)
-        seen = rocks(drawn.mask, sure(drawn.mask), drawn.camera, 4)
-        metres = [math.nan if rock.diameter_m is None else rock.diameter_m for rock in seen]
-        found.append((metres, [rock.diameter_px for rock in seen], seen_ground(drawn.mask, drawn.camera)))
-        known.append((drawn.diameter_m, drawn.range_m, drawn.camera))
-    diameters = (0.1, 0.2, 0.3)
-    measured, counted = size_distribution(found, diameters)
-    true, true_counted = true_distribution(known, diameters)
-    assert counted.min() > 30
-    assert true_counted.min() > 100
-    # Relief, rocks that touch, and flat or deep rocks keep it from being closer.
-    assert np.abs(np.log(measured / true)).max() < math.log(1.35)

@@ -19,6 +19,7 @@ from lunarsite.settings import RockCameraSettings, RockHazardSettings, RockInfer
 from lunarsite.vision.rock import folder as folders
 from lunarsite.vision.rock import one_folder, results
 from lunarsite.vision.rock import overlay as overlays
+from lunarsite.vision.rock.distribution import size_distribution
 from lunarsite.vision.rock.folder import names_of
 from lunarsite.vision.rock.pictures import Picture
 from lunarsite.vision.rock.results import Task, write_results
@@ -75,7 +76,12 @@ def test_a_folder_is_segmented(pictures: Path, model: Path, capsys: pytest.Captu
     assert (told["images"], told["kept"], told["failed"], told["out_of_distribution"]) == (2, 0, {}, [])
     out = pictures.parent / "out"
     expected = {f"{name}{suffix}" for name in "ab" for suffix in results.SUFFIXES}
-    assert {path.name for path in out.iterdir()} == expected | {"about.json", "summary.csv", "rocks.csv"}
+    assert {path.name for path in out.iterdir()} == expected | {
+        "about.json",
+        "summary.csv",
+        "rocks.csv",
+        "distribution.csv",
+    }
     rows = table(out / "summary.csv")
     assert [row["image"] for row in rows] == ["a.tif", "b.png"]
     segmenter = load_segmenter(model)
@@ -104,6 +110,16 @@ def test_a_folder_is_segmented(pictures: Path, model: Path, capsys: pytest.Captu
     rocks = table(out / "rocks.csv")
     assert sum(int(row["rocks"]) for row in rows) == len(rocks) > 0
     assert all(rock["diameter_m"] == "" for rock in rocks)
+    counts = table(out / "distribution.csv")
+    assert list(dict.fromkeys(row["image"] for row in counts)) == ["", "a.tif", "b.png"]
+    assert all(row["diameter_m"] == row["per_m2"] == "" for row in counts), "no camera, no metres"
+    for row in counts:
+        wide = [rock for rock in rocks if row["image"] in ("", rock["image"])]
+        assert int(row["rocks"]) == sum(float(rock["diameter_px"]) >= float(row["diameter_px"]) for rock in wide)
+        assert float(row["per_mpx"]) == pytest.approx(1e6 * int(row["rocks"]) / float(row["ground_px"]), rel=1e-5)
+    ground = {row["image"]: float(row["ground_px"]) for row in counts}
+    assert ground[""] == ground["a.tif"] + ground["b.png"]
+    assert ground["b.png"] == round(60 * 90 * (1.0 - float(rows[1]["sky_share"])))
 
 
 def test_rocks_are_told_in_the_pictures_own_pixels(pictures: Path, model: Path) -> None:
@@ -128,6 +144,11 @@ def test_with_a_camera_there_are_metres(pictures: Path, model: Path) -> None:
     assert about["hazard"]["disc_radius_m"] == 0.3
     assert about["model_data"]["licence"] == "CC BY-NC-SA 4.0"
     assert all(row["safe_share"] for row in table(pictures.parent / "out" / "summary.csv"))
+    counts = [row for row in table(pictures.parent / "out" / "distribution.csv") if row["diameter_m"]]
+    assert {row["image"]: row["images"] for row in counts} == {"": "2", "a.tif": "1", "b.png": "1"}
+    ground = {(row["image"], row["diameter_m"]): float(row["ground_m2"]) for row in counts}
+    assert ground["", "0.8"] == pytest.approx(ground["a.tif", "0.8"] + ground["b.png", "0.8"], rel=1e-5)
+    assert ground["", "0.8"] > 0.0
 
 
 class OneRock:
@@ -161,6 +182,14 @@ def test_metres_do_not_depend_on_how_far_a_picture_was_reduced(tmp_path: Path) -
     assert (small["diameter_px"], large["diameter_px"]) == (10.0, 40.0)
     assert told[1].summary["rock_area_share"] == pytest.approx(100 / (54 * 96), abs=1e-6)
     assert 0.0 <= told[1].summary["safe_share"] < 1.0
+    one, four = (results.census_of(told[factor], camera) for factor in (1, 4))
+    assert one is not None
+    assert four is not None
+    assert (four.ground_px, list(four.widths_px)) == (16 * one.ground_px, [40.0])
+    assert one.diameters_m == four.diameters_m == pytest.approx([small["diameter_m"]], abs=1e-6)
+    wanted = (0.2, 1.0)
+    own, same = (size_distribution(found.diameters_m, found.ground, wanted)[0] for found in (one, four))
+    np.testing.assert_array_equal(own, same)
 
 
 def test_strange_pictures_are_told_and_nothing_is_derived(
@@ -176,7 +205,7 @@ def test_strange_pictures_are_told_and_nothing_is_derived(
         assert row["familiar"] == "no"
         derived = [name for name in row if "share" in name and name != "unknown_share"]
         assert all(row[name] == "" for name in (*derived, "rocks"))
-    assert table(out / "rocks.csv") == []
+    assert table(out / "rocks.csv") == table(out / "distribution.csv") == []
     assert maps_of(out / "a_maps.tif")[2]["OUT_OF_DISTRIBUTION"] == "yes"
     # The banner stands below the picture.
     assert np.asarray(Image.open(out / "b_overlay.png")).reshape(-1, 3).tolist().count([213, 94, 0]) > 1_000
@@ -207,6 +236,8 @@ def test_results_of_the_same_are_kept_and_others_made_again(
     Image.fromarray(made_image(60, 90, 5)).save(pictures / "b.png")
     assert kept() == 1
     assert kept("--method", "single") == 0
+    assert kept("--scales", "0.5,1") == 0
+    assert kept("--method", "dropout", "--passes", "2") == 0
     assert kept(*CAMERA) == 0
     assert kept(by=write_model(tmp_path / "other.safetensors", 1)) == 0
     monkeypatch.setattr(one_folder, "_code", lambda: "f" * 16)
@@ -276,6 +307,11 @@ def test_transparent_pixels_are_grey_and_unknown(pictures: Path, model: Path) ->
         (("--camera-height-m", "1.6"), "together"),
         (("--disc-radius-m", "2"), "needs the camera"),
         (("--longest-side-px", "5"), "longest_side_px"),
+        (("--scales", "0.1,1"), "scales.0"),
+        (("--scales", "1,nan"), "scales.1"),
+        (("--scales", ",".join(["1"] * 9)), "scales"),
+        (("--method", "dropout", "--passes", "1"), "passes"),
+        (("--passes", "20"), "--method dropout"),
         ((*CAMERA[:1], "-1", *CAMERA[2:]), "height_m"),
         ((*CAMERA[:1], "nan", *CAMERA[2:]), "height_m"),
     ],
@@ -286,6 +322,25 @@ def test_options_that_do_not_hold(
     assert call(pictures, model, *options) == 2
     assert words in capsys.readouterr().err
     assert not (pictures.parent / "out").exists()
+
+
+@pytest.mark.parametrize("scales", ["", "1,", "1;2", "one"])
+def test_scales_are_numbers_with_commas(
+    pictures: Path, model: Path, capsys: pytest.CaptureFixture[str], scales: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        call(pictures, model, "--scales", scales)
+    assert "is no list of numbers such as 0.75,1,1.5" in capsys.readouterr().err
+
+
+def test_scales_and_passes_reach_the_segmenter(pictures: Path, model: Path) -> None:
+    assert call(pictures, model, "--method", "dropout", "--passes", "3", "--scales", "0.5,1") == 0
+    about = json.loads((pictures.parent / "out" / "about.json").read_text())["inference"]
+    assert (about["method"], about["passes"], about["scales"]) == ("dropout", 3, [0.5, 1.0])
+    settings = RockInferenceSettings(method="dropout", passes=3, scales=(0.5, 1.0), flips=1, longest_side_px=LONGEST_PX)
+    truth = load_segmenter(model).segment(made_image(60, 90, 1), settings)
+    maps, *_ = maps_of(pictures.parent / "out" / "b_maps.tif")
+    np.testing.assert_array_equal(maps[:4], truth.probability.transpose(2, 0, 1))
 
 
 def test_folders_that_cannot_be_used(pictures: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
