@@ -77,6 +77,7 @@ if ROCK.enabled:
         output:
             hazard_maps=f"{ROCK_FOLDER}/{{set}}_hazard.h5",
             sizes=f"{ROCK_FOLDER}/{{set}}_sizes.parquet",
+            distribution=f"{ROCK_FOLDER}/{{set}}_distribution.parquet",
         log:
             f"{RESULTS}/log/rock-hazard_{{set}}.log",
         benchmark:
