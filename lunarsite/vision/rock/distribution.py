@@ -6,7 +6,7 @@ In pixels they tell of the picture and need no camera. In metres they tell of th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,15 +71,15 @@ def size_distribution(
     return density, counts.astype(np.int64), reached
 
 
-def distributions(pictures: Mapping[str, Census]) -> Iterator[Row]:
+def distributions(pictures: Sequence[tuple[str, Census]]) -> Iterator[Row]:
     """Yield the rows of ROCK_DISTRIBUTION but for their numbers: those of all pictures, then those of each.
 
     Args:
-        pictures: By name; those that are out of distribution have none.
+        pictures: Name and census of each; those that are out of distribution have none.
     """
     if pictures:
-        yield from _rows(ALL, list(pictures.values()))
-    for name, census in pictures.items():
+        yield from _rows(ALL, [census for _, census in pictures])
+    for name, census in pictures:
         yield from _rows(name, [census])
 
 

@@ -109,7 +109,7 @@ def segment_folder(folder: Path, out: Path, task: Task, report: Report | None = 
     failed: dict[str, str] = {}
     rows: list[Row] = []
     rocks: list[Row] = []
-    counted: dict[str, Census] = {}
+    counted: list[tuple[str, Census]] = []
     strange, reused = [], 0
     for index, (path, name) in enumerate(zip(paths, names_of(paths), strict=True)):
         image = _plain(path.name)
@@ -128,7 +128,7 @@ def segment_folder(folder: Path, out: Path, task: Task, report: Report | None = 
         if census is None:
             strange.append(image)
         else:
-            counted[image] = census
+            counted.append((image, census))
     _write_table(out / SUMMARY, SUMMARY_COLUMNS, rows)
     _write_table(out / ROCKS, ROCK_COLUMNS, rocks)
     _write_table(out / DISTRIBUTION, DISTRIBUTION_COLUMNS, distribution_rows(counted))
@@ -149,7 +149,7 @@ def _one(path: Path, out: Path, name: str, task: Task) -> tuple[Told, bool]:
     return write_results(read_picture(path), out, name, task, about), False
 
 
-def distribution_rows(counted: Mapping[str, Census]) -> list[Row]:
+def distribution_rows(counted: Sequence[tuple[str, Census]]) -> list[Row]:
     """Return the distributions as CSV has them: six digits, and nothing where a value is not known."""
 
     def told(value: str | int | float) -> str | int | float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def hazard_stage(
 ) -> None:
     """Write hazards and the rocks' sizes, an image at a time, and from these how many there are of which size."""
     tables = []
-    counted: dict[str, Census] = {}
+    counted: list[tuple[str, Census]] = []
     with images.opened(maps, ROCK_MAPS) as source:
         known = {array.name: source.read(array.name) for array in ROCK_MAPS.per_image}
         height, width = source.sides("classes")
@@ -49,7 +49,7 @@ def hazard_stage(
                     bool(known["out_of_distribution"][k]),
                 )
                 if not known["out_of_distribution"][k]:
-                    counted[str(known["name"][k])] = census_of(found, camera)
+                    counted.append((str(known["name"][k]), census_of(found, camera)))
                 copied = {name: known[name][one] for name in _COPIED}
                 writer.append({**_arrays(found, height, width), **copied})
                 tables.append(sizes_of(str(known["name"][k]), found))
@@ -92,7 +92,7 @@ def census_of(found: Hazards, camera: Camera | None) -> Census:
     return Census([rock.diameter_px for rock in found.rocks], found.ground_px, counting_m(found.rocks), seen)
 
 
-def distribution_of(counted: Mapping[str, Census]) -> pd.DataFrame:
+def distribution_of(counted: Sequence[tuple[str, Census]]) -> pd.DataFrame:
     """Return the distributions under the contract ROCK_DISTRIBUTION."""
     rows = list(distributions(counted))
     dtypes = {column.name: object if column.dtype == "string" else column.dtype for column in ROCK_DISTRIBUTION.columns}

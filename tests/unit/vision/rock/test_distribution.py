@@ -116,7 +116,7 @@ def test_only_wide_rocks_of_known_size_count_in_metres() -> None:
 
 
 def rows_of(pictures: dict[str, Census], name: str, unit: str) -> dict[float, dict[str, Any]]:
-    rows = [row for row in distributions(pictures) if row["image"] == name]
+    rows = [row for row in distributions(list(pictures.items())) if row["image"] == name]
     return {float(row[f"diameter_{unit}"]): row for row in rows if not math.isnan(float(row[f"diameter_{unit}"]))}
 
 
@@ -126,7 +126,7 @@ def test_the_table_tells_of_all_pictures_and_of_each(ground: SeenGround) -> None
         "far": Census((5.0,), 150_000, (), ground),
         "no camera": Census((600.0,), 0, (), None),
     }
-    rows = list(distributions(pictures))
+    rows = list(distributions(list(pictures.items())))
     assert list(dict.fromkeys(row["image"] for row in rows)) == [ALL, *pictures]
     assert all(list(row) == list(rows[0]) for row in rows)
     near = rows_of(pictures, "near", "px")
@@ -148,7 +148,7 @@ def test_the_table_tells_of_all_pictures_and_of_each(ground: SeenGround) -> None
     assert metres["far"][0.1]["ground_m2"] == pytest.approx(ground_for(ground, 0.1)[0])
     assert math.isnan(metres["near"][0.025]["per_m2"])
     assert metres["near"][0.025]["ground_m2"] == 0.0
-    assert not list(distributions({}))
+    assert not list(distributions([]))
 
 
 def test_sizes_recovered_from_the_masks_of_rendered_scenes_are_the_true_ones() -> None:
