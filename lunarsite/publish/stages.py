@@ -370,6 +370,8 @@ def rock(
     publish: PublishSettings,
     record: Annotated[Path, Input(ROCK_RECORD)],
     samples: Annotated[Path, Input(ROCK_SAMPLES)],
+    renders: Annotated[Path, Input(ROCK_DISTRIBUTION)],
+    images: Annotated[Path | None, Input(ROCK_DISTRIBUTION)],
     rock_samples_png: Figure,
     rock_samples_pdf: Figure,
     rock_overlap_png: Figure,
@@ -383,15 +385,20 @@ def rock(
     rock_hazards_png: Figure,
     rock_hazards_pdf: Figure,
 ) -> None:
-    """Draw rocks as they are seen and told: pictures, overlap, calibration, doubt and hazards."""
+    """Draw rocks as they are seen and told: pictures, overlap, calibration, doubt and hazards.
+
+    `renders` and `images` tell how many rocks of which size were found in own renders and in the user's dataset.
+    """
     from lunarsite.publish.rock import charts
     from lunarsite.publish.rock.doubt import draw_unfamiliar
-    from lunarsite.publish.rock.hazards import draw_hazards
+    from lunarsite.publish.rock.hazards import draw_hazards, read_sizes
     from lunarsite.publish.rock.pictures import Samples
     from lunarsite.publish.rock.tables import Measured
     from lunarsite.publish.style import save_drawn
 
     pictures, found = Samples.read(samples), Measured.read(record)
+    files = {"own renders": renders, "the dataset's images": images}
+    sizes = {name: read_sizes(path) for name, path in files.items() if path is not None}
     job.log.info("draws %d sample images", len(pictures.found))
     drawn = (
         (rock_samples_png, rock_samples_pdf, pictures.draw),
@@ -399,7 +406,7 @@ def rock(
         (rock_reliability_png, rock_reliability_pdf, lambda: charts.draw_reliability(found)),
         (rock_risk_png, rock_risk_pdf, lambda: charts.draw_risk(found)),
         (rock_unfamiliar_png, rock_unfamiliar_pdf, lambda: draw_unfamiliar(found)),
-        (rock_hazards_png, rock_hazards_pdf, lambda: draw_hazards(found)),
+        (rock_hazards_png, rock_hazards_pdf, lambda: draw_hazards(found, sizes)),
     )
     save_drawn(drawn, publish.figure_dpi, job.progress)
 

@@ -215,6 +215,9 @@ def check_rocks(calls: dict[str, dict[str, Any]], folder: bool) -> None:
     assert judged["lit_scenes"].name == "lit_scenes.h5"
     assert all((judged[name] is not None) is folder for name in ("orbital", "ablation"))
     listed = calls["publish-catalogue"]
+    drawn = calls["publish-rock"]
+    assert drawn["renders"].name == "renders_distribution.parquet"
+    assert (drawn["images"].name if folder else drawn["images"]) == ("images_distribution.parquet" if folder else None)
     derived = ("rock_maps", "rock_hazard", "rock_sizes", "rock_distribution")
     assert [len(listed[name]) for name in derived] == [len(names)] * len(derived)
     assert all((listed[name] is not None) is folder for name in ("rock_images", "rock_ablation"))

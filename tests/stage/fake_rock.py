@@ -118,17 +118,35 @@ def _samples(run: FakeRun) -> None:
 
 
 def _tables(run: FakeRun) -> None:
-    for name, spec in (
-        ("rock_truth", contracts.ROCK_TRUTH),
-        ("rock_sizes", contracts.ROCK_SIZES),
-        ("rock_distribution", contracts.ROCK_DISTRIBUTION),
-    ):
+    for name, spec in (("rock_truth", contracts.ROCK_TRUTH), ("rock_sizes", contracts.ROCK_SIZES)):
         columns: dict[str, Any] = {
             column.name: np.array([""], object) if column.dtype == "string" else np.ones(1, dtype=column.dtype)
             for column in spec.columns
         }
         stamp = run.stamp(spec.name, f"test-{name}").model_copy(update={"origin": "synthetic"})
         table.write(run.path(name), spec, pd.DataFrame(columns), stamp)
+    spec = contracts.ROCK_DISTRIBUTION
+    frame = pd.DataFrame(distribution(), columns=[column.name for column in spec.columns[1:]])
+    frame.insert(0, "id", np.arange(len(frame)))
+    stamp = run.stamp(spec.name, "test-rock_distribution").model_copy(update={"origin": "synthetic"})
+    table.write(run.path(spec.name), spec, frame, stamp)
+
+
+def distribution() -> list[dict[str, Any]]:
+    """Rows of the distribution of sizes but for their numbers: of three images together, and of one alone."""
+    unknown = dict.fromkeys(("diameter_px", "diameter_m", "ground_px", "ground_m2", "per_mpx", "per_m2"), np.nan)
+    found = []
+    for image, count in (("", 3), ("render 1", 1)):
+        told = {"image": image, "images": count, "rocks": count, **unknown}
+        found += [
+            told | {"diameter_px": size, "ground_px": 1e6, "per_mpx": 300.0 / size**2 if size < 20.0 else 0.0}
+            for size in (3.0, 6.0, 12.0, 24.0)
+        ]
+        found += [
+            told | {"diameter_m": size, "ground_m2": 40.0 * size, "per_m2": 0.05 / size**2 if size > 0.1 else np.nan}
+            for size in (0.05, 0.2, 0.4, 0.8)
+        ]
+    return found
 
 
 def _ends(**values: float) -> dict[str, JsonValue]:

@@ -15,7 +15,7 @@ from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.publish import style
 from lunarsite.publish.rock import charts, story
-from lunarsite.publish.rock.hazards import draw_hazards
+from lunarsite.publish.rock.hazards import draw_hazards, read_sizes
 from lunarsite.publish.rock.pictures import Samples, _shown
 from lunarsite.publish.rock.story import RockFiles
 from lunarsite.publish.rock.tables import Measured
@@ -23,7 +23,7 @@ from lunarsite.publish.rock.tables import Measured
 from . import fake_rock
 from .fake_run import FakeRun
 
-INPUTS = ("record=rock_record", "samples=rock_samples")
+INPUTS = ("record=rock_record", "samples=rock_samples", "renders=rock_distribution")
 PUBLISH: dict[str, object] = {"publish": {"figure_dpi": 60}}
 
 
@@ -128,10 +128,23 @@ def test_what_was_not_measured_is_said_and_not_drawn(drawn: dict[str, Any]) -> N
     assert "what others are told from" in words(drawn["rock_unfamiliar"])
 
 
+def test_sizes_in_all_images_are_those_of_the_table(run: FakeRun, drawn: dict[str, Any]) -> None:
+    metres, pixels = drawn["rock_hazards"].axes[2:]
+    for axes, size, density in ((metres, "diameter_m", "per_m2"), (pixels, "diameter_px", "per_mpx")):
+        (line,) = axes.get_lines()
+        assert line.get_label() == "own renders (3)"
+        rows = [row for row in fake_rock.distribution() if row["image"] == "" and row[density] > 0.0]
+        np.testing.assert_array_equal(line.get_xydata(), [(row[size], row[density]) for row in rows])
+    own = read_sizes(run.path("rock_distribution"))
+    assert (own["image"] == "").all()
+    both = draw_hazards(measured(fake_rock.rock_record()), {"own renders": own, "the dataset's images": own})
+    assert [len(axes.get_lines()) for axes in both.axes[2:]] == [2, 2]
+
+
 def test_a_record_without_rendered_truth_says_so() -> None:
     made = fake_rock.rock_record()
     bare = made.model_copy(update={"tables": {**made.tables, "sizes": [], "rock_area": []}})
-    assert words(draw_hazards(measured(bare))).count("nothing to measure") == 2
+    assert words(draw_hazards(measured(bare), {})).count("nothing to measure") == 4
 
 
 def measured(found: Record) -> Measured:
@@ -200,6 +213,7 @@ def test_a_broken_record_ends_the_stage(run: FakeRun, tmp_path: Path, capsys: py
     other = FakeRun.__new__(FakeRun)
     other.folder, other.origin = tmp_path, "synthetic"
     path.rename(other.path("rock_record"))
-    other.path("rock_samples").write_bytes(run.path("rock_samples").read_bytes())
+    for name in ("rock_samples", "rock_distribution"):
+        other.path(name).write_bytes(run.path(name).read_bytes())
     assert other.call("publish-rock", INPUTS, outputs(other), PUBLISH) == 3
     assert "rerun validate-rock" in capsys.readouterr().err

@@ -96,7 +96,11 @@ FURTHER: dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, object]]] =
         fake_enhance.COMPARED,
         {},
     ),
-    "publish-rock": (("record=rock_record", "samples=rock_samples"), fake_rock.FIGURES, {}),
+    "publish-rock": (
+        ("record=rock_record", "samples=rock_samples", "renders=rock_distribution"),
+        fake_rock.FIGURES,
+        {},
+    ),
     "publish-places": (("dem", "profiles=place_profiles", "series=place_series"), ("places",), {}),
 }
 

@@ -282,6 +282,8 @@ if ROCK_CHECKS:
         input:
             record=ROCK_RECORD,
             samples=ROCK_SAMPLES,
+            renders=f"{ROCK_FOLDER}/renders_distribution.parquet",
+            images=f"{ROCK_FOLDER}/images_distribution.parquet" if ROCK_IMAGES else [],
         output:
             **{f"{name}_png": f"{FIGURE}/{name}.png" for name in ROCK_CHECKS},
             **{f"{name}_pdf": f"{FIGURE}/{name}.pdf" for name in ROCK_CHECKS},

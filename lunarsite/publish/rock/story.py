@@ -50,8 +50,8 @@ PICTURES: Final[dict[str, tuple[str, str]]] = {
     ),
     "rock_hazards": (
         "Charts of the number of rocks by diameter and of the share of ground under rocks, found against true, on"
-        " rendered scenes.",
-        "What a lander would make of it, on rendered scenes whose rocks are known.",
+        " rendered scenes; beneath, the number of rocks by diameter and by width in pixels in all images.",
+        "What a lander would make of it: on rendered scenes whose rocks are known, and in all images of the run.",
     ),
 }
 """Alternative texts and captions, in the order of the report."""
