@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lunarsite.validate.rock_scores import COUNT, UNKNOWN, Classes, confusion, iou, mean_iou
+from lunarsite.vision.rock.scores import COUNT, UNKNOWN, Classes, confusion, iou, mean_iou
 
 Image = NDArray[np.uint8]
 Grey = NDArray[np.float32]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lunarsite.validate.rock_scores import COUNT, UNKNOWN, Classes, ratio
+from lunarsite.vision.rock.scores import COUNT, UNKNOWN, Classes, ratio
 
 Floats = NDArray[np.float64]
 LEAST = 1e-12

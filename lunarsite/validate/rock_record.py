@@ -24,21 +24,25 @@ from lunarsite.validate.rock_predict import DELIVERED, ENSEMBLE, SINGLE, SINGLE_
 from lunarsite.validate.rock_results import CLASSICAL, MAJORITY
 from lunarsite.validate.rock_strangers import ORBITAL, RENDERED
 from lunarsite.validate.rock_tables import Figures, Rows, told
+from lunarsite.vision.rock.ablation_record import unknown_gap
 from lunarsite.vision.rock.hazard import DOUBTFUL, SURE
+from lunarsite.vision.rock.scores import ABOVE_ZERO, FEW_SCENES, SignTest, sign_test
 from lunarsite.vision.rock.sizes import LEAST_WIDTH_PX
 
 MOST_ECE = 0.03
 """Of the best method on renders that no training saw."""
+NO_ORBIT = "unknown: the run has no images from orbit"
+NO_VARIANTS = "unknown: the run trains no variants (rock.ablate)"
 LEAST_CAUGHT, MOST_ALARMS = 0.9, 0.15
 """Shares of images from orbit and of renders that are called out of distribution; the limit is meant for 0.05."""
-GAP = "Photograph mIoU improved against synthetic-only training"
 TITLE = "Rocks in images from the ground: right, sure, and aware of the unknown"
 NOTES = (
     "Everything is measured on scenes that the model neither learned from nor was tuned on. Groups are never mixed:"
     " masks of renders leave out tiny rocks, those of photographs are drawn by hand and leave out others.",
     "Figures are those of pixels pooled over images, at the images' own size; unknown pixels do not count. Intervals"
     " are 2.5 and 97.5 % points over draws of scenes, images of one scene together; differences use the same draws."
-    " With ten scenes or fewer they are too narrow.",
+    f" With {FEW_SCENES} scenes or fewer they are too narrow: a claim of a higher mIoU then needs every scene to be"
+    " better as well, which happens by chance once in 2^n (sign test).",
     "'majority' says of each place of the picture what is most frequent there in other scenes; 'classical' takes dark"
     " sky and bright spots, with parameters from validation images.",
     "'single' is the first member, 'ensemble' the members' mean probability, 'scaled' with the temperature of the"
@@ -69,13 +73,14 @@ def judge(evidence: Evidence, reference: RockReferenceSettings, *, synthetic: bo
     """Return the record."""
     figures = evidence.figures
     statistic = evidence.predictor.limit[0]
+    detected = detection_rows(evidence.kinds, reference)
     own = {
         "segmentation": tables.joined([tables.segmentation_rows(one) for one in figures]),
         "calibration": tables.joined([tables.calibration_rows(one, evidence.predictor) for one in figures]),
         "reliability": tables.joined([tables.reliability_rows(one) for one in figures]),
         "differences": tables.joined([tables.difference_rows(one) for one in figures]),
         "members": tables.joined([tables.member_rows(one) for one in figures]),
-        "out_of_distribution": detection_rows(evidence.kinds, reference),
+        "out_of_distribution": detected,
         "unfamiliarity": spread_rows(evidence.kinds, statistic, reference),
         "risk_coverage": tables.joined([tables.risk_rows(one) for one in figures]),
         "risk_coverage_images": tables.joined([tables.image_risk_rows(one) for one in figures]),
@@ -88,7 +93,7 @@ def judge(evidence: Evidence, reference: RockReferenceSettings, *, synthetic: bo
     made = Record(
         title=TITLE,
         metrics=tuple(_metrics(evidence)),
-        verdicts=tuple(_verdicts(evidence, reference)),
+        verdicts=tuple(_verdicts(evidence, detected, reference)),
         tables=own,
         notes=tuple(_notes(evidence, synthetic=synthetic)),
     )
@@ -97,7 +102,7 @@ def judge(evidence: Evidence, reference: RockReferenceSettings, *, synthetic: bo
     return Record(
         title=TITLE,
         metrics=made.metrics,
-        verdicts=(*made.verdicts, *(taken_in.verdicts or (_unknown_gap(),))),
+        verdicts=(*made.verdicts, *(taken_in.verdicts or (unknown_gap(NO_VARIANTS),))),
         tables={**taken_in.tables, **made.tables},
         notes=(*made.notes, *taken_in.notes),
     )
@@ -145,7 +150,7 @@ def _metrics(evidence: Evidence) -> list[Metric]:
     return metrics
 
 
-def _verdicts(evidence: Evidence, reference: RockReferenceSettings) -> list[Verdict]:
+def _verdicts(evidence: Evidence, detected: Rows, reference: RockReferenceSettings) -> list[Verdict]:
     verdicts: list[Verdict] = []
     for one in evidence.figures:
         name = one.measured.name
@@ -156,10 +161,38 @@ def _verdicts(evidence: Evidence, reference: RockReferenceSettings) -> list[Verd
                 _best(one),
             ]
         for baseline, words in ((MAJORITY, "the majority map's"), (CLASSICAL, "the classical baseline's")):
-            verdicts.append(
-                _above(f"mIoU above {words}, {name}", one.mious[DELIVERED] - one.mious[baseline], one.mious[baseline])
-            )
-    return verdicts + _aware(evidence.kinds, reference)
+            ours, theirs = (one.measured.confusions(method)[None] for method in (DELIVERED, baseline))
+            sign = sign_test(ours, theirs, one.measured.scenes)
+            gain = one.mious[DELIVERED] - one.mious[baseline]
+            verdicts.append(_above(f"mIoU above {words}, {name}", gain, one.mious[baseline], sign))
+    statistic = evidence.predictor.limit[0]
+    return verdicts + _told_apart(evidence.kinds, detected, statistic) + _aware(evidence.kinds, reference)
+
+
+def _told_apart(kinds: Kinds, detected: Rows, statistic: str) -> list[Verdict]:
+    """Return the verdicts on the card's statistic: whether images from orbit have more of it than the familiar."""
+    bound = "> 0.5 at the lower end of the 95 % interval"
+    told_kinds = [kind for kind in (RENDERED, ORBITAL) if kind in kinds.facts]
+    if not told_kinds:
+        name = f"Images from orbit are told from {kinds.against} by {statistic}"
+        return [Verdict(name=name, value=None, bound=bound, holds=None, why=NO_ORBIT)]
+    return [_auroc_verdict(kind, kinds.against, statistic, detected, bound) for kind in told_kinds]
+
+
+def _auroc_verdict(kind: str, against: str, statistic: str, detected: Rows, bound: str) -> Verdict:
+    row = next(one for one in detected if (one["images"], one["statistic"]) == (kind, statistic))
+    low = row["auroc_low"]
+    known = low if isinstance(low, float) else None
+    return Verdict(
+        name=f"{kind[0].upper()}{kind[1:]} are told from {against} by {statistic}",
+        value=known,
+        unit="1",
+        bound=bound,
+        holds=None if known is None else known > 0.5,
+        why=_FEW
+        if known is None
+        else f"AUROC {row['auroc']:.3f}, up to {row['auroc_high']:.3f}; 0.5 is chance; pictures are asked, never masks",
+    )
 
 
 def _aware(kinds: Kinds, reference: RockReferenceSettings) -> list[Verdict]:
@@ -179,9 +212,8 @@ def _aware(kinds: Kinds, reference: RockReferenceSettings) -> list[Verdict]:
                 )
             )
     if not verdicts:
-        why = "unknown: the run has no images from orbit"
         name = "Images from orbit are called out of distribution"
-        verdicts = [Verdict(name=name, value=None, bound=f">= {LEAST_CAUGHT:g}", holds=None, why=why)]
+        verdicts = [Verdict(name=name, value=None, bound=f">= {LEAST_CAUGHT:g}", holds=None, why=NO_ORBIT)]
     alarms = flagged(kinds, kinds.against, reference)
     verdicts.append(
         Verdict(
@@ -229,18 +261,14 @@ def _best(figures: Figures) -> Verdict:
     return Verdict(name=name, value=value, unit="1", bound=bound, holds=(value or 0.0) <= MOST_ECE, why=why)
 
 
-def _above(name: str, gain: Estimate, over: Estimate) -> Verdict:
+def _above(name: str, gain: Estimate, over: Estimate, sign: SignTest) -> Verdict:
     low = gain.low
-    why = _FEW if low is None or over.value is None else f"gain {gain.value:+.3f}, up to {gain.high:+.3f}"
+    why = _FEW if low is None or over.value is None else f"gain {gain.value:+.3f}, up to {gain.high:+.3f}; {sign.words}"
     if low is not None and over.value is not None:
         why += f"; that one's mIoU is {over.value:.3f}"
-    bound = "> 0 at the lower end of the 95 % interval"
-    return Verdict(name=name, value=low, unit="1", bound=bound, holds=None if low is None else low > 0.0, why=why)
-
-
-def _unknown_gap() -> Verdict:
-    why = "unknown: the run trains no variants (rock.ablate)"
-    return Verdict(name=GAP, value=None, bound="> 0 at the lower end of the 95 % interval", holds=None, why=why)
+    bound = ABOVE_ZERO if low is None else sign.bound
+    holds = None if low is None else low > 0.0 and sign.suffices
+    return Verdict(name=name, value=low, unit="1", bound=bound, holds=holds, why=why)
 
 
 def _size_rows(sizes: Sizes | None) -> Rows:

@@ -17,9 +17,10 @@ from lunarsite.validate.rock_calibration import Calibration, calibration
 from lunarsite.validate.rock_groups import Group, Taken
 from lunarsite.validate.rock_predict import DELIVERED, Doubt, Predicted, Predictor
 from lunarsite.validate.rock_risk import risk_counts
-from lunarsite.validate.rock_scores import COUNT, UNKNOWN, boundary, confusion, mean_iou
+from lunarsite.validate.rock_scores import boundary
 from lunarsite.vision.rock.camera import Camera
 from lunarsite.vision.rock.hazard import area_shares
+from lunarsite.vision.rock.scores import COUNT, UNKNOWN, confusion, mean_iou
 from lunarsite.vision.rock.sizes import SeenGround, seen_ground, seen_px
 
 Floats = NDArray[np.float64]

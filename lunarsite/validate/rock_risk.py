@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from lunarsite.validate.rock_scores import UNKNOWN, Classes, ratio
+from lunarsite.vision.rock.scores import UNKNOWN, Classes, ratio
 
 Floats = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from lunarsite.artefact.contracts import ROCK_SAMPLES
 from lunarsite.artefact.images import Credit
 from lunarsite.artefact.stamp import Stamp
 from lunarsite.validate.rock_results import Picture
-from lunarsite.validate.rock_scores import UNKNOWN
+from lunarsite.vision.rock.scores import UNKNOWN
 
 
 def write_samples(path: Path, pictures: Sequence[Picture], stamp: Stamp, credit: Credit) -> None:

@@ -1,66 +1,18 @@
-"""How right classes are: confusion, intersection over union, and boundaries, as counts that add up over images.
+"""How right the boundaries of classes are, as counts that add up over images; overlap is in `vision.rock.scores`.
 
 Pixels whose truth is unknown count nowhere, whatever is said of them. This module must not know networks.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from lunarsite.artefact.contracts import ROCK_CLASSES
+from lunarsite.vision.rock.scores import COUNT, UNKNOWN, Classes, Floats, ratio
 
-Classes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-
-COUNT = len(ROCK_CLASSES)
-UNKNOWN = 255
-
-
-def ratio(above: NDArray[Any], below: NDArray[Any]) -> Floats:
-    """Return a quotient of arrays of one shape, NaN where the divisor is 0."""
-    return np.asarray(np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below != 0.0))
-
-
-def confusion(truth: Classes, classes: Classes) -> Floats:
-    """Return (4, 4): pixels by their true class (rows) and by the class that is said (columns).
-
-    Args:
-        truth: (H, W), 255 where it is unknown.
-        classes: (H, W) of 0 to 3.
-    """
-    known = truth != UNKNOWN
-    both = truth[known].astype(np.int64) * COUNT + classes[known]
-    return np.bincount(both, minlength=COUNT * COUNT).reshape(COUNT, COUNT).astype(np.float64)
-
-
-def iou(matrix: Floats) -> Floats:
-    """Return the intersection over union of each class, (..., 4), of confusions (..., 4, 4).
-
-    NaN where a class neither is nor is said to be.
-    """
-    both = np.diagonal(matrix, axis1=-2, axis2=-1)
-    either = matrix.sum(axis=-1) + matrix.sum(axis=-2) - both
-    return ratio(both, either)
-
-
-def mean_iou(matrix: Floats) -> Floats:
-    """Return the mean over classes, (...), of confusions (..., 4, 4): over those that are there or said to be."""
-    values = iou(matrix)
-    known = np.isfinite(values)
-    return ratio(np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1))
-
-
-def error_rate(matrix: Floats) -> Floats:
-    """Return the share of pixels whose class is wrong, (...)."""
-    total = matrix.sum(axis=(-2, -1))
-    right = np.diagonal(matrix, axis1=-2, axis2=-1).sum(axis=-1)
-    return ratio(total - right, total)
 
 
 def boundary(truth: Classes, classes: Classes, tolerance_px: float) -> Floats:

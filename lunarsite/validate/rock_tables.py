@@ -17,7 +17,8 @@ from lunarsite.validate.enhance_intervals import Estimate
 from lunarsite.validate.rock_intervals import Draws, mean_of
 from lunarsite.validate.rock_predict import DELIVERED, ENSEMBLE, SINGLE, SINGLE_SCALED, Predictor
 from lunarsite.validate.rock_results import CLASSICAL, MAJORITY, STATISTICS, Measured, rows_of
-from lunarsite.validate.rock_scores import boundary_f1, error_rate, iou, mean_boundary_f1, mean_iou
+from lunarsite.validate.rock_scores import boundary_f1, mean_boundary_f1
+from lunarsite.vision.rock.scores import error_rate, iou, mean_iou
 
 Rows = list[dict[str, JsonValue]]
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lunarsite.validate.enhance_intervals import Estimate, estimate
 from lunarsite.validate.rock_intervals import FEWEST_SCENES, Draws
-from lunarsite.validate.rock_scores import ratio
+from lunarsite.vision.rock.scores import ratio
 
 Floats = NDArray[np.float64]
 

@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from lunarsite.artefact.images import Credit
 from lunarsite.source.images import rocks
 from lunarsite.source.images.members import below
-from lunarsite.vision.rock.ablation_scores import LARGE, SKY, SMALL, confusion, iou, mean_iou, rock_iou
+from lunarsite.vision.rock.scores import LARGE, SKY, SMALL, confusion, iou, mean_iou, rock_iou
 
 ROOT = Path(__file__).resolve().parents[2]
 MOON = Path(os.environ.get("LUNARSITE_REFERENCE", str(ROOT.parent / "shared" / "moon")))

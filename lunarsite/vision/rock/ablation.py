@@ -28,8 +28,18 @@ from lunarsite.settings.rock import (
     RockLearningSettings,
     RockSplitSettings,
 )
-from lunarsite.vision.rock.ablation_record import CHOOSING, GROUPS, PHOTOGRAPHS, RENDERS, Measured, Variant, judged
-from lunarsite.vision.rock.ablation_scores import Classes, Floats, black_above, confusion
+from lunarsite.vision.rock.ablation_record import (
+    CHOOSING,
+    GROUPS,
+    PHOTOGRAPHS,
+    RENDERS,
+    Measured,
+    Seen,
+    Variant,
+    judged,
+)
+from lunarsite.vision.rock.ablation_scores import black_above
+from lunarsite.vision.rock.scores import Classes, Floats, confusion
 from lunarsite.vision.rock.split import TEST, VALIDATION, splits
 
 if TYPE_CHECKING:
@@ -76,8 +86,16 @@ def variants(learning: RockLearningSettings, *, own: bool) -> list[tuple[Variant
             "augmentation": RockAugmentationSettings.model_validate({**nothing, **augmentation}),
             "photograph_labels": labels and learning.photograph_labels,
         }
-        found.append((Variant(name, adds, own=name == "own renders"), learning.model_copy(update=changed)))
+        settings = learning.model_copy(update=changed)
+        found.append((Variant(name, adds, seen_by(settings), own=name == "own renders"), settings))
     return found
+
+
+def seen_by(learning: RockLearningSettings) -> Seen:
+    """Return what a training sees of photographs."""
+    if learning.photograph_labels:
+        return "pictures and labels"
+    return "pictures" if learning.augmentation.style else "nothing"
 
 
 def ablate_stage(

@@ -1,4 +1,4 @@
-"""Scores of the variants of a training: counts of each image, and intervals over scenes and over seeds.
+"""Intervals of the variants of a training over scenes and over seeds.
 
 Counts of all images are summed and the ratio is taken of the sums. A draw of the bootstrap takes scenes with
 replacement, images of one scene together, and seeds of the training with replacement; every variant is drawn with the
@@ -14,48 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lunarsite.artefact.contracts import ROCK_CLASSES
+from lunarsite.vision.rock.scores import BACKGROUND, COUNT, SKY, Classes, Floats, iou, mean_iou, rock_iou
 from lunarsite.vision.rock.style import BLACK
 
-Floats = NDArray[np.float64]
-Classes = NDArray[np.uint8]
-
-COUNT = len(ROCK_CLASSES)
-BACKGROUND, SMALL, LARGE, SKY = range(COUNT)
 FEWEST_SCENES = 5
 """With fewer scenes than this there is no interval, and nothing is claimed."""
 _LEVELS = (0.025, 0.975)
-
-
-def confusion(truth: Classes, classes: Classes) -> Floats:
-    """Return (4, 4): pixels by true class (rows) and class that is said (columns); unknown truth counts nowhere."""
-    known = truth < COUNT
-    both = truth[known].astype(np.int64) * COUNT + classes[known]
-    return np.bincount(both, minlength=COUNT * COUNT).reshape(COUNT, COUNT).astype(np.float64)
-
-
-def iou(matrix: Floats) -> Floats:
-    """Return intersection over union of each class, (..., 4), of confusions (..., 4, 4); NaN without a pixel."""
-    both = np.diagonal(matrix, axis1=-2, axis2=-1)
-    either = matrix.sum(axis=-1) + matrix.sum(axis=-2) - both
-    return np.asarray(np.divide(both, either, out=np.full(both.shape, np.nan), where=either > 0.0))
-
-
-def mean_iou(matrix: Floats) -> Floats:
-    """Return the mean over the classes that are there or said to be, (...); NaN where no pixel is known."""
-    values = iou(matrix)
-    known = np.isfinite(values)
-    count = known.sum(axis=-1)
-    total = np.where(known, values, 0.0).sum(axis=-1)
-    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
-
-
-def rock_iou(matrix: Floats) -> Floats:
-    """Return intersection over union of rocks of either kind, (...)."""
-    rocks = slice(SMALL, LARGE + 1)
-    both = matrix[..., rocks, rocks].sum(axis=(-2, -1))
-    either = matrix[..., rocks, :].sum(axis=(-2, -1)) + matrix[..., :, rocks].sum(axis=(-2, -1)) - both
-    return np.asarray(np.divide(both, either, out=np.full(both.shape, np.nan), where=either > 0.0))
 
 
 def black_above(image: NDArray[np.uint8]) -> Classes:
@@ -122,14 +86,6 @@ class Resampled:
         if self.scenes < FEWEST_SCENES:
             return Score(float(np.mean(values)), np.full(len(drawn), np.nan))
         return Score(float(np.mean(values)), (self._seeds * spread).sum(axis=1))
-
-    def better_scenes(self, counts: Floats, over: Floats) -> int:
-        """Return the number of scenes whose mean over classes is higher than another variant's, mean over seeds."""
-        by_scene = [
-            np.stack([one[:, self._at == k].sum(axis=1) for k in range(self.scenes)], axis=1) for one in (counts, over)
-        ]
-        ours, theirs = (mean_iou(one).mean(axis=0) for one in by_scene)
-        return int((ours > theirs).sum())
 
 
 def _measured(matrix: Floats, measure: str, number: int | None) -> Floats:

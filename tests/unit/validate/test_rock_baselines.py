@@ -20,7 +20,7 @@ from lunarsite.validate.rock_baselines import (
     majority,
     sky_of,
 )
-from lunarsite.validate.rock_scores import confusion, iou
+from lunarsite.vision.rock.scores import confusion, iou
 
 PARAMETERS = Classical(20.0, 16.0, 0.3, False, 32.0)
 

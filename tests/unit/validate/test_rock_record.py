@@ -14,14 +14,18 @@ from lunarsite.artefact.contracts import PSR_IMAGES, ROCK_ABLATION, ROCK_SAMPLES
 from lunarsite.artefact.images import Credit
 from lunarsite.artefact.model import Card
 from lunarsite.artefact.record import Record, Verdict
-from lunarsite.settings.rock import RockReferenceSettings, RockSplitSettings
+from lunarsite.settings.rock import RockAblationSettings, RockReferenceSettings, RockSplitSettings
 from lunarsite.stage import Job
+from lunarsite.validate.enhance_intervals import estimate
 from lunarsite.validate.rock import Files, measure
 from lunarsite.validate.rock_groups import HELD_OUT, OWN, PHOTOGRAPHS
 from lunarsite.validate.rock_predict import DELIVERED, ENSEMBLE, METHODS
-from lunarsite.validate.rock_record import GAP
+from lunarsite.validate.rock_record import _above, _auroc_verdict
 from lunarsite.validate.rock_results import Picture
 from lunarsite.validate.rock_samples import write_samples
+from lunarsite.vision.rock import ablation_record
+from lunarsite.vision.rock.ablation_record import GAP, Measured, Variant
+from lunarsite.vision.rock.scores import SignTest
 from tests.unit.artefact.conftest import make_stamp
 
 from .made_rocks import KnowsGreys, write_rocks
@@ -124,17 +128,45 @@ def test_a_worse_ensemble_fails(folder: Path) -> None:
     assert verdict(told, "Temperature scaling is no worse").holds is False
     assert verdict(told, "ECE of the best method").holds is False
     assert verdict(told, "Images from orbit").holds is None, "there are none"
+    assert verdict(told, "Images from orbit are told").holds is None
     assert verdict(told, GAP).holds is None
+    assert "rock.ablate" in verdict(told, GAP).why
 
 
 def test_overlap_is_held_against_baselines(judged: tuple[Record, list[Picture], Credit]) -> None:
     told = judged[0]
     assert verdict(told, "mIoU above the majority map's, held-out renders").holds
     assert verdict(told, "mIoU above the majority map's, photographs").holds
+    photographs = verdict(told, "mIoU above the majority map's, photographs")
+    assert "better in 5 of 5 scenes (sign test: p = 0.031)" in photographs.why
+    assert "every scene" in photographs.bound
     gain = row(told, "differences", group=HELD_OUT, measure="miou", method=DELIVERED, over="classical")
     classical = row(told, "segmentation", group=HELD_OUT, method="classical", **{"class": "mean"})
     assert gain["difference"] == pytest.approx(1.0 - classical["iou"])
     assert row(told, "parameters", group=HELD_OUT)["validation_images"] > 0
+
+
+def test_of_few_scenes_every_one_must_be_better() -> None:
+    draws = np.linspace(0.01, 0.1, 100)
+    above = estimate(0.05, draws)
+    for better, scenes, holds in ((5, 5, True), (4, 5, False), (10, 11, True)):
+        told = _above("a claim", above, estimate(0.5, draws), SignTest(better, scenes))
+        assert told.holds is holds
+        assert ("every scene" in told.bound) == (scenes == 5)
+    assert _above("a claim", estimate(0.05, draws - 0.05), above, SignTest(5, 5)).holds is False
+    assert _above("a claim", estimate(0.05, np.full(9, np.nan)), above, SignTest(4, 4)).holds is None
+
+
+def test_images_from_orbit_are_told_apart_above_chance(judged: tuple[Record, list[Picture], Credit]) -> None:
+    told = judged[0]
+    claim = verdict(told, "Orbital images are told from held-out renders by mutual information")
+    found = row(told, "out_of_distribution", images="orbital images", statistic="mutual information")
+    # Four tiles only: of so few scenes there is no interval, and no claim.
+    assert found["auroc_low"] is None
+    assert claim.holds is None
+    for low, holds in ((0.51, True), (0.5, False), (None, None)):
+        one = {**found, "auroc_low": low, "auroc_high": 1.0}
+        assert _auroc_verdict("orbital images", HELD_OUT, "mutual information", [one], "> 0.5").holds is holds
 
 
 def test_the_unfamiliar_is_asked(judged: tuple[Record, list[Picture], Credit]) -> None:
@@ -191,20 +223,31 @@ def test_own_renders_alone_stand_for_the_familiar(folder: Path) -> None:
     assert any("no photographs" in note for note in told.notes)
 
 
+def written_by_the_ablation() -> Record:
+    """The record of two made-up variants, in the ablation's own words."""
+    scenes = dict.fromkeys(ablation_record.GROUPS, tuple("abcdef"))
+    shares = {"geometry": np.linspace(0.4, 0.6, 6), "few labels": np.linspace(0.6, 0.7, 6)}
+    right, wrong = np.eye(4), np.roll(np.eye(4), 1, axis=1)
+    entries = [
+        Measured(
+            Variant(name, "", "pictures and labels" if "labels" in name else "nothing"),
+            dict.fromkeys(scenes, share[None, :, None, None] * right + (1.0 - share[None, :, None, None]) * wrong),
+        )
+        for name, share in shares.items()
+    ]
+    return ablation_record.judged(entries, scenes, RockAblationSettings(seeds=1, draws=100), "", 1.0)
+
+
 def test_an_ablation_is_taken_in_as_it_is(folder: Path, tmp_path: Path) -> None:
-    claim = Verdict(name=GAP, value=0.05, bound="> 0", holds=True, why="made up")
-    rows: list[dict[str, Any]] = [{"variant": "geometry", "photograph_miou": 0.4}]
-    record.write(
-        tmp_path / "ablation.json",
-        ROCK_ABLATION,
-        Record(title="made up", verdicts=(claim,), tables={"ablation": rows}, notes=("A note.",)),
-        make_stamp(ROCK_ABLATION.name),
-    )
+    ablation = written_by_the_ablation()
+    record.write(tmp_path / "ablation.json", ROCK_ABLATION, ablation, make_stamp(ROCK_ABLATION.name))
     given = files(folder / "dataset.h5", ablation=tmp_path / "ablation.json")
     told = measure(job(), KnowsGreys(), SEEN, SETTINGS, given)[0]
-    assert told.tables["ablation"] == rows
-    assert [one for one in told.verdicts if one.name == GAP] == [claim]
-    assert told.notes[-1] == "A note."
+    assert [row["variant"] for row in told.tables["ablation"]] == ["geometry", "few labels"]
+    assert told.tables["ablation"] == ablation.tables["ablation"]
+    assert [one for one in told.verdicts if one.name == GAP] == list(ablation.verdicts), "known by its name, once"
+    assert verdict(told, GAP).holds is True
+    assert told.notes[-1] == ablation.notes[-1]
 
 
 def test_pictures_and_credit(judged: tuple[Record, list[Picture], Credit], tmp_path: Path) -> None:

@@ -13,7 +13,18 @@ from lunarsite.artefact import ArtefactError
 from lunarsite.settings.rock import RockAblationSettings, RockLearningSettings, RockSplitSettings
 from lunarsite.vision.rock import ablation, ablation_record
 from lunarsite.vision.rock import ablation_scores as scores
-from lunarsite.vision.rock.ablation_record import CHOOSING, GROUPS, PHOTOGRAPHS, RENDERS, Measured, Variant
+from lunarsite.vision.rock.ablation_record import (
+    CHOOSING,
+    GAP,
+    GAP_LABELS,
+    GROUPS,
+    PHOTOGRAPHS,
+    RENDERS,
+    Measured,
+    Seen,
+    Variant,
+)
+from lunarsite.vision.rock.scores import iou
 from tests.unit.vision.rock.made_rocks import PHOTOGRAPH, RENDER, write_scenes
 
 SETTINGS = RockAblationSettings(seeds=2, draws=400)
@@ -33,27 +44,12 @@ def counts(
     return total * (shares[:, None, None] * eye + (1.0 - shares[:, None, None]) * wrong)
 
 
-def measured(name: str, photographs: float | Sequence[float], choosing: float, *, trained: bool = True) -> Measured:
+def measured(
+    name: str, photographs: float | Sequence[float], choosing: float, seen: Seen = "nothing", *, trained: bool = True
+) -> Measured:
     values = {PHOTOGRAPHS: photographs, RENDERS: 0.9, CHOOSING: choosing}
     found = {group: np.stack([counts(len(SCENES[group]), values[group])] * 2) for group in GROUPS}
-    return Measured(Variant(name, f"adds {name}", trained=trained), found)
-
-
-def test_confusion_and_its_ratios() -> None:
-    truth = np.array([[0, 0, 1, 1], [2, 2, 3, 255]], np.uint8)
-    said = np.array([[0, 1, 1, 2], [2, 2, 3, 0]], np.uint8)
-    matrix = scores.confusion(truth, said)
-    assert matrix.sum() == 7, "unknown truth counts nowhere"
-    assert scores.iou(matrix) == pytest.approx([1 / 2, 1 / 3, 2 / 3, 1.0])
-    assert scores.mean_iou(matrix) == pytest.approx((1 / 2 + 1 / 3 + 2 / 3 + 1.0) / 4)
-    # Small taken for large is no error of finding rocks: 4 right, 1 false.
-    assert scores.rock_iou(matrix) == pytest.approx(4 / 5)
-    lone = np.zeros((4, 4))
-    lone[0, 0] = 5.0
-    assert np.isnan(scores.iou(lone)[1:]).all()
-    assert scores.mean_iou(lone) == 1.0
-    assert np.isnan(scores.mean_iou(np.zeros((4, 4))))
-    assert np.isnan(scores.rock_iou(lone))
+    return Measured(Variant(name, f"adds {name}", seen, trained=trained), found)
 
 
 def test_the_null_calls_sky_what_is_black_and_reaches_the_top() -> None:
@@ -120,8 +116,8 @@ def test_the_record_tells_gains_and_chooses_without_the_test() -> None:
     entries = [
         measured("no rocks", 0.2, 0.9, trained=False),
         measured("geometry", one, 0.4),
-        measured("style", [share + 0.1 for share in one], 0.6),
-        measured("lucky", [share + 0.3 for share in one], 0.5),
+        measured("style", [share + 0.1 for share in one], 0.6, "pictures"),
+        measured("lucky", [share + 0.3 for share in one], 0.5, "pictures and labels"),
     ]
     record = ablation_record.judged(entries, SCENES, SETTINGS, "2 steps", 1.5)
     rows = {str(row["variant"]): row for row in record.tables["ablation"]}
@@ -138,7 +134,8 @@ def test_the_record_tells_gains_and_chooses_without_the_test() -> None:
     assert 0.0 < style["photograph_gain_low"] < style["photograph_gain"] < style["photograph_gain_high"]  # type: ignore[operator]
     assert style["render_gain"] == pytest.approx(0.0)
     assert style["photograph_miou_worst_seed"] == style["photograph_miou_best_seed"]
-    assert record.metric("photograph_gain") == pytest.approx(style["photograph_gain"])
+    assert style["seen_of_photographs"] == "pictures"
+    assert record.metric("photograph_gain_over_geometry") == pytest.approx(style["photograph_gain"])
     assert record.verdicts[0].holds is True
     assert record.verdicts[0].value == pytest.approx(style["photograph_gain_low"])
     seeds = record.tables["seeds"]
@@ -147,14 +144,83 @@ def test_the_record_tells_gains_and_chooses_without_the_test() -> None:
     assert any("'style' is chosen" in note for note in record.notes)
 
 
+ONE = [0.5, 0.55, 0.6, 0.5, 0.45, 0.5, 0.52]
+
+
+def more(by: float) -> list[float]:
+    return [share + by for share in ONE]
+
+
+def test_the_claim_is_held_against_every_training_on_renders_alone() -> None:
+    best = measured("few labels", more(0.1), 0.6, "pictures and labels")
+    entries = [measured("geometry", ONE, 0.4), measured("augmented", more(0.12), 0.5)]
+    assert ablation_record.judged([entries[0], best], SCENES, SETTINGS, "", 0.0).verdicts[0].holds is True
+    record = ablation_record.judged([*entries, best], SCENES, SETTINGS, "", 0.0)
+    (claim,) = record.verdicts
+    assert claim.name == GAP
+    assert claim.holds is False, "it is above the weakest of them alone"
+    assert claim.value is not None
+    assert claim.value < 0.0
+    for words in (
+        "on renders alone",
+        "'geometry' +",
+        "'augmented' -",
+        "6 of 6 scenes (sign test: p = 0.016)",
+        "0 of 6",
+    ):
+        assert words in claim.why
+    assert "every scene" in claim.bound
+    rows = record.tables["photograph_gains"]
+    assert [(row["over"], row["photograph_scenes_better"]) for row in rows] == [("geometry", 6), ("augmented", 0)]
+    assert rows[0]["chance_by_sign_test"] == pytest.approx(1 / 64)
+
+
+def test_a_variant_on_renders_alone_is_no_gain_over_itself() -> None:
+    entries = [measured("geometry", ONE, 0.4), measured("augmented", more(0.1), 0.6)]
+    record = ablation_record.judged(entries, SCENES, SETTINGS, "", 0.0)
+    assert record.verdicts[0].holds is False
+    assert "it is one of them" in record.verdicts[0].why
+    assert [row["over"] for row in record.tables["photograph_gains"]] == ["geometry"]
+
+
+def test_labels_are_held_against_photographs_without_labels() -> None:
+    entries = [measured("geometry", ONE, 0.4), measured("style", more(0.1), 0.5, "pictures")]
+    labels = measured("few labels", more(0.2), 0.6, "pictures and labels")
+    gap, claim = ablation_record.judged([*entries, labels], SCENES, SETTINGS, "", 0.0).verdicts
+    assert (gap.name, claim.name) == (GAP, GAP_LABELS)
+    assert gap.holds is claim.holds is True
+    assert "but no labels: over 'style'" in claim.why
+    assert gap.value is not None
+    assert claim.value is not None
+    assert gap.value > claim.value > 0.0
+    gap, claim = ablation_record.judged(entries, SCENES, SETTINGS, "", 0.0).verdicts
+    assert gap.holds is True, "style closes a part of it"
+    assert claim.holds is None
+    assert "has no labels" in claim.why
+
+
+def test_of_few_scenes_every_one_must_be_better() -> None:
+    # All but the last scene gain much: the interval is above 0, the last scene is not.
+    other = [*more(0.2)[:-1], ONE[-1] - 0.01]
+    entries = [measured("geometry", ONE, 0.4), measured("style", other, 0.6, "pictures")]
+    claim = ablation_record.judged(entries, SCENES, SETTINGS, "", 0.0).verdicts[0]
+    assert claim.value is not None
+    assert claim.value > 0.0
+    assert claim.holds is False
+    assert "5 of 6 scenes" in claim.why
+
+
 def test_a_gain_by_chance_does_not_hold_and_few_scenes_tell_nothing() -> None:
-    one = [0.5, 0.55, 0.6, 0.5, 0.45, 0.5, 0.52]
     other = [0.58, 0.55, 0.5, 0.55, 0.4, 0.5, 0.56]
-    entries = [measured("geometry", one, 0.4), measured("style", other, 0.6)]
-    assert ablation_record.judged(entries, SCENES, SETTINGS, "", 0.0).verdicts[0].holds is False
+    entries = [measured("geometry", ONE, 0.4), measured("style", other, 0.6, "pictures")]
+    claim = ablation_record.judged(entries, SCENES, SETTINGS, "", 0.0).verdicts[0]
+    assert claim.holds is False
+    assert claim.value is not None
+    assert claim.value <= 0.0
     few = {**SCENES, PHOTOGRAPHS: ("a", "a", "a", "b", "b", "c", "d")}
     record = ablation_record.judged(entries, few, SETTINGS, "", 0.0)
     assert record.verdicts[0].holds is None
+    assert "fewer than 5 scenes" in record.verdicts[0].why
     assert record.tables["ablation"][1]["photograph_gain"] is not None
     assert record.tables["ablation"][1]["photograph_gain_low"] is None
 
@@ -165,6 +231,8 @@ def test_each_variant_has_what_those_before_it_have() -> None:
     assert [one.name for one, _ in found] == ["geometry", "augmented", "style", "few labels", "own renders"]
     assert [one.own for one, _ in found] == [False] * 4 + [True]
     assert [settings.photograph_labels for _, settings in found] == [False] * 3 + [True] * 2
+    seen = [one.photographs for one, _ in found]
+    assert seen == ["nothing"] * 2 + ["pictures"] + ["pictures and labels"] * 2
     first = found[0][1].augmentation.model_dump()
     assert first.pop("geometry") == learning.augmentation.geometry
     assert not any(first.values())
@@ -189,7 +257,7 @@ def test_what_is_measured_is_test_and_chooses_not(tmp_path: Path) -> None:
     assert not found.variant.trained
     assert found.counts[RENDERS].shape == (2, len(places[RENDERS]), 4, 4)
     assert found.counts[RENDERS][0, 0].sum() == 64 * 64, "padding counts nowhere"
-    assert scores.iou(found.counts[RENDERS][0].sum(axis=0))[1:] == pytest.approx([0.0, 0.0, 1.0])
+    assert iou(found.counts[RENDERS][0].sum(axis=0))[1:] == pytest.approx([0.0, 0.0, 1.0])
 
     write_scenes(path, [RENDER] * 6)
     with pytest.raises(ArtefactError, match="no photographs and no validation photographs"):
