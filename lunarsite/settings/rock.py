@@ -144,7 +144,9 @@ class RockAblationSettings(Section):
     """Trainings of each variant; they differ in their seeds."""
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 4
     """Of each of them, in the place of learning.training.epochs."""
-    steps_per_epoch: Annotated[int, Field(ge=1, le=1_000_000)] = 40
+    steps_per_epoch: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    """In the place of learning.training.steps_per_epoch. Of four crops a step: less than about 400 steps in all show
+    nothing, for a network that has not learned the renders has no gap to photographs that anything could close."""
     draws: Annotated[int, Field(ge=100, le=1_000_000)] = 2_000
     """Draws of the bootstrap over scenes and seeds."""
     seed: Seed = 71
