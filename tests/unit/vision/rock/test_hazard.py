@@ -178,6 +178,18 @@ def test_a_disc_with_ground_that_may_be_rock_is_not_known_to_be_safe() -> None:
     assert (hazards(rock, probability, CAMERA, SETTINGS).safe[near] == 0).all()
 
 
+def test_a_single_doubtful_pixel_counts_also_where_it_shares_a_cell_of_the_plan() -> None:
+    classes = view(CAMERA, 0.0, 1e6, 0.1)
+    free = clearance_m(classes, CAMERA, 1.0)[1]
+    x, y = CAMERA.on_ground(np.arange(256)[:, None], np.arange(384)[None, :])
+    doubtful = np.zeros(classes.shape, dtype=np.bool_)
+    doubtful[246, 192] = True
+    with np.errstate(invalid="ignore"):
+        held = np.hypot(x - x[246, 192], y - y[246, 192]) < 0.95
+    assert (free[held] == 1).any()
+    assert (clearance_m(classes, CAMERA, 1.0, doubtful)[1][held] == 255).all()
+
+
 def test_ground_hidden_by_a_rock_is_not_safe() -> None:
     classes = dome(CAMERA, 0.0, 6.0, 0.8)
     clearance, _ = clearance_m(classes, CAMERA, 1.0)
