@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from matplotlib import colormaps
@@ -19,10 +19,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from lunarsite.artefact import images
 from lunarsite.artefact.contracts import ENHANCE_SAMPLES
-from lunarsite.artefact.stamp import ArtefactError, Stamp
+from lunarsite.artefact.stamp import Stamp
 from lunarsite.publish.enhance_looks import CYCLE, DENOISER, METHODS, RAW, SHOWN, TRUTH, in_order, look
+from lunarsite.publish.samples import read_pictures
 from lunarsite.publish.style import (
     BLUE,
     INK,
@@ -89,30 +89,23 @@ class Samples:
         Raises:
             ArtefactError: The file breaks its contract, or a picture claims more pixels than the file has.
         """
-        with images.opened(path, ENHANCE_SAMPLES) as reader:
-            of: dict[str, Any] = {array.name: reader.read(array.name) for array in ENHANCE_SAMPLES.per_image}
-            words = {name: dict(ENHANCE_SAMPLES.array(name).classes) for name in ("kind", "quantity")}
-            sides = reader.sides("picture")
-            found = []
-            for at in range(len(reader)):
-                rows, cols = int(of["rows"][at]), int(of["cols"][at])
-                if not (0 < rows <= sides[0] and 0 < cols <= sides[1]):
-                    raise ArtefactError(f"{path}: picture {at} claims {rows} x {cols} pixels; rerun validate-enhance")
-                found.append(
-                    Sample(
-                        kind=words["kind"][int(of["kind"][at])],
-                        name=str(of["name"][at]),
-                        method=str(of["method"][at]),
-                        quantity=words["quantity"][int(of["quantity"][at])],
-                        electrons=float(of["electrons"][at]),
-                        pixels=reader.read("picture", slice(at, at + 1))[0, :rows, :cols],
-                        pixel_m=float(of["pixel_m"][at]),
-                        scale=(float(of["display_low"][at]), float(of["display_high"][at])),
-                        psnr_db=float(of["psnr_db"][at]),
-                        ssim=float(of["ssim"][at]),
-                    )
-                )
-            return cls(tuple(found), reader.stamp)
+        pictures, stamp = read_pictures(path, ENHANCE_SAMPLES, "validate-enhance")
+        found = (
+            Sample(
+                kind=one.of["kind"],
+                name=str(one.of["name"]),
+                method=str(one.of["method"]),
+                quantity=one.of["quantity"],
+                electrons=float(one.of["electrons"]),
+                pixels=one.pixels["picture"],
+                pixel_m=float(one.of["pixel_m"]),
+                scale=(float(one.of["display_low"]), float(one.of["display_high"])),
+                psnr_db=float(one.of["psnr_db"]),
+                ssim=float(one.of["ssim"]),
+            )
+            for one in pictures
+        )
+        return cls(tuple(found), stamp)
 
     def names(self, kind: str) -> list[str]:
         """Return the scenes or frames, in the file's order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,9 +14,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from lunarsite.artefact import images
 from lunarsite.artefact.contracts import SHADOWCAM_SAMPLES
-from lunarsite.artefact.stamp import ArtefactError, Stamp
+from lunarsite.artefact.stamp import Stamp
+from lunarsite.publish.samples import read_pictures
 from lunarsite.publish.style import (
     INK,
     ORANGE,
@@ -80,22 +80,20 @@ class Samples:
         Raises:
             ArtefactError: The file breaks its contract, or a picture claims more pixels than the file has.
         """
-        with images.opened(path, SHADOWCAM_SAMPLES) as reader:
-            of: dict[str, Any] = {array.name: reader.read(array.name) for array in SHADOWCAM_SAMPLES.per_image}
-            kinds = dict(SHADOWCAM_SAMPLES.array("kind").classes)
-            sides = reader.sides("brightness")
-            found = []
-            for at in range(len(reader)):
-                rows, cols = int(of["rows"][at]), int(of["cols"][at])
-                if not (0 < rows <= sides[0] and 0 < cols <= sides[1]):
-                    raise ArtefactError(f"{path}: picture {at} claims {rows} x {cols} pixels; rerun validate-shadowcam")
-                stacks: dict[str, Any] = {
-                    name: reader.read(name, slice(at, at + 1))[0, :rows, :cols]
-                    for name in ("brightness", "predicted", "classes")
-                }
-                told: dict[str, Any] = {"pixel_m": float(of["pixel_m"][at]), "auc": float(of["auc"][at])}
-                found.append(Sample(kind=kinds[int(of["kind"][at])], name=str(of["name"][at]), **stacks, **told))
-            return cls(tuple(found), reader.stamp)
+        pictures, stamp = read_pictures(path, SHADOWCAM_SAMPLES, "validate-shadowcam")
+        found = (
+            Sample(
+                kind=one.of["kind"],
+                name=str(one.of["name"]),
+                brightness=one.pixels["brightness"],
+                predicted=one.pixels["predicted"],
+                classes=one.pixels["classes"],
+                pixel_m=float(one.of["pixel_m"]),
+                auc=float(one.of["auc"]),
+            )
+            for one in pictures
+        )
+        return cls(tuple(found), stamp)
 
     def draw(self) -> Figure:
         """Draw pictures two by two: the image with the predicted outline of shadow, and where both agree."""

@@ -83,6 +83,9 @@ class RockNetworkSettings(Section):
         tuple[Annotated[int, Field(ge=4, le=1_024)], ...], Field(min_length=3, max_length=5)
     ] = (48, 32, 24, 16, 16)
     """Channels of the decoder from its deepest level up; the published recipe has 256, 128, 64, 32, 16."""
+    head: Literal["horizon", "plain"] = "horizon"
+    """Last layer: 'horizon' tells small rocks from large ones by how far below the horizon they are as well; 'plain' is
+    that of the published recipe."""
     dropout: Annotated[float, Field(ge=0.0, lt=0.9)] = 0.1
     """Share of the decoder's channels that are dropped in training, and in each pass of Monte Carlo dropout."""
 
@@ -109,12 +112,12 @@ class RockAugmentationSettings(Section):
 class RockTrainingSettings(TrainingSettings):
     """Training of each member."""
 
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 9
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 7
     """Most epochs; the learning rate follows a half cosine over them."""
     steps_per_epoch: Annotated[int, Field(ge=1, le=1_000_000)] = 150
     batch: Annotated[int, Field(ge=1, le=4_096)] = 4
-    crop_px: Annotated[int, Field(ge=32, le=2_048, multiple_of=32)] = 288
-    """Most of a picture's height: how high a rock stands in it helps to tell small from large."""
+    crop_px: Annotated[int, Field(ge=32, le=2_048, multiple_of=32)] = 320
+    """The height of a reduced picture: crops begin at its top, for the horizon tells how large a rock is."""
     learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 1e-3
     averaging: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.99
     patience: Annotated[int, Field(ge=1)] = 100
@@ -131,9 +134,9 @@ class RockLearningSettings(Section):
     """Whether photographs of the training scenes teach with their labels."""
     photograph_weight: Fraction = 0.25
     """Share of the crops that come from them."""
-    rock_dice: Annotated[float, Field(ge=0.0, le=100.0)] = 1.0
-    """Weight of the Dice loss of small and large rocks as one, beside cross-entropy and the Dice loss of each class;
-    the published recipe has none."""
+    rock_weight: Annotated[float, Field(ge=0.0, le=100.0)] = 1.0
+    """Weight of two losses beside cross-entropy and the Dice of each class: the Dice of all rocks as one, and how wrong
+    small is told from large where there is a rock. The published recipe has neither."""
     training: RockTrainingSettings = RockTrainingSettings()
 
 

@@ -7,8 +7,10 @@ ROCK_FOLDER = f"{RESULTS}/rock"
 ROCK_RENDERS = f"{ROCK_FOLDER}/renders.h5" if ROCK.enabled else []
 ROCK_TRUTH = f"{ROCK_FOLDER}/truth.parquet" if ROCK.enabled else []
 ROCK_IMAGES = ROCK_SCENES if ROCK.enabled and SETTINGS.source.rock_images.folder else []
-# The scenes that are segmented by name; a network learns from all of them and is measured on all.
+# The scenes that are segmented by name; a network is measured on all of them.
 ROCK_SETS = {name: scenes for name, scenes in (("images", ROCK_IMAGES), ("renders", ROCK_RENDERS)) if scenes}
+# It learns from the user's dataset if there is one: lunarsite's own renders tell small rocks from large ones otherwise.
+ROCK_TAUGHT = [ROCK_IMAGES or ROCK_RENDERS]
 ROCK_ABLATED = ROCK_TRAINED and ROCK.ablate
 ROCK_ABLATION = f"{ROCK_FOLDER}/ablation.json" if ROCK_ABLATED else []
 ROCK_TRAINING = f"{ROCK_FOLDER}/training.json" if ROCK_TRAINED else []
@@ -104,7 +106,7 @@ if ROCK_TRAINED:
 
     rule rock_train:
         input:
-            scenes=list(ROCK_SETS.values()),
+            scenes=ROCK_TAUGHT,
         output:
             model=ROCK_MODEL,
             record=ROCK_TRAINING,

@@ -19,10 +19,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from lunarsite.artefact import images
 from lunarsite.artefact.contracts import ROCK_CLASSES, ROCK_SAMPLES
-from lunarsite.artefact.stamp import ArtefactError, Stamp
+from lunarsite.artefact.stamp import Stamp
 from lunarsite.publish.rock.looks import CLASSES
+from lunarsite.publish.samples import read_pictures
 from lunarsite.publish.style import (
     FAINT,
     INK,
@@ -91,29 +91,19 @@ class Samples:
         Raises:
             ArtefactError: The file breaks its contract, or an image claims more pixels than the file has.
         """
-        with images.opened(path, ROCK_SAMPLES) as reader:
-            of: dict[str, Any] = {array.name: reader.read(array.name) for array in ROCK_SAMPLES.per_image}
-            kinds, sides = dict(ROCK_SAMPLES.array("kind").classes), reader.sides("classes")
-            found = []
-            for at in _shown([int(kind) for kind in of["kind"]]):
-                rows, cols = int(of["valid_height"][at]), int(of["valid_width"][at])
-                if not (0 < rows <= sides[0] and 0 < cols <= sides[1]):
-                    raise ArtefactError(f"{path}: image {at} claims {rows} x {cols} pixels; rerun validate-rock")
-                pixels = {
-                    stack.name: reader.read(stack.name, slice(at, at + 1))[0, :rows, :cols]
-                    for stack in ROCK_SAMPLES.stacks
-                }
-                found.append(
-                    Sample(
-                        kind=kinds[int(of["kind"][at])],
-                        name=str(of["name"][at]),
-                        miou=float(of["miou"][at]),
-                        unfamiliarity=float(of["unfamiliarity"][at]),
-                        out_of_distribution=bool(of["out_of_distribution"][at]),
-                        **pixels,
-                    )
-                )
-            return cls(tuple(found), reader.stamp)
+        pictures, stamp = read_pictures(path, ROCK_SAMPLES, "validate-rock", _shown)
+        found = (
+            Sample(
+                kind=one.of["kind"],
+                name=str(one.of["name"]),
+                **one.pixels,
+                miou=float(one.of["miou"]),
+                unfamiliarity=float(one.of["unfamiliarity"]),
+                out_of_distribution=one.of["out_of_distribution"] == "yes",
+            )
+            for one in pictures
+        )
+        return cls(tuple(found), stamp)
 
     def draw(self) -> Figure:
         """Draw each image beside its truth, the classes given and their doubt; for two columns."""
@@ -153,7 +143,7 @@ class Samples:
             return figure
 
 
-def _shown(kinds: Sequence[int]) -> list[int]:
+def _shown(kinds: Sequence[str]) -> list[int]:
     """Return which images are drawn, in the file's order: the first of every kind before the second of any."""
     turns = [(kinds[:at].count(kind), at) for at, kind in enumerate(kinds)]
     return sorted(at for _, at in sorted(turns)[:MOST_ROWS])

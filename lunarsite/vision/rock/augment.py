@@ -79,7 +79,10 @@ def augment(
 def cropped(
     image: Bytes, mask: Bytes, crop_px: int, generator: np.random.Generator, *, free: bool
 ) -> tuple[Bytes, Bytes]:
-    """Return a crop at a place drawn among those with rocks; if `free`, zoomed by 0.9 to 1.1 and mirrored by chance."""
+    """Return a crop at a place drawn among those with rocks; if `free`, zoomed by 0.9 to 1.1 and mirrored by chance.
+
+    It begins at the picture's top: where the horizon is tells how large a rock is.
+    """
     zoom = float(np.exp(generator.uniform(*np.log(_ZOOM)))) if free else 1.0
     side = max(1, round(crop_px / zoom))
     image, mask = _widened(image, mask, side)
@@ -106,8 +109,8 @@ def _widened(image: Bytes, mask: Bytes, side: int) -> tuple[Bytes, Bytes]:
 def _with_rocks(mask: Bytes, side: int, generator: np.random.Generator) -> tuple[slice, slice]:
     best, most = (slice(0, side), slice(0, side)), -1
     for _ in range(_TRIES):
-        top, left = (int(generator.integers(length - side + 1)) for length in mask.shape)
-        window = slice(top, top + side), slice(left, left + side)
+        left = int(generator.integers(mask.shape[1] - side + 1))
+        window = slice(0, side), slice(left, left + side)
         rocks = int(np.isin(mask[window], ROCKS).sum())
         if rocks > most:
             best, most = window, rocks

@@ -20,7 +20,7 @@ from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.vision.learn.networks import NetworkSpec
 from lunarsite.vision.rock.augment import ROCKS, UNKNOWN
 from lunarsite.vision.rock.data import Place, Whole
-from lunarsite.vision.rock.network import CLASSES, METHODS, Method, RockSpec, Unfamiliarity
+from lunarsite.vision.rock.network import CLASSES, METHODS, Method, RockSpec, Unfamiliarity, head_of
 from lunarsite.vision.rock.segmenter import Segmenter
 from lunarsite.vision.rock.uncertainty import entropy, mean_below_sky, pool_of, tempered
 
@@ -52,7 +52,9 @@ def calibrated(
         held: Validation images.
         inference: Views and passes; every method is fitted, whichever is set.
     """
-    start_with = RockSpec(network=spec, members=len(networks), temperature={}, unfamiliarity={})
+    start_with = RockSpec(
+        network=spec, head=head_of(networks[0]), members=len(networks), temperature={}, unfamiliarity={}
+    )
     segmenter = Segmenter([network.eval() for network in networks], start_with)
     methods = METHODS if spec.dropout > 0.0 else tuple(method for method in METHODS if method != "dropout")
     temperature: dict[Method, float] = {}

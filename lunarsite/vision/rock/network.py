@@ -25,6 +25,7 @@ from lunarsite.vision.learn import encoder_weights as weights_files
 from lunarsite.vision.learn.encoder_weights import Source
 from lunarsite.vision.learn.networks import NetworkSpec
 from lunarsite.vision.learn.saved import load, save
+from lunarsite.vision.rock.head import HorizonHead
 
 CLASSES = tuple(name for _, name in ROCK_CLASSES)
 INPUTS = ("red, 0..255", "green, 0..255", "blue, 0..255")
@@ -32,6 +33,7 @@ NORMALISATION: dict[str, JsonValue] = {"mean": 127.5, "deviation": 127.5, "words
 Method = Literal["single", "ensemble", "dropout"]
 METHODS: tuple[Method, ...] = ("single", "ensemble", "dropout")
 Statistic = Literal["mutual_information", "entropy"]
+Head = Literal["horizon", "plain"]
 _FIELDS = ("rock.learning.network.encoder_weights", "encoder")
 
 Temperature = Annotated[float, Field(gt=0.0, le=100.0, allow_inf_nan=False)]
@@ -55,6 +57,8 @@ class RockSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     network: NetworkSpec
+    head: Head = "plain"
+    """The last layer: one that knows the horizon (`head.HorizonHead`), or segmentation-models-pytorch's own."""
     members: Annotated[int, Field(ge=1, le=20)]
     temperature: dict[Method, Temperature]
     """Of the mean probability of each method, whose logarithms are divided by it."""
@@ -84,13 +88,21 @@ def network_spec(settings: RockNetworkSettings, folded: bool = False) -> Network
     )
 
 
-def build(spec: NetworkSpec) -> nn.Module:
+def build(spec: NetworkSpec, head: Head = "plain") -> nn.Module:
     """Return a member: (N, 3, H, W), sides multiples of 32, to logits (N, 4, H, W). Weights are torch's next draws.
 
     Raises:
         LearningError: There is no such encoder.
     """
-    return networks.build(spec)
+    network = networks.build(spec)
+    if head == "horizon":
+        cast(networks.SmpUnet, network).unet.segmentation_head = HorizonHead(spec.decoder_channels[-1])
+    return network
+
+
+def head_of(network: nn.Module) -> Head:
+    """Return which last layer a member has."""
+    return "horizon" if isinstance(cast(networks.SmpUnet, network).unet.segmentation_head, HorizonHead) else "plain"
 
 
 def start(settings: RockNetworkSettings, images: Tensor, seed: int) -> tuple[nn.Module, NetworkSpec, Source]:
@@ -112,7 +124,7 @@ def start(settings: RockNetworkSettings, images: Tensor, seed: int) -> tuple[nn.
     spec = network_spec(settings, folded)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = build(spec)
+        network = build(spec, settings.head)
     rebuilt = spec.model_copy(update={"encoder_weights": None})
     if path is None:
         return network, rebuilt, Source(settings.encoder, "imagenet" if chosen else "random", None)
@@ -181,7 +193,7 @@ def spec_of(card: Card) -> RockSpec:
 
 def _build_all(spec: Mapping[str, JsonValue]) -> nn.Module:
     found = RockSpec.model_validate(spec)
-    return nn.ModuleList([build(found.network) for _ in range(found.members)])
+    return nn.ModuleList([build(found.network, found.head) for _ in range(found.members)])
 
 
 def _encoder(network: nn.Module, name: str) -> nn.Module:

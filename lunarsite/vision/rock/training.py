@@ -49,11 +49,11 @@ _STATISTICS_IMAGES = 32
 
 @dataclass(frozen=True)
 class RockLoss:
-    """Cross-entropy plus Dice by class, in equal parts, plus the Dice of all rocks, over the pixels that are known."""
+    """Cross-entropy plus Dice by class, in equal parts, plus what rocks have of their own; unknown pixels count not."""
 
-    rock_dice: float
-    """Weight of the Dice of small and large rocks taken as one: that there is a rock is surer than how large it counts,
-    and where probability is split between the two sizes, ground would win with less than half of it."""
+    rock_weight: float
+    """Weight of the Dice of small and large rocks taken as one, and of the cross-entropy of small against large where
+    there is a rock: that there is one is surer than how large it counts."""
 
     def __call__(self, logits: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Return the loss of logits (N, 4, H, W), its parts, and 'rock_iou', which only tells of the rocks."""
@@ -65,8 +65,14 @@ class RockLoss:
         truth = functional.one_hot(target, logits.shape[1]).permute(0, 3, 1, 2) * known[:, None]
         rocks = slice(ROCKS[0], ROCKS[-1] + 1)
         one = (share[:, rocks].sum(dim=1, keepdim=True), truth[:, rocks].sum(dim=1, keepdim=True))
-        parts = {"cross_entropy": entropy_part, "dice": _dice(share, truth), "rock_dice": _dice(*one)}
-        total = parts["cross_entropy"] + parts["dice"] + self.rock_dice * parts["rock_dice"]
+        sizes = logits[:, rocks].float().log_softmax(dim=1) * truth[:, rocks]
+        parts = {
+            "cross_entropy": entropy_part,
+            "dice": _dice(share, truth),
+            "rock_dice": _dice(*one),
+            "size": -sizes.sum() / truth[:, rocks].sum().clamp(min=1.0),
+        }
+        total = parts["cross_entropy"] + parts["dice"] + self.rock_weight * (parts["rock_dice"] + parts["size"])
         return total, {**parts, "rock_iou": _rock_iou(logits, target, known)}
 
 
@@ -156,7 +162,7 @@ def train_member(
     network, spec, source = start(learning.network, first, settings.seed)
     trained = train(
         network,
-        RockLoss(learning.rock_dice),
+        RockLoss(learning.rock_weight),
         crops,
         whole,
         settings,

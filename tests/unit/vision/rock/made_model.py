@@ -52,6 +52,7 @@ def made_spec(
     of = temperature if isinstance(temperature, Mapping) else dict.fromkeys(METHODS, temperature)
     return RockSpec(
         network=network,
+        head="horizon",
         members=members,
         temperature={method: of[method] for method in METHODS},
         unfamiliarity={
@@ -64,10 +65,12 @@ def made_members(spec: RockSpec, seed: int = 0) -> list[nn.Module]:
     """Members with random weights whose classes depend on the image: all four occur in a picture of noise."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        members = [build(spec.network).eval() for _ in range(spec.members)]
+        members = [build(spec.network, spec.head).eval() for _ in range(spec.members)]
         for member in members:
             with torch.no_grad():
-                member.last.weight.mul_(20.0)  # type: ignore[operator,union-attr]
+                head = member.unet.segmentation_head  # type: ignore[union-attr]
+                head.kind.weight.mul_(20.0)  # type: ignore[union-attr, operator]
+                head.size[-1].weight.mul_(20.0)  # type: ignore[operator,union-attr,index]
     return members
 
 

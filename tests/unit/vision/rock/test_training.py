@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lunarsite.vision.rock.data import Place
 from lunarsite.vision.rock.calibration import familiar_limit, fitted_temperature, likelihood
+from lunarsite.vision.rock.data import Place
 from lunarsite.vision.rock.training import RockLoss
 from lunarsite.vision.rock.uncertainty import softmax
 
@@ -19,7 +19,7 @@ def test_the_loss_of_the_truth_is_nearly_nothing_and_unknown_pixels_do_not_count
     logits = 20.0 * torch.nn.functional.one_hot(target, 4).permute(0, 3, 1, 2).float()
     total, parts = rock_loss(logits, {"target": target})
     assert float(total) < 1e-3
-    assert set(parts) == {"cross_entropy", "dice", "rock_dice", "rock_iou"}
+    assert set(parts) == {"cross_entropy", "dice", "rock_dice", "size", "rock_iou"}
     assert float(parts["rock_iou"]) == 1.0
     spoiled = logits.clone()
     spoiled[:, :, :4] = -spoiled[:, :, :4]
@@ -44,7 +44,8 @@ def test_a_rock_of_the_wrong_size_is_a_rock_all_the_same() -> None:
     _, missed = rock_loss(torch.zeros(1, 4, 2, 2), {"target": target})
     assert float(missed["rock_iou"]) == 0.0
     assert float(missed["rock_dice"]) > 0.4
-    assert float(total) > float(without) - 1e-6
+    assert float(parts["size"]) == pytest.approx(30.0, abs=1e-3)
+    assert float(total) == pytest.approx(float(without) + 30.0, abs=1e-3)
 
 
 def test_classes_that_the_batch_lacks_do_not_count_in_dice() -> None:
