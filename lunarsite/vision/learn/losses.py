@@ -71,7 +71,9 @@ def cross_entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """
     weight = weight.float().expand_as(target)
     known = weight > 0
-    values = functional.cross_entropy(logits.float(), torch.where(known, target, 0), reduction="none")
+    # Not torch's own: on CUDA it has no deterministic kernel for maps, and trainings demand one.
+    likelihood = functional.log_softmax(logits.float(), dim=1)
+    values = -likelihood.gather(1, torch.where(known, target, 0)[:, None])[:, 0]
     return _mean(values, weight, weight.sum())
 
 

@@ -72,6 +72,35 @@ def test_cross_entropy_takes_any_class_where_nothing_is_known() -> None:
     assert losses.cross_entropy(logits, target, weight).item() == pytest.approx(expected)
 
 
+def test_cross_entropy_is_torchs_own_in_value_and_gradient() -> None:
+    generator = torch.Generator().manual_seed(5)
+    size = torch.tensor([1.0, 30.0, 200.0]).view(3, 1, 1, 1)
+    logits = (size * torch.randn(3, 4, 6, 8, generator=generator)).requires_grad_()
+    target = torch.randint(0, 4, (3, 6, 8), generator=generator)
+    weight = torch.rand(3, 6, 8, generator=generator)
+    expected = (weight * torch.nn.functional.cross_entropy(logits, target, reduction="none")).sum() / weight.sum()
+    found = losses.cross_entropy(logits, target, weight)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(*(torch.autograd.grad(value, logits)[0] for value in (found, expected)))
+    with pytest.raises(RuntimeError, match="out of bounds"):
+        losses.cross_entropy(logits, target + 1, weight)
+
+
+def test_cross_entropy_asks_nothing_of_torch_that_has_no_deterministic_kernel_on_a_gpu() -> None:
+    logits = torch.randn(2, 4, 3, 3, requires_grad=True)
+    steps, names = (
+        [losses.cross_entropy(logits, torch.zeros(2, 3, 3, dtype=torch.int64), torch.ones(2, 3, 3)).grad_fn],
+        set(),
+    )
+    while steps:
+        step = steps.pop()
+        if step is not None:
+            names.add(step.name())
+            steps += [following for following, _ in step.next_functions]
+    assert "GatherBackward0" in names
+    assert not any("Nll" in name for name in names)
+
+
 ALL = (losses.binary_cross_entropy, losses.focal, losses.quality_focal, losses.soft_dice)
 
 
