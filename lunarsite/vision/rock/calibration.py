@@ -18,7 +18,8 @@ from torch import nn
 
 from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.vision.learn.networks import NetworkSpec
-from lunarsite.vision.rock.augment import ROCKS, UNKNOWN
+from lunarsite.vision.rock import scores
+from lunarsite.vision.rock.augment import UNKNOWN
 from lunarsite.vision.rock.data import Place, Whole
 from lunarsite.vision.rock.network import CLASSES, METHODS, Method, RockSpec, Unfamiliarity, head_of
 from lunarsite.vision.rock.segmenter import Segmenter
@@ -135,7 +136,7 @@ class _Pooled:
     """(4, h, w), the pooled probability of every 4th row and column."""
     mutual_information: Floats
     """(h, w), of the same, nats."""
-    confusion: NDArray[np.int64]
+    confusion: scores.Floats
     """(4, 4), pixels by true and by found class."""
 
 
@@ -149,24 +150,13 @@ def _pools(segmenter: Segmenter, held: Whole, inference: RockInferenceSettings) 
         known = np.flatnonzero(truth != UNKNOWN)
         some = np.random.default_rng([inference.seed, number]).permutation(known)[:_PIXELS_PER_IMAGE]
         flat = mean.reshape(mean.shape[0], -1)
-        count = len(flat)
-        pairs = count * truth[known].astype(np.int64) + flat[:, known].argmax(axis=0)
-        confusion = np.bincount(pairs, minlength=count * count).reshape(count, count)
+        matrix = scores.confusion(mask, mean.argmax(axis=0).astype(np.uint8))
         every = (..., slice(None, None, 4), slice(None, None, 4))
-        found.append(_Pooled(flat[:, some], truth[some], mean[every], pool.mutual_information[every], confusion))
+        found.append(_Pooled(flat[:, some], truth[some], mean[every], pool.mutual_information[every], matrix))
     return found
 
 
-def _ious(method: Method, confusion: NDArray[np.int64]) -> dict[str, float]:
-    """Return the IoU of each class, and of rock of either size, of a confusion (4, 4) by truth and answer.
-
-    What neither has is left out.
-    """
-    of = {name: [number] for number, name in enumerate(CLASSES)} | {"rocks": list(ROCKS)}
-    found = {}
-    for name, numbers in of.items():
-        both = confusion[np.ix_(numbers, numbers)].sum()
-        either = confusion[numbers].sum() + confusion[:, numbers].sum() - both
-        if either:
-            found[f"iou_{method}_{name}"] = float(both / either)
-    return found
+def _ious(method: Method, matrix: scores.Floats) -> dict[str, float]:
+    """Return the IoU of each class, and of rock of either size; what neither truth nor answer has is left out."""
+    values = zip((*CLASSES, "rocks"), (*scores.iou(matrix), scores.rock_iou(matrix)), strict=True)
+    return {f"iou_{method}_{name}": float(value) for name, value in values if np.isfinite(value)}

@@ -86,7 +86,9 @@ class SignTest:
     @property
     def chance(self) -> float:
         """How likely so many or more are better if each scene is so by the toss of a coin; 1/2^n where all n are."""
-        return sum(math.comb(self.scenes, count) for count in range(self.better, self.scenes + 1)) / 2**self.scenes
+        return float(
+            sum(math.comb(self.scenes, count) for count in range(self.better, self.scenes + 1)) / 2**self.scenes
+        )
 
     @property
     def suffices(self) -> bool:
