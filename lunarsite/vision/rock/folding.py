@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import copy
 import itertools
+import logging
 from typing import Any, cast
 
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+log = logging.getLogger(__name__)
 
 _PROBE = (1, 3, 64, 64)
 _CLOSE = 1e-3
@@ -22,7 +25,7 @@ def folded(network: nn.Module) -> nn.Module:
     """Return a copy of a network (N, 3, H, W) in evaluation mode, for inference alone.
 
     Which normalisation follows which convolution is read from the order of a block's parts; where that misleads, the
-    copy answers a probe otherwise and the network is returned with its layout changed alone.
+    copy answers a probe otherwise: that is logged, and the network is returned with its layout changed alone.
     """
     plain: Any = copy.deepcopy(network).eval()
     plain.to(memory_format=torch.channels_last)
@@ -32,6 +35,12 @@ def folded(network: nn.Module) -> nn.Module:
         probe = torch.linspace(-1.0, 1.0, 3 * 64 * 64).reshape(_PROBE)
         expected = plain(probe)
         same = torch.allclose(quick(probe), expected, rtol=_CLOSE, atol=_CLOSE * float(expected.abs().max()))
+    if not same:
+        log.warning(
+            "%s: its normalisation cannot be folded into its convolutions, so it runs about half as fast; what it"
+            " says stays the same",
+            type(network).__name__,
+        )
     return quick if same else cast(nn.Module, plain)
 
 

@@ -259,7 +259,7 @@ def test_a_model_file_gives_the_same_maps(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoder", ["tu-mobilenetv2_035", "resnet18"])
-def test_folded_members_are_the_same_function(encoder: str) -> None:
+def test_folded_members_are_the_same_function(encoder: str, caplog: pytest.LogCaptureFixture) -> None:
     spec = made_spec(1)
     network = build(spec.network.model_copy(update={"encoder": encoder, "padding": "symmetric"}))
     torch.manual_seed(0)
@@ -269,6 +269,7 @@ def test_folded_members_are_the_same_function(encoder: str) -> None:
             layer.running_var.uniform_(0.5, 2.0)
     network.eval()
     quick = folded(network)
+    assert "cannot be folded" not in caplog.text
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in quick.modules())
     assert any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules()), "the network itself is left alone"
     assert any(isinstance(layer, nn.Dropout2d) for layer in quick.modules()), "passes can still drop"
@@ -277,10 +278,13 @@ def test_folded_members_are_the_same_function(encoder: str) -> None:
         torch.testing.assert_close(quick(image), network(image), rtol=1e-3, atol=1e-4)
 
 
-def test_what_cannot_be_folded_by_its_order_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_folded_by_its_order_is_left_and_told_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(folding, "fuse_conv_bn_eval", lambda convolution, _: convolution)
     network = made_members(made_spec(1))[0]
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d) and layer.running_var is not None:
             layer.running_var.fill_(4.0)
     assert any(isinstance(layer, nn.BatchNorm2d) for layer in folded(network).modules())
+    assert "cannot be folded" in caplog.text
