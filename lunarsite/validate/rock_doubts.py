@@ -35,7 +35,8 @@ class Kinds:
 
     def values(self, kind: str, statistic: str) -> Floats:
         """Return a statistic of each image of a kind, (n,); a rival is a distance, NaN if nothing says from what."""
-        values = np.array([one.values[statistic] for one in self.facts[kind]], dtype=np.float64)
+        found = [{**one.values, **one.below_sky}[statistic] for one in self.facts[kind]]
+        values = np.array(found, dtype=np.float64)
         if statistic not in RIVALS:
             return values
         if not self.familiar_grey:

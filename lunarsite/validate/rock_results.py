@@ -22,6 +22,7 @@ from lunarsite.vision.rock.camera import Camera
 from lunarsite.vision.rock.hazard import area_shares
 from lunarsite.vision.rock.scores import COUNT, UNKNOWN, confusion, mean_iou
 from lunarsite.vision.rock.sizes import SeenGround, seen_ground, seen_px
+from lunarsite.vision.rock.uncertainty import mean_below_sky
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -42,7 +43,9 @@ class Facts:
 
     scene: str
     values: dict[str, float]
-    """By statistic and rival."""
+    """By statistic and rival; of statistics the mean over all pixels, which the error that they order is as well."""
+    below_sky: dict[str, float]
+    """Entropy and mutual information, the mean below the sky: what tells unfamiliar images, as in the segmenter."""
     unfamiliarity: float
     flagged: bool
 
@@ -186,7 +189,11 @@ def image_facts(scene: str, image: Image, doubt: Doubt, confidence: float = floa
         CONFIDENCE: confidence,
         **grey_facts(image),
     }
-    return Facts(scene, values, doubt.unfamiliarity, doubt.flagged)
+    below_sky = {
+        ENTROPY: mean_below_sky(doubt.entropy, doubt.classes),
+        INFORMATION: mean_below_sky(doubt.mutual_information, doubt.classes),
+    }
+    return Facts(scene, values, below_sky, doubt.unfamiliarity, doubt.flagged)
 
 
 def grey_facts(image: Image) -> dict[str, float]:

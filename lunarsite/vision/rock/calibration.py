@@ -72,7 +72,7 @@ def calibrated(
         for pool in pools:
             calibrated_mean = tempered(pool.mean, temperature[method])
             values = entropy(calibrated_mean) if alone else pool.mutual_information
-            told.append(mean_below_sky(values, calibrated_mean))
+            told.append(mean_below_sky(values, calibrated_mean.argmax(axis=0)))
         limits[method] = Unfamiliarity(statistic=statistic, limit=familiar_limit(told, held.places))
         measured |= {
             f"temperature_{method}": temperature[method],

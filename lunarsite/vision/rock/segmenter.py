@@ -162,7 +162,7 @@ class Segmenter:
         values = entropy(probability) if entropies else mutual_information
         if known is not None and not known.any():
             raise LearningError("no pixel of the image is known")
-        return mean_below_sky(values, probability, known)
+        return mean_below_sky(values, probability.argmax(axis=0), known)
 
     def _probabilities(self, image: NDArray[np.uint8], settings: RockInferenceSettings) -> Iterator[Floats]:
         """Yield the probabilities (4, h, w) of each member or pass, the mean of its views."""

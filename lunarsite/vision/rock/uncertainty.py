@@ -9,6 +9,8 @@ Both are in nats: at most ln(4) = 1.386 with four classes. Arrays are (classes, 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -93,17 +95,17 @@ def entropy(probability: Floats) -> Floats:
     return np.asarray(np.maximum(-terms.sum(axis=_AXIS), 0.0), dtype=np.float32)
 
 
-def mean_below_sky(values: Floats, probability: Floats, known: NDArray[np.bool_] | None = None) -> float:
+def mean_below_sky(values: Floats, classes: NDArray[Any], known: NDArray[np.bool_] | None = None) -> float:
     """Return the mean of values (H, W) over the known pixels that are not called sky; over all known ones if all are.
 
     The sky is black and never doubtful: with it, a picture would look the more familiar the more sky it shows.
 
     Args:
         values: Of each pixel.
-        probability: (C, H, W), of the classes.
+        classes: (H, W).
         known: (H, W), where the image shows anything; None: everywhere.
     """
-    counted = probability.argmax(axis=0) != _SKY
+    counted = classes != _SKY
     if known is not None:
         counted &= known
     if not counted.any():

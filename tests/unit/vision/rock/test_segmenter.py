@@ -24,6 +24,7 @@ from lunarsite.vision.rock.uncertainty import entropy, mutual_information, poole
 
 from .made_model import made_image, made_members, made_segmenter, made_spec, write_model
 
+SKY = 3
 IMAGE = made_image(60, 90)
 
 
@@ -48,9 +49,9 @@ def test_one_view_of_a_single_member_is_what_the_network_says(two: Segmenter) ->
     logits = two.member_logits(image, settings(method="single"))
     assert logits.shape == (1, 4, 64, 96)
     truth = softmax(plain(two.members[0], image))
-    np.testing.assert_allclose(softmax(logits[0]), truth, atol=1e-5)
+    np.testing.assert_allclose(softmax(logits[0]), truth, atol=1e-4)
     found = two.segment(image, settings(method="single"))
-    np.testing.assert_allclose(found.probability, truth.transpose(1, 2, 0), atol=1e-5)
+    np.testing.assert_allclose(found.probability, truth.transpose(1, 2, 0), atol=1e-4)
     assert len(np.unique(found.classes)) > 1
     assert not found.mutual_information.any(), "one member disagrees with nobody"
 
@@ -67,7 +68,7 @@ def test_an_ensemble_is_the_mean_of_its_members_probabilities(two: Segmenter) ->
     np.testing.assert_allclose(found.mutual_information, mutual_information(logits), atol=1e-5)
     assert found.mutual_information.min() >= 0.0
     assert (found.classes == found.probability.argmax(axis=2)).all()
-    assert found.unfamiliarity == pytest.approx(float(expected.mean()), abs=1e-5)
+    assert found.unfamiliarity == pytest.approx(float(expected[found.classes != SKY].mean()), abs=1e-5)
     first = two.segment(IMAGE, settings(method="single"))
     np.testing.assert_allclose(first.raw_probability, members[0].transpose(1, 2, 0), atol=1e-5)
 
@@ -92,10 +93,10 @@ def test_mirrored_views_are_averaged_in_place(two: Segmenter, flips: int, axes: 
         seen = softmax(plain(two.members[0], np.flip(image, axis).copy()))
         views.append(np.flip(seen, [1 + k for k in axis]))
     found = two.segment(image, settings(method="single", flips=flips))
-    np.testing.assert_allclose(found.probability.transpose(2, 0, 1), np.mean(views, axis=0), atol=1e-5)
+    np.testing.assert_allclose(found.probability.transpose(2, 0, 1), np.mean(views, axis=0), atol=1e-4)
     # What all mirrored views say does not depend on which way the image is held.
     turned = two.segment(image[:, ::-1].copy(), settings(method="single", flips=flips))
-    np.testing.assert_allclose(turned.probability[:, ::-1], found.probability, atol=1e-5)
+    np.testing.assert_allclose(turned.probability[:, ::-1], found.probability, atol=1e-4)
 
 
 def test_scales_are_averaged(two: Segmenter) -> None:
@@ -130,7 +131,7 @@ def test_batch_norm_keeps_its_statistics_while_dropout_drops(two: Segmenter) -> 
     modes: list[tuple[bool, bool]] = []
     layers = [layer for layer in two.members[0].modules() if isinstance(layer, nn.BatchNorm2d)]
     drops = [layer for layer in two.members[0].modules() if isinstance(layer, nn.Dropout2d)]
-    hook = two.members[0].last.register_forward_hook(  # type: ignore[operator,union-attr]
+    hook = two.members[0].unet.segmentation_head.register_forward_hook(  # type: ignore[operator,union-attr]
         lambda *_: modes.append((layers[-1].training, drops[-1].training))
     )
     try:
@@ -161,7 +162,9 @@ def test_the_cards_limit_tells_what_is_out_of_distribution(method: str, limit: f
     found = made_segmenter(2, limit=limit).segment(IMAGE, settings(method=method))
     assert found.out_of_distribution is strange
     statistic = found.entropy if method == "single" else found.mutual_information
-    assert found.unfamiliarity == pytest.approx(float(statistic.mean(dtype=np.float64)), rel=1e-4)
+    below = statistic[found.classes != SKY]
+    assert 0 < below.size < statistic.size
+    assert found.unfamiliarity == pytest.approx(float(below.mean(dtype=np.float64)), rel=1e-4)
 
 
 def test_larger_images_are_reduced_and_their_maps_brought_back(two: Segmenter) -> None:
@@ -203,7 +206,8 @@ def test_unknown_pixels_are_told_of_nothing(two: Segmenter) -> None:
     for values in (found.probability[..., 0], found.entropy, found.mutual_information, found.raw_probability[..., 3]):
         assert (np.isnan(values) == ~known).all()
     assert ((found.classes == UNKNOWN) == ~known).all()
-    assert found.unfamiliarity == pytest.approx(float(whole.mutual_information[known].mean()), abs=1e-6)
+    counted = known & (whole.classes != SKY)
+    assert found.unfamiliarity == pytest.approx(float(whole.mutual_information[counted].mean()), abs=1e-6)
     np.testing.assert_array_equal(found.probability[known], whole.probability[known])
     with pytest.raises(LearningError, match="no pixel"):
         two.segment(IMAGE, settings(), np.zeros_like(known))
@@ -240,7 +244,7 @@ def test_spoiled_weights_are_told(two: Segmenter) -> None:
     spec = made_spec(1)
     member = made_members(spec)[0]
     with torch.no_grad():
-        member.last.bias.fill_(float("nan"))  # type: ignore[operator,union-attr]
+        member.unet.segmentation_head.kind.bias.fill_(float("nan"))  # type: ignore[operator,union-attr]
     with pytest.raises(LearningError, match="not finite"):
         Segmenter([member], spec).segment(IMAGE, settings(method="single"))
 

@@ -1,0 +1,30 @@
+"""The mean of a doubt below the sky."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lunarsite.vision.rock.uncertainty import mean_below_sky
+
+GROUND, SKY = 0, 3
+VALUES = np.array([[0.0, 0.0, 0.0], [0.3, 0.6, 0.9]], dtype=np.float32)
+
+
+def test_more_sky_makes_an_image_no_more_familiar() -> None:
+    classes = np.array([[SKY] * 3, [GROUND] * 3], dtype=np.uint8)
+    assert mean_below_sky(VALUES, classes) == pytest.approx(0.6)
+    more = np.concatenate([VALUES[:1], VALUES]), np.concatenate([classes[:1], classes])
+    assert mean_below_sky(*more) == pytest.approx(0.6)
+
+
+def test_unknown_pixels_do_not_count() -> None:
+    classes = np.array([[SKY] * 3, [GROUND] * 3], dtype=np.uint8)
+    known = np.array([[True] * 3, [True, True, False]])
+    assert mean_below_sky(VALUES, classes, known) == pytest.approx(0.45)
+
+
+def test_where_all_is_sky_all_counts() -> None:
+    assert mean_below_sky(VALUES, np.full((2, 3), SKY, dtype=np.uint8)) == pytest.approx(0.3)
+    known = np.array([[False] * 3, [True, False, False]])
+    assert mean_below_sky(VALUES, np.full((2, 3), SKY, dtype=np.uint8), known) == pytest.approx(0.3)
