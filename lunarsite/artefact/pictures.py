@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
+from lunarsite.artefact.atomic import replacing
 from lunarsite.artefact.stamp import ArtefactError
 
 MOST_PX = 100_000_000
@@ -38,6 +39,13 @@ _DAMAGE = (
     UserWarning,
 )
 _Result = TypeVar("_Result")
+
+
+def write_png(image: Image.Image, path: Path) -> None:
+    """Write a picture as PNG; the file appears when it is whole."""
+    # Pillow leaves a file that it opened itself open when something other than an error stops it.
+    with replacing(path) as partial, partial.open("wb") as file:
+        image.save(file, format="PNG")
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from lunarsite.artefact import images
-from lunarsite.artefact.atomic import replacing
 from lunarsite.artefact.contracts.enhance import LIT_SCENES
+from lunarsite.artefact.pictures import write_png
 from lunarsite.settings.enhance import SensorSettings
 from lunarsite.vision.enhance.cycle_data import MOST_STANDARD
 from lunarsite.vision.enhance.cycle_loop import Networks
@@ -54,8 +54,7 @@ class Watch:
         truth = torch.from_numpy(np.stack([each.truth for each in self.samples])[:, None])
         columns = [_arrays(each) for each in (shadowed, made, back, truth, sunlit, darkened, lit_again)]
         labels = [f"{each.electrons:.3g} electrons" for each in self.samples]
-        with replacing(self.folder / f"step_{step:07d}.png") as partial:
-            grid(columns, labels, f"step {step}").save(partial)
+        write_png(grid(columns, labels, f"step {step}"), self.folder / f"step_{step:07d}.png")
         found: dict[str, float] = {}
         for name, each, result in zip(("lowest", "middle", "highest"), self.samples, columns[1], strict=True):
             found |= {f"square_raw_{name}": _square(each, each.image), f"square_{name}": _square(each, result)}
@@ -99,8 +98,7 @@ def write_series(folder: Path, path: Path) -> None:
     for each in sheets:
         whole.paste(each, (0, top))
         top += each.height
-    with replacing(path) as partial:
-        whole.save(partial, format="PNG")
+    write_png(whole, path)
 
 
 def _sunlit(scenes: Path, numbers: NDArray[np.int64]) -> list[NDArray[np.float32]]:

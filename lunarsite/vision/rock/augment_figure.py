@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from lunarsite.artefact.atomic import replacing
 from lunarsite.artefact.contracts import ROCK_SCENES
+from lunarsite.artefact.pictures import write_png
 from lunarsite.settings.rock import RockAugmentationSettings
 from lunarsite.vision.rock.augment import augment
 from lunarsite.vision.rock.data import Crops
@@ -52,8 +52,7 @@ def write_figure(path: Path, crops: Crops) -> None:
         changed = [_changed(image, mask, only, side, number, example, crops) for example in range(EXAMPLES)]
         plain, truth = augment(image, mask, nothing, side, np.random.default_rng([_SEED, number, 0]))
         rows.append([plain, *changed, _coloured(truth)])
-    with replacing(path) as partial:
-        _laid(rows, side).save(partial, format="PNG")
+    write_png(_laid(rows, side), path)
 
 
 def _changed(

@@ -25,6 +25,7 @@ from rasterio.windows import Window
 
 from lunarsite.artefact.atomic import replacing
 from lunarsite.artefact.contracts import ROCK_SCENES
+from lunarsite.artefact.pictures import write_png
 from lunarsite.artefact.stamp import ArtefactError, canonical_json
 from lunarsite.settings.rock import RockCameraSettings, RockHazardSettings, RockInferenceSettings
 from lunarsite.vision.rock.camera import Camera
@@ -103,10 +104,8 @@ def write_results(picture: Picture, place: Path, name: str, task: Task, about: M
             target.write(np.stack(bands), window=Window(0, rows.start, width, rows.stop - rows.start))
             classes[rows] = strip.classes
             entropy += float(np.nansum(strip.entropy, dtype=np.float64))
-    with replacing(place / f"{name}_classes.png") as partial:
-        _coloured(classes).save(partial)
-    with replacing(place / f"{name}_overlay.png") as partial:
-        overlay(picture.rgb, classes, found.out_of_distribution).save(partial)
+    write_png(_coloured(classes), place / f"{name}_classes.png")
+    write_png(overlay(picture.rgb, classes, found.out_of_distribution), place / f"{name}_overlay.png")
     summary = _summary(found, classes, entropy, picture.full_scale, task) | _hazard_summary(judged)
     told = Told(about, summary, _rocks(judged, found, height, width), _counted(judged, found, height, width))
     with replacing(place / f"{name}.json") as partial:
