@@ -184,9 +184,8 @@ class RockHazardSettings(Section):
 class RockSettings(Section):
     """Rocks in images from the ground."""
 
-    enabled: bool = False
-    """Whether the run segments scenes: those of source.rock_images, if it names a folder, and rendered ones. Off by
-    default, since no trained model comes with lunarsite yet."""
+    enabled: bool = True
+    """Whether the run segments scenes: those of source.rock_images, if it names a folder, and rendered ones."""
     model: Literal["pretrained", "train"] = "pretrained"
     """'pretrained': the model that comes with lunarsite; 'train': train one on this run's scenes."""
     ablate: bool = False

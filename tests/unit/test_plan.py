@@ -59,8 +59,6 @@ MEASURED_RESULTS_MB = 508
 
 
 def costs(**config: Any) -> dict[str, Cost]:
-    # Rocks are off by default; what they cost is foretold all the same.
-    config["rock"] = {"enabled": True} | config.get("rock", {})
     return {cost.stage: cost for cost in estimate(parse(config))}
 
 
