@@ -37,8 +37,8 @@ class RockRenderSettings(Section):
     """Share of the ground under rocks, drawn between the two for each scene."""
     sun_elevation_deg: tuple[SunElevation, SunElevation] = (5.0, 45.0)
     """Height of the Sun, degrees: drawn between the two."""
-    small_px: Annotated[float, Field(ge=1.0, le=1_000.0)] = 24.0
-    """Rocks that look wider than that are large ones, pixels at a picture width of 384."""
+    large_heights: Annotated[float, Field(gt=0.0, le=100.0)] = 0.4
+    """Rocks that are wider than that many heights of the camera are large ones, as in the dataset (docs/rocks.md)."""
     seed: Seed = 4217
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lunarsite.vision.rock.scores import COUNT, UNKNOWN, Classes, ratio
+from lunarsite.vision.rock.uncertainty import classes_of
 
 Floats = NDArray[np.float64]
 LEAST = 1e-12
@@ -45,8 +46,8 @@ def calibration(probability: NDArray[np.float32], truth: Classes, bins: int) -> 
     known = truth != UNKNOWN
     given = probability[:, known].astype(np.float64)
     true = truth[known]
-    said = given.argmax(axis=0)
-    top = _binned(given.max(axis=0), said == true, bins)
+    said = classes_of(probability[:, known])
+    top = _binned(np.take_along_axis(given, said[None].astype(np.int64), axis=0)[0], said == true, bins)
     hits = np.arange(COUNT)[:, None] == true[None]
     by_class = np.stack([_binned(given[k], hits[k], bins) for k in range(COUNT)])
     own = np.take_along_axis(given, true[None].astype(np.int64), axis=0)[0]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.vision.rock.network import Method
 from lunarsite.vision.rock.segmenter import Segmenter
-from lunarsite.vision.rock.uncertainty import entropy, mutual_information, pooled, softmax, tempered
+from lunarsite.vision.rock.uncertainty import classes_of, entropy, mutual_information, pooled, softmax, tempered
 from lunarsite.vision.rock.views import enlarged, reduced
 
 Image = NDArray[np.uint8]
@@ -128,7 +128,7 @@ class SegmenterPredictor:
     def _doubt(self, calibrated: Floats, disagreement: Floats, size: tuple[int, ...]) -> Doubt:
         unfamiliarity = self.segmenter.unfamiliarity(calibrated, disagreement, self._by("ensemble"))
         large = enlarged(np.concatenate([calibrated, disagreement[None]]), size[0], size[1])
-        classes = large[:4].argmax(axis=0).astype(np.uint8)
+        classes = classes_of(large[:4])
         flagged = unfamiliarity > self.limit[1]
         return Doubt(entropy(large[:4]), large[4], classes, unfamiliarity, flagged)
 

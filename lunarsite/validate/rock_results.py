@@ -22,7 +22,7 @@ from lunarsite.vision.rock.camera import Camera
 from lunarsite.vision.rock.hazard import area_shares
 from lunarsite.vision.rock.scores import COUNT, UNKNOWN, confusion, mean_iou
 from lunarsite.vision.rock.sizes import SeenGround, seen_ground, seen_px
-from lunarsite.vision.rock.uncertainty import mean_below_sky
+from lunarsite.vision.rock.uncertainty import classes_of, mean_below_sky
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -229,7 +229,7 @@ def _result(
 ) -> Result:
     members = {f"member {k + 1}": one for k, one in enumerate(predicted.members)}
     named = {**predicted.probability, **members}
-    classes = {name: one.argmax(axis=0).astype(np.uint8) for name, one in named.items()}
+    classes = {name: classes_of(one) for name, one in named.items()}
     # What users get is decided once, in the segmenter's own way.
     classes[DELIVERED] = predicted.doubt.classes
     confidence = predicted.probability[DELIVERED].max(axis=0)

@@ -23,7 +23,7 @@ from lunarsite.vision.rock.augment import UNKNOWN
 from lunarsite.vision.rock.data import Place, Whole
 from lunarsite.vision.rock.network import CLASSES, METHODS, Method, RockSpec, Unfamiliarity, head_of
 from lunarsite.vision.rock.segmenter import Segmenter
-from lunarsite.vision.rock.uncertainty import entropy, mean_below_sky, pool_of, tempered
+from lunarsite.vision.rock.uncertainty import classes_of, entropy, mean_below_sky, pool_of, tempered
 
 if TYPE_CHECKING:
     from lunarsite.stage import Job
@@ -72,7 +72,7 @@ def calibrated(
         for pool in pools:
             calibrated_mean = tempered(pool.mean, temperature[method])
             values = entropy(calibrated_mean) if alone else pool.mutual_information
-            told.append(mean_below_sky(values, calibrated_mean.argmax(axis=0)))
+            told.append(mean_below_sky(values, classes_of(calibrated_mean)))
         limits[method] = Unfamiliarity(statistic=statistic, limit=familiar_limit(told, held.places))
         measured |= {
             f"temperature_{method}": temperature[method],
@@ -150,7 +150,7 @@ def _pools(segmenter: Segmenter, held: Whole, inference: RockInferenceSettings) 
         known = np.flatnonzero(truth != UNKNOWN)
         some = np.random.default_rng([inference.seed, number]).permutation(known)[:_PIXELS_PER_IMAGE]
         flat = mean.reshape(mean.shape[0], -1)
-        matrix = scores.confusion(mask, mean.argmax(axis=0).astype(np.uint8))
+        matrix = scores.confusion(mask, classes_of(mean))
         every = (..., slice(None, None, 4), slice(None, None, 4))
         found.append(_Pooled(flat[:, some], truth[some], mean[every], pool.mutual_information[every], matrix))
     return found

@@ -100,6 +100,12 @@ def build(spec: NetworkSpec, head: Head = "plain") -> nn.Module:
     return network
 
 
+def headed(network: nn.Module, features: Tensor, *, upside_down: bool) -> Tensor:
+    """Return the logits (N, 4, H, W) of a decoder's features; `upside_down`: the picture stands on its head."""
+    last = cast(nn.Module, cast(networks.SmpUnet, network).unet.segmentation_head)
+    return cast(Tensor, last(features, upside_down) if isinstance(last, HorizonHead) else last(features))
+
+
 def head_of(network: nn.Module) -> Head:
     """Return which last layer a member has."""
     return "horizon" if isinstance(cast(networks.SmpUnet, network).unet.segmentation_head, HorizonHead) else "plain"

@@ -28,8 +28,8 @@ from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.vision.learn import LearningError
 from lunarsite.vision.learn.networks import SmpUnet
 from lunarsite.vision.rock.folding import folded
-from lunarsite.vision.rock.network import RockSpec, load_model, spec_of
-from lunarsite.vision.rock.uncertainty import Floats, Pool, entropy, logarithm, mean_below_sky, tempered
+from lunarsite.vision.rock.network import RockSpec, headed, load_model, spec_of
+from lunarsite.vision.rock.uncertainty import Floats, Pool, classes_of, entropy, logarithm, mean_below_sky, tempered
 from lunarsite.vision.rock.views import (
     brought_back,
     enlarged,
@@ -56,7 +56,7 @@ class Segmented:
     raw_probability: Floats
     """(H, W, 4), the mean as it is."""
     classes: NDArray[np.uint8]
-    """(H, W), the most probable class."""
+    """(H, W); see `uncertainty.classes_of`."""
     entropy: Floats
     """(H, W), of the calibrated probability, nats."""
     mutual_information: Floats
@@ -140,7 +140,7 @@ class Segmenter:
         return Segmented(
             calibrated.transpose(1, 2, 0),
             raw.transpose(1, 2, 0),
-            calibrated.argmax(axis=0).astype(np.uint8),
+            classes_of(calibrated),
             entropy(calibrated),
             disagreement,
             unfamiliarity,
@@ -162,7 +162,7 @@ class Segmenter:
         values = entropy(probability) if entropies else mutual_information
         if known is not None and not known.any():
             raise LearningError("no pixel of the image is known")
-        return mean_below_sky(values, probability.argmax(axis=0), known)
+        return mean_below_sky(values, classes_of(probability), known)
 
     def _probabilities(self, image: NDArray[np.uint8], settings: RockInferenceSettings) -> Iterator[Floats]:
         """Yield the probabilities (4, h, w) of each member or pass, the mean of its views."""
@@ -177,7 +177,7 @@ class Segmenter:
                     for view, levels in zip(views, seen, strict=True):
                         if settings.method == "dropout":
                             torch.manual_seed(settings.seed * _MOST_PASSES + number)
-                        logits = _body(member).segmentation_head(_body(member).decoder(levels))
+                        logits = headed(member, _body(member).decoder(levels), upside_down=view.upside_down)
                         found += brought_back(logits.softmax(dim=1), given, view)[0] / len(views)
                 if not bool(torch.isfinite(found).all()):
                     raise LearningError("the network's result is not finite; its weights are spoiled")
@@ -228,7 +228,7 @@ def _segmented(strip: Floats, told: Segmented, known: NDArray[np.bool_] | None) 
         told,
         probability=calibrated.transpose(1, 2, 0),
         raw_probability=raw.transpose(1, 2, 0),
-        classes=calibrated.argmax(axis=0).astype(np.uint8),
+        classes=classes_of(calibrated),
         entropy=entropy(calibrated),
         mutual_information=disagreement,
     )

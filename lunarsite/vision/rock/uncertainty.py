@@ -19,7 +19,9 @@ from lunarsite.artefact.contracts import ROCK_SCENES
 Floats = NDArray[np.float32]
 
 _AXIS = -3
-_SKY = ROCK_SCENES.class_number("masks", "sky")
+_GROUND, _SMALL, _LARGE, _SKY = (
+    ROCK_SCENES.class_number("masks", name) for name in ("background", "small_rocks", "large_rocks", "sky")
+)
 # A probability below that adds nothing to an entropy, and its logarithm must be finite.
 _LEAST = 1e-12
 
@@ -93,6 +95,17 @@ def entropy(probability: Floats) -> Floats:
     terms: Floats = probability * logarithm(probability)
     # The least sum of rounded terms is a little below 0 where one class is sure.
     return np.asarray(np.maximum(-terms.sum(axis=_AXIS), 0.0), dtype=np.float32)
+
+
+def classes_of(probability: Floats) -> NDArray[np.uint8]:
+    """Return the class (H, W) of probabilities (4, H, W): first ground, rock or sky, then the rock's size.
+
+    Where a probability of rock of 0.6 is divided between small and large, ground with 0.4 must not win.
+    """
+    kinds = np.stack([probability[_GROUND], probability[_SMALL] + probability[_LARGE], probability[_SKY]])
+    size = np.where(probability[_LARGE] > probability[_SMALL], _LARGE, _SMALL)
+    found = np.choose(kinds.argmax(axis=0), [np.full_like(size, _GROUND), size, np.full_like(size, _SKY)])
+    return np.asarray(found, dtype=np.uint8)
 
 
 def mean_below_sky(values: Floats, classes: NDArray[Any], known: NDArray[np.bool_] | None = None) -> float:

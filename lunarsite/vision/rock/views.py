@@ -36,6 +36,11 @@ class View:
     """Axes that are turned around."""
     scale: float
 
+    @property
+    def upside_down(self) -> bool:
+        """Whether the last row is the picture's upper edge."""
+        return _UP in self.flip
+
 
 def views_of(settings: RockInferenceSettings) -> tuple[View, ...]:
     """Return the views that are averaged: every mirrored one at every scale."""
