@@ -59,8 +59,9 @@ SMALL = {
         "placing": {"spacing_km": 3.0, "most": 5, "most_per_region": 1},
         "ranking": {"draws": 10},
     },
-    # Enhancement is run by the tiny run; here it would take as long as all else.
+    # Enhancement and rocks are run by the tiny run; here they would take as long as all else.
     "enhance": {"enabled": False},
+    "rock": {"enabled": False},
     "crater": {
         "inference": {"tile_px": 128, "halo_px": 32, "shards": 1},
         "detection": {"least_diameter_m": 1400.0, "largest_diameter_m": 10000.0},
