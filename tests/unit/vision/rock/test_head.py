@@ -78,6 +78,22 @@ def test_a_model_file_brings_it_along(tmp_path: Path) -> None:
     assert [head_of(member) for member in members] == ["horizon", "horizon"]
 
 
+def test_a_picture_on_its_head_has_rocks_of_the_same_sizes() -> None:
+    layer, features = head(), torch.randn(1, 5, 24, 8)
+    with torch.no_grad():
+        # The first convolution is then the same upside down.
+        layer.kind.weight.copy_(0.5 * (layer.kind.weight + layer.kind.weight.flip(2)))
+    turned = layer(features.flip(2), upside_down=True).flip(2)
+    torch.testing.assert_close(turned, layer(features), atol=1e-4, rtol=1e-4)
+    assert (layer(features.flip(2)).flip(2) - layer(features)).abs().max() > 0.01
+
+
+def test_sums_do_not_hang_on_their_order() -> None:
+    below, _, _ = horizon(torch.rand(1, 1, 480, 8, generator=torch.Generator().manual_seed(1)))
+    again, _, _ = horizon(torch.rand(1, 1, 480, 8, generator=torch.Generator().manual_seed(1)).double())
+    torch.testing.assert_close(below.double(), again, atol=1e-5, rtol=0.0)
+
+
 @pytest.mark.parametrize("rows", [32, 96])
 def test_what_is_padded_below_changes_nothing_above(rows: int) -> None:
     layer, features = head(), torch.randn(1, 5, rows, 16)

@@ -1,11 +1,11 @@
-"""The mean of a doubt below the sky."""
+"""Classes of probabilities, and the mean of a doubt below the sky."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from lunarsite.vision.rock.uncertainty import mean_below_sky
+from lunarsite.vision.rock.uncertainty import classes_of, mean_below_sky
 
 GROUND, SKY = 0, 3
 VALUES = np.array([[0.0, 0.0, 0.0], [0.3, 0.6, 0.9]], dtype=np.float32)
@@ -28,3 +28,21 @@ def test_where_all_is_sky_all_counts() -> None:
     assert mean_below_sky(VALUES, np.full((2, 3), SKY, dtype=np.uint8)) == pytest.approx(0.3)
     known = np.array([[False] * 3, [True, False, False]])
     assert mean_below_sky(VALUES, np.full((2, 3), SKY, dtype=np.uint8), known) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("probability", "expected"),
+    [
+        ((0.4, 0.3, 0.3, 0.0), 1),  # rock with 0.6, whose size nobody knows
+        ((0.4, 0.25, 0.35, 0.0), 2),
+        ((0.5, 0.1, 0.39, 0.01), 0),
+        ((0.2, 0.2, 0.1, 0.5), 3),
+        ((0.1, 0.3, 0.3, 0.3), 1),
+    ],
+)
+def test_a_pixel_is_rock_before_it_is_small_or_large(probability: tuple[float, ...], expected: int) -> None:
+    values = np.array(probability, dtype=np.float32)[:, None, None]
+    found = classes_of(values)
+    assert found.dtype == np.uint8
+    assert found.tolist() == [[expected]]
+    assert classes_of(values[:, :, 0]).tolist() == [expected]
