@@ -46,6 +46,7 @@ def closure(module: str, function: str, root: Path = _ROOT) -> list[tuple[str, s
     """Return (name, normalised syntax) of everything in the package that the function depends on, sorted."""
     package = _package(root)
     found: dict[str, str] = {}
+    modules: dict[str, _Module] = {}
     queue: deque[Symbol] = deque([(module, function)])
     seen: set[Symbol] = set()
     while queue:
@@ -57,13 +58,15 @@ def closure(module: str, function: str, root: Path = _ROOT) -> list[tuple[str, s
         path = package.paths.get(_below(symbol[0]))
         if path is None:
             continue
-        parsed = package.module(symbol[0], path)
+        parsed = modules.get(symbol[0])
+        if parsed is None:
+            parsed = modules[symbol[0]] = package.module(symbol[0], path)
+            for template in sorted((path.parent / "templates").glob("*")):
+                found[f"{symbol[0]}:{template.name}"] = hashlib.sha256(template.read_bytes()).hexdigest()
         for key, node in parsed.select(symbol[1]):
             text, needs = parsed.told(node)
             found[f"{symbol[0]}:{key}"] = text
             queue.extend(needs)
-        for template in sorted((path.parent / "templates").glob("*")):
-            found[f"{symbol[0]}:{template.name}"] = hashlib.sha256(template.read_bytes()).hexdigest()
     if not any(name.startswith(f"{module}:{function}.") for name in found):
         raise LookupError(f"no function '{function}' in module '{module}' below {root}")
     return sorted(found.items())
