@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 from collections import deque
-from functools import lru_cache
+from collections.abc import Iterable
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent
@@ -42,7 +44,9 @@ def fingerprint(module: str, function: str, root: Path = _ROOT) -> str:
 
 def closure(module: str, function: str, root: Path = _ROOT) -> list[tuple[str, str]]:
     """Return (name, normalised syntax) of everything in the package that the function depends on, sorted."""
+    package = _package(root)
     found: dict[str, str] = {}
+    modules: dict[str, _Module] = {}
     queue: deque[Symbol] = deque([(module, function)])
     seen: set[Symbol] = set()
     while queue:
@@ -51,26 +55,55 @@ def closure(module: str, function: str, root: Path = _ROOT) -> list[tuple[str, s
         if symbol in seen or _PLUMBING.intersection(symbol[0].split(".")[1:2]):
             continue
         seen.add(symbol)
-        path = _path(symbol[0], root)
+        path = package.paths.get(_below(symbol[0]))
         if path is None:
             continue
-        parsed = _parsed(symbol[0], path, path.stat().st_mtime_ns)
+        parsed = modules.get(symbol[0])
+        if parsed is None:
+            parsed = modules[symbol[0]] = package.module(symbol[0], path)
+            for template in sorted((path.parent / "templates").glob("*")):
+                found[f"{symbol[0]}:{template.name}"] = hashlib.sha256(template.read_bytes()).hexdigest()
         for key, node in parsed.select(symbol[1]):
-            found[f"{symbol[0]}:{key}"] = ast.unparse(node)
-            queue.extend(_needs(node, parsed, root))
-        for template in sorted((path.parent / "templates").glob("*")):
-            found[f"{symbol[0]}:{template.name}"] = hashlib.sha256(template.read_bytes()).hexdigest()
+            text, needs = parsed.told(node)
+            found[f"{symbol[0]}:{key}"] = text
+            queue.extend(needs)
     if not any(name.startswith(f"{module}:{function}.") for name in found):
         raise LookupError(f"no function '{function}' in module '{module}' below {root}")
     return sorted(found.items())
 
 
+class _Package:
+    """The modules that a package's folder has. A run asks for the code of every stage, and most of it is shared."""
+
+    def __init__(self, root: Path, files: frozenset[str]) -> None:
+        self.root = root
+        self.paths: dict[str, Path] = {}
+        """By dotted name without the package's own."""
+        # A module goes before a package of its name, as it is looked for.
+        for file in sorted(files, key=lambda file: not file.endswith("__init__.py")):
+            parts = Path(file).with_suffix("").parts
+            self.paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = root / file
+        self.paths.pop("", None)
+        self._modules: dict[str, tuple[int, _Module]] = {}
+
+    def module(self, name: str, path: Path) -> _Module:
+        """Return a module, read again if its file has changed."""
+        changed_ns = path.stat().st_mtime_ns
+        kept = self._modules.get(name)
+        if kept is None or kept[0] != changed_ns:
+            tree = _WithoutDocstrings().visit(ast.parse(path.read_text(encoding="utf-8")))
+            kept = self._modules[name] = (changed_ns, _Module(name, tree, path.name == "__init__.py", self))
+        return kept[1]
+
+
 class _Module:
     """A module's top-level statements by the names that they bind; docstrings are gone."""
 
-    def __init__(self, name: str, tree: ast.Module, is_package: bool) -> None:
+    def __init__(self, name: str, tree: ast.Module, is_package: bool, package: _Package) -> None:
         self.name = name
         self.is_package = is_package
+        self.package = package
+        self._told: dict[int, tuple[str, list[Symbol]]] = {}
         self.named: dict[str, list[ast.stmt]] = {}
         self.loose: list[ast.stmt] = []
         for node in (part for statement in tree.body for part in _one_name_each(statement)):
@@ -86,11 +119,28 @@ class _Module:
         chosen = [(f"{n}.{i}", node) for n in names for i, node in enumerate(self.named.get(n, []))]
         return chosen + [(f"loose.{i}", node) for i, node in enumerate(self.loose)]
 
-    def imports(self, node: ast.AST, root: Path) -> dict[str, Symbol]:
-        """Return what of the package the import statements in `node` bind, by the name they bind it to."""
+    def told(self, node: ast.stmt) -> tuple[str, list[Symbol]]:
+        """Return a statement's normalised syntax and the symbols that it uses."""
+        # The module holds its statements, so an id stays theirs.
+        if id(node) not in self._told:
+            self._told[id(node)] = (ast.unparse(node), _needs(node, self))
+        return self._told[id(node)]
+
+    @cached_property
+    def imported(self) -> dict[str, Symbol]:
+        """What the module's own import statements bind; see `imports`."""
+        found: dict[str, Symbol] = {}
+        for statements in self.named.values():
+            for statement in statements:
+                if isinstance(statement, ast.Import | ast.ImportFrom):
+                    found.update(self.imports([statement]))
+        return found
+
+    def imports(self, parts: Iterable[ast.AST]) -> dict[str, Symbol]:
+        """Return what of the package the import statements among `parts` bind, by the name they bind it to."""
         found: dict[str, Symbol] = {}
         package = self.name.split(".")[0]
-        for part in ast.walk(node):
+        for part in parts:
             if isinstance(part, ast.ImportFrom):
                 base = self._base(part)
                 for alias in part.names:
@@ -100,7 +150,7 @@ class _Module:
                     if alias.name == "*":
                         found["*"] = (base, None)
                     else:
-                        is_module = _path(whole[0], root) is not None
+                        is_module = _below(whole[0]) in self.package.paths
                         found[alias.asname or alias.name] = whole if is_module else (base, alias.name)
             elif isinstance(part, ast.Import):
                 for alias in part.names:
@@ -116,27 +166,23 @@ class _Module:
         return ".".join([*parts[: len(parts) - drop], *([node.module] if node.module else [])])
 
 
-def _needs(node: ast.stmt, parsed: _Module, root: Path) -> list[Symbol]:
+def _needs(node: ast.stmt, parsed: _Module) -> list[Symbol]:
     """Return the symbols that a statement uses: names of its own module, and what it imports from the package.
 
     Of a module that is imported whole only the attributes that are read count, unless it is used in another way.
     """
-    imported: dict[str, Symbol] = {}
-    for statements in parsed.named.values():
-        for statement in statements:
-            if isinstance(statement, ast.Import | ast.ImportFrom):
-                imported.update(parsed.imports(statement, root))
-    local = parsed.imports(node, root)
+    parts = list(ast.walk(node))
+    local = parsed.imports(parts)
     needs = [symbol for symbol in local.values() if symbol[1] is not None]
-    imported.update(local)
+    imported = {**parsed.imported, **local}
     read_by_attribute: set[int] = set()
-    for part in ast.walk(node):
+    for part in parts:
         if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
             module, symbol = imported.get(part.value.id, ("", ""))
             if symbol is None:
                 read_by_attribute.add(id(part.value))
                 needs.append((module, part.attr))
-    for part in ast.walk(node):
+    for part in parts:
         if isinstance(part, ast.Name) and id(part) not in read_by_attribute:
             if part.id in imported:
                 needs.append(imported[part.id])
@@ -166,18 +212,25 @@ def _is_type_checking(node: ast.stmt) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
-def _path(module: str, root: Path) -> Path | None:
-    base = root.joinpath(*module.split(".")[1:])
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
-        if path.is_file() and base != root:
-            return path
-    return None
+def _below(module: str) -> str:
+    """Return a module's dotted name without the package's."""
+    return module.partition(".")[2]
 
 
-@lru_cache(maxsize=512)
-def _parsed(module: str, path: Path, _changed_ns: int) -> _Module:
-    tree = _WithoutDocstrings().visit(ast.parse(path.read_text(encoding="utf-8")))
-    return _Module(module, tree, path.name == "__init__.py")
+def _package(root: Path) -> _Package:
+    files = (
+        (Path(folder) / name).relative_to(root).as_posix()
+        for folder, _, names in os.walk(root)
+        for name in names
+        if name.endswith(".py")
+    )
+    return _package_of(root, frozenset(files))
+
+
+@lru_cache(maxsize=8)
+def _package_of(root: Path, files: frozenset[str]) -> _Package:
+    # Which names are modules decides what an import means: other files, another package.
+    return _Package(root, files)
 
 
 class _WithoutDocstrings(ast.NodeTransformer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +37,7 @@ def test_a_shipped_crater_model_is_small_whole_and_calibrated(path: Path) -> Non
     tensors, card, stamp = read_tensors(path, CRATER_MODEL)
     assert stamp.stage == "crater-calibrate"
     assert stamp.origin == "local"
-    assert {values.dtype for name, values in tensors.items() if name.endswith(".weight") and values.ndim == 4} == {
-        np.dtype(np.float16)
-    }
+    _check_convolutions_have_16_bits(tensors)
     assert card.classes == OUTPUTS
     assert card.training["split"] == SplitSettings().model_dump(mode="json")
     calibration = calibration_of(path)
@@ -83,6 +82,11 @@ def test_a_shipped_network_into_shadow_is_small_and_whole(name: str) -> None:
     assert (found[:, 1] > 0.0).all(), "the second output is a variance"
 
 
+def _check_convolutions_have_16_bits(tensors: Mapping[str, np.ndarray]) -> None:
+    kinds = {values.dtype for name, values in tensors.items() if name.endswith(".weight") and values.ndim == 4}
+    assert kinds == {np.dtype(np.float16)}
+
+
 def _check_card(path: Path, spec: ModelSpec, stage: str) -> None:
     tensors, card, stamp = read_tensors(path, spec)
     assert stamp.stage == stage
@@ -110,9 +114,7 @@ def test_the_shipped_segmenter_is_small_whole_and_says_its_licence() -> None:
     tensors, card, stamp = read_tensors(ROCKS, ROCK_MODEL)
     assert stamp.stage == "rock-train"
     assert stamp.origin == "local"
-    assert {values.dtype for name, values in tensors.items() if name.endswith(".weight") and values.ndim == 4} == {
-        np.dtype(np.float16)
-    }
+    _check_convolutions_have_16_bits(tensors)
     spec = spec_of(card)
     assert spec.members >= 3
     assert card.training["split"] == RockSplitSettings().model_dump(mode="json")

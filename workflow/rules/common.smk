@@ -13,6 +13,8 @@ from lunarsite.source.folders import state_of
 
 # A folder of the user's is a setting: its content counts through names, sizes and times, looked at once.
 _folder_state = functools.cache(state_of)
+# Stages are declared in many files, which every job would read again.
+_stage = functools.cache(lunarsite.stage.get)
 
 # Millions of pixels of the near and the far field: what memory and time grow with.
 NEAR_MPX = (2.0 * SETTINGS.grid.half_width_m / SETTINGS.grid.pixel_m) ** 2 / 1e6
@@ -31,12 +33,12 @@ def minutes(base, near=0.0, far=0.0, shards=1):
 
 def settings_of(stage):
     """The JSON of the settings sections that a stage reads."""
-    return lambda wildcards: lunarsite.stage.get(stage).settings_json(SETTINGS)
+    return lambda wildcards: _stage(stage).settings_json(SETTINGS)
 
 
 def code_of(stage):
     """The fingerprint of a stage's code."""
-    return lambda wildcards: lunarsite.stage.get(stage).code()
+    return lambda wildcards: _stage(stage).code()
 
 
 def folder_state(*folders):

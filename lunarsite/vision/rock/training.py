@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import JsonValue
 from torch import Tensor
 from torch.nn import functional
@@ -40,8 +39,6 @@ from lunarsite.vision.rock.split import TRAINING, VALIDATION
 
 if TYPE_CHECKING:
     from lunarsite.stage import Job
-
-Floats = NDArray[np.float32]
 
 _STATISTICS_IMAGES = 32
 """Crops that folded weights take the statistics of their normalisation from."""
