@@ -448,17 +448,20 @@ def test_terminated_and_resumed(sent: signal.Signals, server: BadServer, folder:
     for name in ("one", "two"):
         server.script[f"/data/{name}.img"] = [Answer(stall=70_000), Answer()]
     call = arguments(folder, entry, parallel=2)
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "lunarsite", *call], cwd=ROOT, stderr=subprocess.PIPE, text=True, env=os.environ
-    )
-    parts = [folder / "moon" / "1.0" / f"{name}.img.part" for name in ("one", "two")]
-    end = time.monotonic() + 60.0
-    while not all(part.exists() and part.stat().st_size == 70_000 for part in parts):
-        assert time.monotonic() < end, process.poll()
-        time.sleep(0.02)
-    start = time.monotonic()
-    process.send_signal(sent)
-    _, err = process.communicate(timeout=60.0)
+    ) as process:
+        try:
+            parts = [folder / "moon" / "1.0" / f"{name}.img.part" for name in ("one", "two")]
+            end = time.monotonic() + 60.0
+            while not all(part.exists() and part.stat().st_size == 70_000 for part in parts):
+                assert time.monotonic() < end, process.poll()
+                time.sleep(0.02)
+            start = time.monotonic()
+            process.send_signal(sent)
+            _, err = process.communicate(timeout=60.0)
+        finally:
+            process.kill()
     assert time.monotonic() - start < 10.0
     assert process.returncode == (EXIT_TERMINATED if sent == signal.SIGTERM else 130), err
     assert server.starts("/data/three.img") == []

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
@@ -36,6 +36,7 @@ RECEIPT_FILE = "receipt.json"
 _OWN_SUFFIXES = (".lock", ".part", ".part.json")
 _RECORD_BYTES = 2**17
 _MOST_FILES = 100_000
+_WAKE_S = 1.0
 BY_USER = "nothing: put there by the user"
 
 
@@ -132,7 +133,7 @@ def _side_by_side(
     failed: dict[str, FetchError] = {}
     try:
         futures = {pool.submit(one, file): file.name for file in product.files}
-        for future in as_completed(futures):
+        for future in _as_they_end(futures):
             try:
                 fetched[futures[future]] = future.result()
             except DiskError:
@@ -152,6 +153,18 @@ def _side_by_side(
         told = [str(failed[file.name]) for file in product.files if file.name in failed]
         raise FetchError(f"{name}: {len(failed)} of {len(product.files)} files failed\n" + "\n".join(told))
     return fetched
+
+
+def _as_they_end(futures: Iterable[Future[Fetched]]) -> Iterator[Future[Fetched]]:
+    """Yield futures as they end.
+
+    Unlike `as_completed` it wakes every now and then: a signal that comes just before the main thread begins to wait
+    does not wake it, and would be heeded only when the next file has come.
+    """
+    waiting = set(futures)
+    while waiting:
+        ended, waiting = wait(waiting, timeout=_WAKE_S, return_when=FIRST_COMPLETED)
+        yield from ended
 
 
 def _with_record(name: str, product: Product, folder: Path, settings: FetchSettings, control: Control) -> Product:

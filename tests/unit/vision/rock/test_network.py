@@ -150,7 +150,7 @@ def test_folded_weights_start_a_member_that_can_learn_from_batches(tmp_path: Pat
         # The statistics differ, what the encoder says does not; and a batch of the images' own says it, too.
         assert torch.allclose(still, elsewhere, atol=1e-3)
         assert torch.allclose(still, encoders[0].train()(images)[-1], atol=1e-3)
-        heads = [unet(each).segmentation_head[0].weight for each in (network, other)]
+        heads = [unet(each).segmentation_head.kind.weight for each in (network, other)]
         assert not torch.equal(*heads), "what no file gives is drawn by the seed"
 
 
