@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lunarsite.vision.rock.augment import ROCKS
+from lunarsite.vision.rock.classes import ROCKS
 
 _GROUND, _ROCK, _SKY = range(3)
 """Kinds, of which rock is then divided by size."""

@@ -16,7 +16,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from torch import Tensor, nn
 
-from lunarsite.artefact.contracts.rock import ROCK_CLASSES, ROCK_MODEL
+from lunarsite.artefact.contracts.rock import ROCK_MODEL
 from lunarsite.artefact.model import Card
 from lunarsite.artefact.stamp import Stamp
 from lunarsite.settings.rock import RockNetworkSettings
@@ -25,9 +25,9 @@ from lunarsite.vision.learn import encoder_weights as weights_files
 from lunarsite.vision.learn.encoder_weights import Source
 from lunarsite.vision.learn.networks import NetworkSpec
 from lunarsite.vision.learn.saved import load, save
+from lunarsite.vision.rock.classes import CLASSES, COUNT
 from lunarsite.vision.rock.head import HorizonHead
 
-CLASSES = tuple(name for _, name in ROCK_CLASSES)
 INPUTS = ("red, 0..255", "green, 0..255", "blue, 0..255")
 NORMALISATION: dict[str, JsonValue] = {"mean": 127.5, "deviation": 127.5, "words": "(level - 127.5) / 127.5, -1..1"}
 Method = Literal["single", "ensemble", "dropout"]
@@ -79,7 +79,7 @@ def network_spec(settings: RockNetworkSettings, folded: bool = False) -> Network
     return NetworkSpec(
         kind="smp-unet",
         inputs=3,
-        outputs=len(CLASSES),
+        outputs=COUNT,
         encoder=settings.encoder,
         encoder_weights="imagenet" if settings.encoder_weights == "imagenet" else None,
         decoder_channels=settings.decoder_channels,

@@ -15,17 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lunarsite.artefact.contracts import ROCK_SCENES
 from lunarsite.settings import RockRenderSettings
 from lunarsite.vision.rock.camera import Camera
+from lunarsite.vision.rock.classes import BACKGROUND, LARGE, SKY, SMALL
 from lunarsite.vision.rock.render import kernels, light
 from lunarsite.vision.rock.render.ground import Ground, ground
 from lunarsite.vision.rock.render.rocks import Rocks, Shapes, population, shapes
 from lunarsite.vision.rock.render.view import boxes
 
-BACKGROUND, SMALL, LARGE, SKY = (
-    ROCK_SCENES.class_number("masks", name) for name in ("background", "small_rocks", "large_rocks", "sky")
-)
 LEAST_WIDTH_PX = 6.0
 """Rocks that look narrower are left out of the mask, pixels at a picture width of 384."""
 TOLD_PX = 2.0

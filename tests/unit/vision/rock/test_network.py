@@ -17,8 +17,8 @@ from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.settings.rock import RockNetworkSettings
 from lunarsite.stage import Job
 from lunarsite.vision.learn import LearningError
+from lunarsite.vision.rock.classes import CLASSES
 from lunarsite.vision.rock.network import (
-    CLASSES,
     METHODS,
     RockSpec,
     Unfamiliarity,
@@ -176,3 +176,10 @@ def test_random_weights_are_those_of_the_seed() -> None:
     assert source.words == "tu-mobilenetv2_035 with random weights"
     other = start(SMALL, images, 2)[0]
     assert not torch.equal(next(one.parameters()), next(other.parameters()))
+
+
+def test_a_last_layer_of_its_own_is_no_convolution_to_be_set() -> None:
+    network = build(network_spec(SMALL), "horizon")
+    with pytest.raises(LearningError, match="HorizonHead"):
+        _ = network.last
+    assert build(network_spec(SMALL)).last.out_channels == 4  # type: ignore[operator, union-attr]

@@ -10,10 +10,11 @@ from scipy import ndimage
 
 from lunarsite.settings import RockCameraSettings, RockRenderSettings
 from lunarsite.vision.rock.camera import Camera
+from lunarsite.vision.rock.classes import BACKGROUND, LARGE, SKY, SMALL
 from lunarsite.vision.rock.render.ground import ground
 from lunarsite.vision.rock.render.light import Sensor
 from lunarsite.vision.rock.render.rocks import Rocks, ball
-from lunarsite.vision.rock.render.scene import BACKGROUND, LARGE, SKY, SMALL, Light, Scene, World, picture, scene
+from lunarsite.vision.rock.render.scene import Light, Scene, World, picture, scene
 
 CAMERA = Camera(2.0, 15.0, 60.0, 128, 192)
 CLEAN = Sensor(level=0.6, gamma=1.0, electrons=1e9, tint=(1.0, 1.0, 1.0), vignetting=0.0)
