@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
-from lunarsite.vision.rock.calibration import familiar_limit, fitted_temperature, likelihood
+from lunarsite.vision.rock.calibration import _Pooled, _worth, familiar_limits, fitted_temperature, likelihood
 from lunarsite.vision.rock.data import Place
 from lunarsite.vision.rock.training import RockLoss
 from lunarsite.vision.rock.uncertainty import softmax
@@ -77,8 +79,42 @@ def test_likelihood_of_known_probabilities() -> None:
     assert likelihood(probability, np.array([0, 1], np.uint8), 1.0) == pytest.approx(-np.log([0.5, 0.9]).mean())
 
 
-def test_the_limit_is_that_of_the_stranger_kind() -> None:
-    found = [Place(0, number, number >= 19, False, f"{number}", f"{number}") for number in range(21)]
+def images(renders: int, photographs: int) -> list[Place]:
+    return [Place(0, k, k >= renders, False, f"{k}", f"{k}") for k in range(renders + photographs)]
+
+
+def test_each_kind_has_its_limit() -> None:
     told = [0.01 * number for number in range(19)] + [0.5, 0.6]
-    assert familiar_limit(told, found) == pytest.approx(0.595)
-    assert familiar_limit(told[:19], found[:19]) == pytest.approx(0.171)
+    assert familiar_limits(told, images(19, 2)) == pytest.approx({"renders": 0.171, "photographs": 0.595})
+    assert familiar_limits(told[:19], images(19, 0)) == pytest.approx({"renders": 0.171})
+    # What shows no ground tells nothing.
+    assert familiar_limits([*told, math.nan], images(19, 3)) == pytest.approx({"renders": 0.171, "photographs": 0.595})
+    assert familiar_limits([0.2, math.nan], images(1, 1)) == {"renders": 0.2}
+    assert familiar_limits([math.nan], images(1, 0)) == {}
+
+
+def test_what_probabilities_are_worth_is_told_by_kind() -> None:
+    """Sure by 0.9: of renders nine in ten pixels are right, of photographs five."""
+    probability = np.array([[0.9], [0.04], [0.03], [0.03]], np.float32).repeat(10, axis=1)
+    pools = [
+        _Pooled(probability, np.array([0] * right + [3] * (10 - right), np.uint8), *(np.zeros(1),) * 3)  # type: ignore[arg-type]
+        for right in (9, 5)
+    ]
+    found = _worth("ensemble", pools, images(1, 1), 1.0)
+    nll = [-(right * np.log(0.9) + (10 - right) * np.log(0.03)) / 10 for right in (9, 5)]
+    assert found == pytest.approx(
+        {
+            "ece_tempered_ensemble_renders": 0.0,
+            "nll_tempered_ensemble_renders": nll[0],
+            "ece_tempered_ensemble_photographs": 0.4,
+            "nll_tempered_ensemble_photographs": nll[1],
+        },
+        abs=1e-5,
+    )
+    assert set(_worth("single", pools[:1], images(1, 0), 1.0)) == {
+        "ece_tempered_single_renders",
+        "nll_tempered_single_renders",
+    }
+    # A temperature that brings 0.9 down to 0.5 is what the photographs ask for.
+    warm = _worth("ensemble", pools, images(1, 1), 2.5)
+    assert warm["ece_tempered_ensemble_photographs"] < 0.15 < warm["ece_tempered_ensemble_renders"]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lunarsite.vision.rock.scores import COUNT, UNKNOWN, Classes, ratio
+from lunarsite.vision.rock.classes import COUNT, UNKNOWN
+from lunarsite.vision.rock.scores import Classes, ratio
 from lunarsite.vision.rock.uncertainty import classes_of
 
 Floats = NDArray[np.float64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lunarsite.validate.rock_calibration import brier, calibration, class_ece, ece, log_score
+from lunarsite.vision.rock.reliability import brier, calibration, class_ece, ece, log_score
 
 
 def constant(confidence: float, shape: tuple[int, int]) -> np.ndarray:
