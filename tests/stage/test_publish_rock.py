@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.publish import style
 from lunarsite.publish.rock import charts, story
 from lunarsite.publish.rock.hazards import draw_hazards, read_sizes
-from lunarsite.publish.rock.pictures import Samples, _shown
+from lunarsite.publish.rock.pictures import Samples, _shown, _verdict
 from lunarsite.publish.rock.story import RockFiles
 from lunarsite.publish.rock.tables import Measured
 
@@ -81,6 +82,16 @@ def test_pictures_tell_what_they_are_and_whether_they_are_familiar(drawn: dict[s
     assert {"photograph: PCAM $12", "orbital image: scene 3", "mean IoU 0.40", "familiar (0.02 nat)"} <= set(found)
     assert found.count("no truth") == 2
     assert "unfamiliar (0.04 nat)" in found
+
+
+def test_pictures_without_ground_are_told_as_not_judged(run: FakeRun) -> None:
+    first = Samples.read(run.path("rock_samples")).found[0]
+    blind = replace(first, out_of_distribution=None, unfamiliarity=np.nan)
+    assert _verdict(blind)[0] == "no ground: not judged"
+    assert [_verdict(replace(first, out_of_distribution=value))[0].split()[0] for value in (True, False)] == [
+        "unfamiliar",
+        "familiar",
+    ]
 
 
 def test_pictures_show_classes_by_colour_and_unknown_in_grey(run: FakeRun) -> None:

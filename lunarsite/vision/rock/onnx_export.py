@@ -28,7 +28,8 @@ from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.vision.learn import LearningError
 from lunarsite.vision.learn.networks import MULTIPLE_PX, SmpUnet
-from lunarsite.vision.rock.network import CLASSES, headed
+from lunarsite.vision.rock.classes import CLASSES
+from lunarsite.vision.rock.network import headed
 from lunarsite.vision.rock.segmenter import Segmenter
 from lunarsite.vision.rock.uncertainty import classes_of
 from lunarsite.vision.rock.views import padded, reduced, views_of
@@ -203,9 +204,9 @@ def _told(segmenter: Segmenter, settings: RockInferenceSettings) -> dict[str, An
         "flips": settings.flips,
         "temperature": segmenter.spec.temperature[settings.method],
         "unfamiliarity": (
-            f"{words[judged.statistic]} over the image's own pixels whose class is not sky, nats (over all if all are"
-            " sky); above 'unfamiliarity_limit' the image is of another kind than the model knows, and its maps"
-            " mean nothing"
+            f"{words[judged.statistic]} over the image's own pixels whose class is not sky, nats (if all are sky,"
+            " nothing tells); above 'unfamiliarity_limit' the image is of another kind than the model knows, and its"
+            " maps mean nothing"
         ),
         "unfamiliarity_limit": judged.limit,
     }

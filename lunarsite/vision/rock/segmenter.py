@@ -6,7 +6,8 @@ each pass drops channels of the decoder by a seed of its own, the same ones in e
 keeps its statistics. The pool of them is calibrated with the method's temperature of the model's card.
 
 How unfamiliar an image is, one statistic of its maps tells; beyond the card's limit they mean nothing. Statistic, limit
-and temperature belong to the method: a single member disagrees with nobody, so that its entropy must tell.
+and temperature belong to the method: a single member disagrees with nobody, so that its entropy must tell. An image
+without a pixel of ground, a black one say, is neither familiar nor unfamiliar: nothing tells.
 """
 
 from __future__ import annotations
@@ -22,26 +23,34 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from lunarsite.artefact.contracts import ROCK_SCENES
 from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.vision.learn import LearningError
 from lunarsite.vision.learn.networks import SmpUnet
+from lunarsite.vision.rock.classes import UNKNOWN
 from lunarsite.vision.rock.folding import folded
 from lunarsite.vision.rock.network import RockSpec, headed, load_model, spec_of
-from lunarsite.vision.rock.uncertainty import Floats, Pool, classes_of, entropy, logarithm, mean_below_sky, tempered
+from lunarsite.vision.rock.uncertainty import (
+    Floats,
+    Pool,
+    beyond,
+    classes_of,
+    entropy,
+    logarithm,
+    mean_below_sky,
+    tempered,
+)
 from lunarsite.vision.rock.views import (
     brought_back,
     enlarged,
     enlarged_strips,
+    filled,
     looked_at,
     normalised,
     reduced,
     views_of,
 )
 
-UNKNOWN = ROCK_SCENES.class_number("masks", "unknown")
-"""Class of a pixel of which nothing is known."""
 MOST_PX = 1 << 24
 """Pixels of an image whose maps are returned whole; of larger ones they are read strip by strip."""
 _MOST_PASSES = 1_000
@@ -62,9 +71,9 @@ class Segmented:
     mutual_information: Floats
     """(H, W), what members or passes disagree about, nats; 0 for a single member."""
     unfamiliarity: float
-    """The method's statistic of the image, nats."""
-    out_of_distribution: bool
-    """Whether it exceeds the limit: then the maps mean nothing."""
+    """The method's statistic of the image, nats; NaN where no known pixel is ground or rock."""
+    out_of_distribution: bool | None
+    """Whether it exceeds the limit: then the maps mean nothing. None where nothing tells."""
 
     def strips(
         self, height: int, width: int, rows: int, known: NDArray[np.bool_] | None = None
@@ -127,9 +136,9 @@ class Segmenter:
     ) -> Segmented:
         """Return the maps of an image, reduced to the longest side, as if all of it were known; see `segment`.
 
-        `strips` brings them back, in the memory of one strip.
+        `strips` brings them back, in the memory of one strip. The network sees unknown pixels as their neighbours.
         """
-        small = reduced(image, settings.longest_side_px)
+        small = reduced(image if known is None else filled(image, known), settings.longest_side_px)
         known = None if known is None else thinned(known, small.shape[:2])
         pool = Pool()
         for member in self._probabilities(small, settings):
@@ -144,7 +153,7 @@ class Segmenter:
             entropy(calibrated),
             disagreement,
             unfamiliarity,
-            unfamiliarity > self.spec.unfamiliarity[settings.method].limit,
+            beyond(unfamiliarity, self.spec.unfamiliarity[settings.method].limit),
         )
 
     def unfamiliarity(
@@ -156,12 +165,10 @@ class Segmenter:
     ) -> float:
         """Return the method's statistic of calibrated probabilities (4, H, W) and mutual information (H, W), nats.
 
-        It is the mean over the known pixels below the sky; see `mean_below_sky`.
+        It is the mean over the known pixels below the sky, NaN if there are none; see `mean_below_sky`.
         """
         entropies = self.spec.unfamiliarity[settings.method].statistic == "entropy"
         values = entropy(probability) if entropies else mutual_information
-        if known is not None and not known.any():
-            raise LearningError("no pixel of the image is known")
         return mean_below_sky(values, classes_of(probability), known)
 
     def _probabilities(self, image: NDArray[np.uint8], settings: RockInferenceSettings) -> Iterator[Floats]:

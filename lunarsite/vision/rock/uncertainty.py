@@ -9,19 +9,17 @@ Both are in nats: at most ln(4) = 1.386 with four classes. Arrays are (classes, 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lunarsite.artefact.contracts import ROCK_SCENES
+from lunarsite.vision.rock.classes import BACKGROUND, LARGE, SKY, SMALL
 
 Floats = NDArray[np.float32]
 
 _AXIS = -3
-_GROUND, _SMALL, _LARGE, _SKY = (
-    ROCK_SCENES.class_number("masks", name) for name in ("background", "small_rocks", "large_rocks", "sky")
-)
 # A probability below that adds nothing to an entropy, and its logarithm must be finite.
 _LEAST = 1e-12
 
@@ -102,25 +100,34 @@ def classes_of(probability: Floats) -> NDArray[np.uint8]:
 
     Where a probability of rock of 0.6 is divided between small and large, ground with 0.4 must not win.
     """
-    kinds = np.stack([probability[_GROUND], probability[_SMALL] + probability[_LARGE], probability[_SKY]])
-    size = np.where(probability[_LARGE] > probability[_SMALL], _LARGE, _SMALL)
-    found = np.choose(kinds.argmax(axis=0), [np.full_like(size, _GROUND), size, np.full_like(size, _SKY)])
+    kinds = np.stack([probability[BACKGROUND], probability[SMALL] + probability[LARGE], probability[SKY]])
+    size = np.where(probability[LARGE] > probability[SMALL], LARGE, SMALL)
+    found = np.choose(kinds.argmax(axis=0), [np.full_like(size, BACKGROUND), size, np.full_like(size, SKY)])
     return np.asarray(found, dtype=np.uint8)
 
 
 def mean_below_sky(values: Floats, classes: NDArray[Any], known: NDArray[np.bool_] | None = None) -> float:
-    """Return the mean of values (H, W) over the known pixels that are not called sky; over all known ones if all are.
+    """Return the mean of values (H, W) over the known pixels that are not called sky; NaN if there are none.
 
-    The sky is black and never doubtful: with it, a picture would look the more familiar the more sky it shows.
+    The sky is black and never doubtful: with it, a picture would look the more familiar the more sky it shows, and a
+    black one, of which nothing can be known, the most familiar of all.
 
     Args:
         values: Of each pixel.
         classes: (H, W).
         known: (H, W), where the image shows anything; None: everywhere.
     """
-    counted = classes != _SKY
+    counted = classes != SKY
     if known is not None:
         counted &= known
-    if not counted.any():
-        return float(np.mean(values, dtype=np.float64, where=True if known is None else known))
-    return float(np.mean(values, dtype=np.float64, where=counted))
+    return float(np.mean(values, dtype=np.float64, where=counted)) if counted.any() else math.nan
+
+
+def beyond(unfamiliarity: float, limit: float) -> bool | None:
+    """Return whether an image is out of distribution; None where nothing tells, for it shows no ground (NaN)."""
+    return None if math.isnan(unfamiliarity) else unfamiliarity > limit
+
+
+def in_words(out_of_distribution: bool | None) -> str:
+    """Return whether an image is out of distribution as files tell it: 'yes', 'no' or 'unknown'."""
+    return "unknown" if out_of_distribution is None else "yes" if out_of_distribution else "no"

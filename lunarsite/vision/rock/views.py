@@ -67,6 +67,35 @@ def reduced(image: NDArray[np.uint8], longest_side_px: int) -> NDArray[np.uint8]
     return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BOX))
 
 
+def filled(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return an image (H, W, 3) whose unknown pixels have the nearest known colour of their row.
+
+    Rows without any are those of the nearest row that has some. Black would pass for sky and move the horizon; along a
+    row the ground is about as far below it everywhere.
+
+    Raises:
+        LearningError: Nothing is known.
+    """
+    some = known.any(axis=1)
+    if not some.any():
+        raise LearningError("no pixel of the image is known")
+    found = image.copy()
+    for row in np.flatnonzero(some & ~known.all(axis=1)):
+        missing = np.flatnonzero(~known[row])
+        found[row, missing] = image[row, _nearest(np.flatnonzero(known[row]), missing)]
+    missing = np.flatnonzero(~some)
+    found[missing] = found[_nearest(np.flatnonzero(some), missing)]
+    return found
+
+
+def _nearest(places: NDArray[np.intp], wanted: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return which of some places, in their order, is nearest to each wanted one; of two the former."""
+    after = np.searchsorted(places, wanted).clip(max=len(places) - 1)
+    before = np.maximum(after - 1, 0)
+    former = np.abs(wanted - places[before]) <= np.abs(places[after] - wanted)
+    return places[np.where(former, before, after)]
+
+
 def normalised(image: NDArray[np.uint8]) -> Tensor:
     """Return an image (H, W, 3) as (1, 3, H, W), -1 to 1."""
     values = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))

@@ -74,6 +74,7 @@ def test_a_folder_is_segmented(pictures: Path, model: Path, capsys: pytest.Captu
     assert call(pictures, model, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["images"], told["kept"], told["failed"], told["out_of_distribution"]) == (2, 0, {}, [])
+    assert told["not_judged"] == []
     out = pictures.parent / "out"
     expected = {f"{name}{suffix}" for name in "ab" for suffix in results.SUFFIXES}
     assert {path.name for path in out.iterdir()} == expected | {
@@ -209,6 +210,26 @@ def test_strange_pictures_are_told_and_nothing_is_derived(
     assert maps_of(out / "a_maps.tif")[2]["OUT_OF_DISTRIBUTION"] == "yes"
     # The banner stands below the picture.
     assert np.asarray(Image.open(out / "b_overlay.png")).reshape(-1, 3).tolist().count([213, 94, 0]) > 1_000
+
+
+def test_of_pictures_without_ground_it_is_unknown_whether_they_are_familiar(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = write_model(tmp_path / "model.safetensors", 1, all_sky=True)
+    assert call(pictures, model, *CAMERA, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["out_of_distribution"], told["not_judged"]) == ([], ["a.tif", "b.png"])
+    out = pictures.parent / "out"
+    for row in table(out / "summary.csv"):
+        assert (row["familiar"], row["unfamiliarity_nat"], row["sky_share"]) == ("unknown", "", "1.0")
+        assert all(row[name] == "" for name in ("rock_area_share", "rock_area_share_high", "rocks", "safe_share"))
+    assert table(out / "rocks.csv") == table(out / "distribution.csv") == []
+    assert maps_of(out / "a_maps.tif")[2]["OUT_OF_DISTRIBUTION"] == "unknown"
+    assert np.asarray(Image.open(out / "b_overlay.png")).reshape(-1, 3).tolist().count([213, 94, 0]) > 1_000
+    assert call(pictures, model, *CAMERA) == 0
+    shown = capsys.readouterr().out
+    assert "2 show no ground" in shown
+    assert "out of distribution" not in shown
 
 
 def test_results_of_the_same_are_kept_and_others_made_again(

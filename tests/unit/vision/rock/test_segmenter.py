@@ -17,14 +17,15 @@ from lunarsite.vision.learn import LearningError
 from lunarsite.vision.learn.saved import rounded
 from lunarsite.vision.rock import folding
 from lunarsite.vision.rock import segmenter as segmenters
+from lunarsite.vision.rock.classes import SKY, UNKNOWN
 from lunarsite.vision.rock.folding import folded
 from lunarsite.vision.rock.network import build
-from lunarsite.vision.rock.segmenter import UNKNOWN, Segmenter, load_segmenter
+from lunarsite.vision.rock.segmenter import Segmenter, load_segmenter
 from lunarsite.vision.rock.uncertainty import classes_of, entropy, mutual_information, pooled, softmax, tempered
+from lunarsite.vision.rock.views import filled
 
 from .made_model import made_image, made_members, made_segmenter, made_spec, write_model
 
-SKY = 3
 IMAGE = made_image(60, 90)
 
 
@@ -200,10 +201,41 @@ def test_images_of_odd_sizes_have_maps(two: Segmenter, shape: tuple[int, int]) -
     np.testing.assert_allclose(found.probability.sum(axis=2), 1.0, atol=1e-5)
 
 
+@pytest.mark.parametrize("method", ["ensemble", "single", "dropout"])
+def test_where_no_ground_is_seen_nothing_is_judged(method: str) -> None:
+    spec = made_spec(2, limit=0.0)
+    blind = Segmenter(made_members(spec, all_sky=True), spec)
+    found = blind.segment(np.zeros((60, 90, 3), np.uint8), settings(method=method))
+    assert (found.classes == SKY).all()
+    assert np.isnan(found.unfamiliarity)
+    assert found.out_of_distribution is None
+    # Ground that is not known tells nothing either.
+    seeing, ground = Segmenter(made_members(spec), spec), np.zeros((60, 90), bool)
+    ground[0, 0] = True
+    assert seeing.segment(IMAGE, settings(method=method)).out_of_distribution is True
+    told = seeing.segment(IMAGE, settings(method=method), ground)
+    assert told.out_of_distribution is (None if told.classes[0, 0] == SKY else True)
+
+
+def test_unknown_pixels_are_filled_from_their_row() -> None:
+    image = np.arange(4 * 6, dtype=np.uint8).reshape(4, 6, 1).repeat(3, axis=2)
+    known = np.ones((4, 6), dtype=bool)
+    known[1, [0, 1, 4]], known[2], known[3, 1:] = False, False, False
+    found = filled(image, known)[:, :, 0]
+    np.testing.assert_array_equal(found[0], [0, 1, 2, 3, 4, 5])
+    np.testing.assert_array_equal(found[1], [8, 8, 8, 9, 9, 11])
+    np.testing.assert_array_equal(found[2], found[1])
+    np.testing.assert_array_equal(found[3], [18] * 6)
+    with pytest.raises(LearningError, match="no pixel"):
+        filled(image, np.zeros_like(known))
+
+
 def test_unknown_pixels_are_told_of_nothing(two: Segmenter) -> None:
     known = np.ones((60, 90), dtype=bool)
     known[:, 70:] = False
-    found, whole = two.segment(IMAGE, settings(), known), two.segment(IMAGE, settings())
+    # What is not known looks as its row does beside it, and not as the black sky.
+    beside = np.concatenate([IMAGE[:, :70], IMAGE[:, 69:70].repeat(20, axis=1)], axis=1)
+    found, whole = two.segment(IMAGE, settings(), known), two.segment(beside, settings())
     for values in (found.probability[..., 0], found.entropy, found.mutual_information, found.raw_probability[..., 3]):
         assert (np.isnan(values) == ~known).all()
     assert ((found.classes == UNKNOWN) == ~known).all()
@@ -212,6 +244,7 @@ def test_unknown_pixels_are_told_of_nothing(two: Segmenter) -> None:
     np.testing.assert_array_equal(found.probability[known], whole.probability[known])
     with pytest.raises(LearningError, match="no pixel"):
         two.segment(IMAGE, settings(), np.zeros_like(known))
+    assert not np.array_equal(found.probability[known], two.segment(IMAGE, settings()).probability[known])
     # Reduced, it stays where it was.
     large = IMAGE.repeat(3, axis=0).repeat(3, axis=1)
     wide = known.repeat(3, axis=0).repeat(3, axis=1)

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
-from lunarsite.vision.rock.uncertainty import classes_of, mean_below_sky
+from lunarsite.vision.rock.classes import BACKGROUND, SKY
+from lunarsite.vision.rock.uncertainty import beyond, classes_of, in_words, mean_below_sky
 
-GROUND, SKY = 0, 3
 VALUES = np.array([[0.0, 0.0, 0.0], [0.3, 0.6, 0.9]], dtype=np.float32)
 
 
 def test_more_sky_makes_an_image_no_more_familiar() -> None:
-    classes = np.array([[SKY] * 3, [GROUND] * 3], dtype=np.uint8)
+    classes = np.array([[SKY] * 3, [BACKGROUND] * 3], dtype=np.uint8)
     assert mean_below_sky(VALUES, classes) == pytest.approx(0.6)
     more = np.concatenate([VALUES[:1], VALUES]), np.concatenate([classes[:1], classes])
     assert mean_below_sky(*more) == pytest.approx(0.6)
 
 
 def test_unknown_pixels_do_not_count() -> None:
-    classes = np.array([[SKY] * 3, [GROUND] * 3], dtype=np.uint8)
+    classes = np.array([[SKY] * 3, [BACKGROUND] * 3], dtype=np.uint8)
     known = np.array([[True] * 3, [True, True, False]])
     assert mean_below_sky(VALUES, classes, known) == pytest.approx(0.45)
 
 
-def test_where_all_is_sky_all_counts() -> None:
-    assert mean_below_sky(VALUES, np.full((2, 3), SKY, dtype=np.uint8)) == pytest.approx(0.3)
-    known = np.array([[False] * 3, [True, False, False]])
-    assert mean_below_sky(VALUES, np.full((2, 3), SKY, dtype=np.uint8), known) == pytest.approx(0.3)
+def test_where_no_ground_is_known_nothing_tells() -> None:
+    assert math.isnan(mean_below_sky(VALUES, np.full((2, 3), SKY, dtype=np.uint8)))
+    classes = np.array([[SKY] * 3, [BACKGROUND] * 3], dtype=np.uint8)
+    assert math.isnan(mean_below_sky(VALUES, classes, classes == SKY))
+    assert [beyond(value, 0.1) for value in (0.1, 0.2, math.nan)] == [False, True, None]
+    assert [in_words(value) for value in (False, True, None)] == ["no", "yes", "unknown"]
 
 
 @pytest.mark.parametrize(
