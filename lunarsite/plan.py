@@ -279,7 +279,9 @@ def _rocks(settings: Settings) -> Iterator[Cost]:
         steps = plan.epochs * plan.steps_per_epoch * rock.learning.members
         yield Cost("rock-train", 1, 30 + steps * step_s, 2_000, "guessed")
         if rock.ablate:
-            trained = _ROCK_VARIANTS * ablation.seeds * ablation.epochs * ablation.steps_per_epoch
+            # What the horizon head is held against is one training more.
+            variants = _ROCK_VARIANTS + (rock.learning.network.head == "horizon")
+            trained = variants * ablation.seeds * ablation.epochs * ablation.steps_per_epoch
             yield Cost("rock-ablate", 1, 60 + trained * step_s, 2_000, "guessed")
     images = rock.render.scenes * _render_size(settings) + (_ROCK_IMAGES if folder else 0)
     jobs = 2 if folder else 1
@@ -290,7 +292,7 @@ def _rocks(settings: Settings) -> Iterator[Cost]:
 _ROCK_IMAGES = 180
 """Images in a user's folder, which are not counted before they are read: as many as the reference data have."""
 _ROCK_VARIANTS = 5
-"""Trainings of an ablation."""
+"""Trainings of an ablation for each seed, without the rival of the horizon head."""
 
 
 def _render_size(settings: Settings) -> float:

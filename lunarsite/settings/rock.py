@@ -141,7 +141,7 @@ class RockLearningSettings(Section):
 
 
 class RockAblationSettings(Section):
-    """What closes the gap between renders and photographs: small trainings, each with one thing more."""
+    """What closes the gap to photographs: small trainings, each with one thing more, and one with the plain head."""
 
     seeds: Annotated[int, Field(ge=1, le=20)] = 2
     """Trainings of each variant; they differ in their seeds."""

@@ -52,7 +52,7 @@ def test_from_scenes_to_a_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -
         broken.setattr(ablation, "judged", killed)
         assert call(folder) == 1
     checkpoints = {path: path.stat().st_mtime_ns for path in folder.rglob("last.ckpt")}
-    assert len(checkpoints) == 10
+    assert len(checkpoints) == 12
     with monkeypatch.context() as watched:
         seen: list[bool] = []
         whole = ablation_record.judged
@@ -69,7 +69,7 @@ def test_from_scenes_to_a_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     told, stamp = record.read(folder / "ablation.json", ROCK_ABLATION)
     assert stamp.seed == 1609
     rows = told.tables["ablation"]
-    names = ["no rocks", "geometry", "augmented", "style", "few labels", "own renders"]
+    names = ["no rocks", "geometry", "augmented", "style", "few labels", "own renders", "plain head"]
     assert [row["variant"] for row in rows] == names
     assert sum(bool(row["chosen"]) for row in rows) == 1
     assert all(0.0 <= float(row[f"{kind}_miou"]) <= 1.0 for row in rows for kind in ("photograph", "render"))  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ def test_from_scenes_to_a_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_without_own_renders_there_is_one_variant_less(folder: Path) -> None:
     assert call(folder, files=("scenes",), seeds=1) == 0
     told, _ = record.read(folder / "ablation.json", ROCK_ABLATION)
-    assert [row["variant"] for row in told.tables["ablation"]][-1] == "few labels"
+    assert [row["variant"] for row in told.tables["ablation"]][-2:] == ["few labels", "plain head"]
 
 
 @pytest.mark.parametrize(

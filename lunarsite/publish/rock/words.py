@@ -112,8 +112,6 @@ CAPTIONS: Final = {
 }
 
 METRICS: Final = {
-    "photograph_head_gain": "Horizon head over the plain last layer, mean IoU of photographs",
-    "render_head_gain": "Horizon head over the plain last layer, mean IoU of held-out renders",
     "unfamiliarity_limit": "Limit of unfamiliarity on the model's card",
     **{
         f"{name}_{key}": f"{words}, {group}"
@@ -161,6 +159,8 @@ METRICS: Final = {
         for name in ("geometry", "augmented", "style")
     },
     "render_gain": "Gain of the chosen training on held-out renders",
+    "photograph_head_gain": "Gain of the horizon head over the plain last layer on test photographs",
+    "render_head_gain": "Gain of the horizon head over the plain last layer on held-out renders",
 }
 
 LEFT_OUT: Final = ("reliability", "risk_coverage", "risk_coverage_images", "sizes", "rock_area")

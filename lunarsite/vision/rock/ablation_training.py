@@ -35,6 +35,7 @@ def segmenter_of(
     No temperature is fitted: it hardly moves the border between rock and ground.
     """
     trained, spec, _ = train_member(job, split, learning, inference, scenes, number, folder / f"{number:02d}")
-    segmenter = Segmenter((trained.network,), RockSpec(network=spec, members=1, temperature={}, unfamiliarity={}))
+    told = RockSpec(network=spec, head=learning.network.head, members=1, temperature={}, unfamiliarity={})
+    segmenter = Segmenter((trained.network,), told)
     alone = inference.model_copy(update={"method": "single"})
     return lambda image: classes_of(softmax(segmenter.member_logits(image, alone)[0]))
