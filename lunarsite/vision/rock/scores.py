@@ -13,10 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lunarsite.vision.rock.classes import BACKGROUND as BACKGROUND  # noqa: PLC0414 - the ablation reads it here
-from lunarsite.vision.rock.classes import COUNT as COUNT  # noqa: PLC0414
-from lunarsite.vision.rock.classes import LARGE, SMALL, UNKNOWN
-from lunarsite.vision.rock.classes import SKY as SKY  # noqa: PLC0414
+from lunarsite.vision.rock.classes import COUNT, LARGE, SMALL, UNKNOWN
 
 Classes = NDArray[np.uint8]
 Floats = NDArray[np.float64]

@@ -25,6 +25,7 @@ from lunarsite.vision.rock.ablation_record import (
     Seen,
     Variant,
 )
+from lunarsite.vision.rock.classes import BACKGROUND, SKY
 from lunarsite.vision.rock.scores import iou
 from tests.unit.vision.rock.made_rocks import PHOTOGRAPH, RENDER, write_scenes
 
@@ -68,8 +69,8 @@ def test_the_null_calls_sky_what_is_black_and_reaches_the_top() -> None:
     found = scores.black_above(image)
     sky = np.zeros((12, 10), bool)
     sky[:4], sky[2, 5] = True, False
-    assert (found == np.where(sky, scores.SKY, scores.BACKGROUND)).all()
-    assert (scores.black_above(image[4:]) == scores.BACKGROUND).all(), "a shadow is no sky"
+    assert (found == np.where(sky, SKY, BACKGROUND)).all()
+    assert (scores.black_above(image[4:]) == BACKGROUND).all(), "a shadow is no sky"
 
 
 def test_intervals_cover_what_scenes_and_seeds_differ_by() -> None:
