@@ -1,6 +1,6 @@
 """The last layer of a segmenter that tells small rocks from large ones as a person does: by how far away they look.
 
-The dataset's large rocks are large on the ground, not in the picture: a rock that looks wider than 0.4 of the rows that
+The renders' large rocks are large on the ground, not in the picture: a rock that looks wider than 0.4 of the rows that
 it stands below the horizon is wider than 0.4 heights of the camera, and nearly always a large one (docs/rocks.md). A
 convolution sees no horizon from afar, so this layer hands it down: what the network calls sky is summed along each
 column.
