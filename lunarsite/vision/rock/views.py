@@ -68,10 +68,13 @@ def reduced(image: NDArray[np.uint8], longest_side_px: int) -> NDArray[np.uint8]
 
 
 def filled(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return an image (H, W, 3) whose unknown pixels have the nearest known colour of their row.
+    """Return an image (H, W, 3) whose unknown pixels are black at the top and have the nearest known colour elsewhere.
 
-    Rows without any are those of the nearest row that has some. Black would pass for sky and move the horizon; along a
-    row the ground is about as far below it everywhere.
+    Pixels above the topmost known one of their column reach the picture's upper edge: they are taken for a sky that was
+    cut out, which is black. In columns without any known pixel the sky ends where it does in the nearest column that has
+    some. All others have the nearest known colour of their row, and rows without any are those of the nearest row that
+    has some: black would pass for sky there and move the horizon, and along a row the ground is about as far below it
+    everywhere.
 
     Raises:
         LearningError: Nothing is known.
@@ -85,6 +88,10 @@ def filled(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.uin
         found[row, missing] = image[row, _nearest(np.flatnonzero(known[row]), missing)]
     missing = np.flatnonzero(~some)
     found[missing] = found[_nearest(np.flatnonzero(some), missing)]
+    columns = np.flatnonzero(known.any(axis=0))
+    top = known.argmax(axis=0)[_nearest(columns, np.arange(known.shape[1]))]
+    for row in range(int(top.max())):
+        found[row, row < top] = 0
     return found
 
 
