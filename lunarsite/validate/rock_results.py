@@ -23,7 +23,7 @@ from lunarsite.vision.rock.hazard import area_shares
 from lunarsite.vision.rock.reliability import Calibration, calibration
 from lunarsite.vision.rock.scores import confusion, mean_iou
 from lunarsite.vision.rock.sizes import SeenGround, seen_ground, seen_px
-from lunarsite.vision.rock.uncertainty import classes_of, mean_below_sky
+from lunarsite.vision.rock.uncertainty import classes_of, confidence_of, mean_below_sky
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -237,7 +237,7 @@ def _result(
     classes = {name: classes_of(one) for name, one in named.items()}
     # What users get is decided once, in the segmenter's own way.
     classes[DELIVERED] = predicted.doubt.classes
-    confidence = predicted.probability[DELIVERED].max(axis=0)
+    confidence = confidence_of(predicted.probability[DELIVERED], classes[DELIVERED])
     wrong = classes[DELIVERED] != truth
     doubts = {
         ENTROPY: predicted.doubt.entropy,

@@ -32,7 +32,7 @@ def segmenter_of(
 ) -> Segment:
     """Train member `number` and return what gives the classes (H, W) of an image (H, W, 3).
 
-    No temperature is fitted: it hardly moves the border between rock and ground.
+    No temperature is fitted: it changes no class.
     """
     trained, spec, _ = train_member(job, split, learning, inference, scenes, number, folder / f"{number:02d}")
     told = RockSpec(network=spec, head=learning.network.head, members=1, temperature={}, unfamiliarity={})

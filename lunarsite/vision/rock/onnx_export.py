@@ -28,7 +28,7 @@ from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.vision.learn import LearningError
 from lunarsite.vision.learn.networks import MULTIPLE_PX, SmpUnet
-from lunarsite.vision.rock.classes import CLASSES
+from lunarsite.vision.rock.classes import CLASSES, LARGE, SKY, SMALL
 from lunarsite.vision.rock.network import headed
 from lunarsite.vision.rock.segmenter import Segmenter
 from lunarsite.vision.rock.uncertainty import classes_of
@@ -80,7 +80,15 @@ class Pooled(nn.Module):
         mean = torch.stack(found).mean(dim=0)
         entropies = torch.stack([_entropy(member) for member in found]).mean(dim=0)
         disagreement = (_entropy(mean) - entropies).clamp_min(0.0)
-        return (mean.clamp_min(_LEAST).log() / self.temperature).softmax(dim=1), disagreement
+        return _tempered(mean, self.temperature), disagreement
+
+
+def _tempered(probability: Tensor, temperature: float) -> Tensor:
+    """Return what `uncertainty.tempered` gives, of (N, 4, H, W)."""
+    ground, rocks, sky = probability[:, :SMALL], probability[:, SMALL : LARGE + 1], probability[:, SKY:]
+    kinds = torch.cat((ground, rocks.sum(dim=1, keepdim=True), sky), dim=1)
+    kinds, sizes = ((one.clamp_min(_LEAST).log() / temperature).softmax(dim=1) for one in (kinds, rocks))
+    return torch.cat((kinds[:, :1], kinds[:, 1:2] * sizes, kinds[:, 2:]), dim=1)
 
 
 def export(

@@ -82,10 +82,17 @@ def logarithm(probability: Floats) -> Floats:
 
 
 def tempered(probability: Floats, temperature: float) -> Floats:
-    """Return probabilities (..., C, H, W) whose logarithms are divided by a temperature; 1 leaves them as they are."""
+    """Return probabilities (..., 4, H, W) whose logarithms are divided by a temperature; 1 leaves them as they are.
+
+    Ground, rock and sky are tempered, and apart from that small against large where there is a rock. So a temperature
+    changes no class (see `classes_of`), and doubt about a rock's size makes it neither more nor less of a rock.
+    """
     if temperature == 1.0:
         return probability
-    return softmax(np.divide(logarithm(probability), temperature, dtype=np.float32))
+    kinds = _divided(np.concatenate(_kinds(probability), axis=_AXIS), temperature)
+    sizes = _divided(probability[..., SMALL : LARGE + 1, :, :], temperature)
+    ground, rock, sky = (kinds[..., k : k + 1, :, :] for k in range(3))
+    return np.concatenate([ground, rock * sizes, sky], axis=_AXIS)
 
 
 def entropy(probability: Floats) -> Floats:
@@ -100,10 +107,30 @@ def classes_of(probability: Floats) -> NDArray[np.uint8]:
 
     Where a probability of rock of 0.6 is divided between small and large, ground with 0.4 must not win.
     """
-    kinds = np.stack([probability[BACKGROUND], probability[SMALL] + probability[LARGE], probability[SKY]])
-    size = np.where(probability[LARGE] > probability[SMALL], LARGE, SMALL)
-    found = np.choose(kinds.argmax(axis=0), [np.full_like(size, BACKGROUND), size, np.full_like(size, SKY)])
-    return np.asarray(found, dtype=np.uint8)
+    ground, sky = probability[BACKGROUND], probability[SKY]
+    rock = probability[SMALL] + probability[LARGE]
+    found = np.where(probability[LARGE] > probability[SMALL], np.uint8(LARGE), np.uint8(SMALL))
+    found[(ground >= rock) & (ground >= sky)] = BACKGROUND
+    found[(sky > rock) & (sky > ground)] = SKY
+    return found
+
+
+def confidence_of(probability: Floats, classes: NDArray[np.uint8]) -> Floats:
+    """Return the probability (...) of the class (...) that is said, of probabilities (4, ...).
+
+    It is not always the largest of the four: a rock's is divided between sizes.
+    """
+    return np.asarray(np.take_along_axis(probability, classes[None].astype(np.intp), axis=0)[0])
+
+
+def _kinds(probability: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return ground, rock of either size, and sky, (..., 1, H, W) each, of probabilities (..., 4, H, W)."""
+    ground, sky = (probability[..., k : k + 1, :, :] for k in (BACKGROUND, SKY))
+    return ground, probability[..., SMALL : LARGE + 1, :, :].sum(axis=_AXIS, keepdims=True), sky
+
+
+def _divided(probability: Floats, temperature: float) -> Floats:
+    return softmax(np.divide(logarithm(probability), temperature, dtype=np.float32))
 
 
 def mean_below_sky(values: Floats, classes: NDArray[Any], known: NDArray[np.bool_] | None = None) -> float:

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from lunarsite.vision.rock.classes import BACKGROUND, SKY
-from lunarsite.vision.rock.uncertainty import beyond, classes_of, in_words, mean_below_sky
+from lunarsite.vision.rock.classes import BACKGROUND, LARGE, SKY, SMALL
+from lunarsite.vision.rock.uncertainty import beyond, classes_of, confidence_of, in_words, mean_below_sky, tempered
 
 VALUES = np.array([[0.0, 0.0, 0.0], [0.3, 0.6, 0.9]], dtype=np.float32)
 
@@ -50,3 +50,26 @@ def test_a_pixel_is_rock_before_it_is_small_or_large(probability: tuple[float, .
     assert found.dtype == np.uint8
     assert found.tolist() == [[expected]]
     assert classes_of(values[:, :, 0]).tolist() == [expected]
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 1.32, 3.0])
+def test_a_temperature_changes_no_class(temperature: float) -> None:
+    drawn = np.random.default_rng(4).dirichlet(np.full(4, 0.7), size=(60, 70)).astype(np.float32).transpose(2, 0, 1)
+    found = tempered(drawn, temperature)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.sum(axis=0), 1.0, atol=1e-5)
+    assert (classes_of(found) == classes_of(drawn)).all()
+    assert (found.argmax(axis=0) != drawn.argmax(axis=0)).any() or temperature <= 1.0, "the largest of four does change"
+
+
+def test_doubt_about_size_makes_nothing_a_rock() -> None:
+    values = np.array([[0.54, 0.23, 0.23, 0.0], [0.54, 0.46, 0.0, 0.0]], dtype=np.float32).T[:, :, None]
+    halved, sure = tempered(values, 1.32)[SMALL : LARGE + 1].sum(axis=0)[:, 0]
+    assert halved == pytest.approx(sure, abs=1e-5)
+    logit = np.log(0.46 / 0.54) / 1.32
+    assert halved == pytest.approx(1.0 / (1.0 + np.exp(-logit)), abs=1e-4)
+
+
+def test_confidence_is_that_of_the_class_that_is_said() -> None:
+    values = np.array([[0.4, 0.35, 0.25, 0.0], [0.1, 0.1, 0.1, 0.7]], dtype=np.float32).T[:, :, None]
+    assert confidence_of(values, classes_of(values))[:, 0] == pytest.approx([0.35, 0.7])
