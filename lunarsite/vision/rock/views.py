@@ -71,7 +71,7 @@ def filled(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.uin
     """Return an image (H, W, 3) whose unknown pixels are black at the top and have the nearest known colour elsewhere.
 
     Pixels above the topmost known one of their column reach the picture's upper edge: they are taken for a sky that was
-    cut out, which is black. In columns without any known pixel the sky ends where it does in the nearest column that has
+    cut out, which is black. In columns without any known pixel the sky ends where it does in the nearest column with
     some. All others have the nearest known colour of their row, and rows without any are those of the nearest row that
     has some: black would pass for sky there and move the horizon, and along a row the ground is about as far below it
     everywhere.

@@ -234,13 +234,13 @@ def test_a_sky_that_was_cut_out_stays_black_and_all_else_is_filled() -> None:
     image = np.full((6, 5, 3), 200, dtype=np.uint8)
     image[:, 1] = 100
     known = np.zeros((6, 5), dtype=bool)
-    # A horizon that rises to the right, a hole in the ground, a lowest row and a first column of which nothing is known.
+    # A horizon that rises to the right, a hole in the ground; of the lowest row and the first column nothing is known.
     known[3:5, 1:] = known[2, 3:] = known[1, 4] = True
     known[4, 2] = False
     found = filled(image, known)[:, :, 0]
     sky = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0], [1, 1, 1, 0, 0], [0] * 5, [0] * 5, [0] * 5], dtype=bool)
     assert ((found == 0) == sky).all(), "what is beneath transparent pixels is not seen either"
-    np.testing.assert_array_equal(found[3:], [[100, 100, 200, 200, 200], [100, 100, 100, 200, 200]] + [found[4]])
+    np.testing.assert_array_equal(found[3:], [[100, 100, 200, 200, 200], [100, 100, 100, 200, 200], found[4]])
     # Where the picture begins with a known row nothing is taken for sky, however much of it is unknown.
     known[0] = True
     assert filled(image, known).all()
