@@ -32,7 +32,7 @@ from lunarsite.vision.learn.saved import rounded
 from lunarsite.vision.learn.training import Trained, train
 from lunarsite.vision.rock.augment_figure import write_figure
 from lunarsite.vision.rock.calibration import FAMILIAR_SHARE, calibrated
-from lunarsite.vision.rock.classes import ROCKS, UNKNOWN
+from lunarsite.vision.rock.classes import BACKGROUND, ROCKS, SKY, UNKNOWN
 from lunarsite.vision.rock.data import Crops, Place, Whole, places, style_of
 from lunarsite.vision.rock.network import save_model, start
 from lunarsite.vision.rock.split import TRAINING, VALIDATION
@@ -178,11 +178,14 @@ def _dice(share: Tensor, truth: Tensor) -> Tensor:
 
 
 def _rock_iou(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
-    """Return the IoU of rock of either size in a batch, 1 where neither truth nor answer has any."""
+    """Return the IoU of rock of either size in a batch, 1 where neither truth nor answer has any.
+
+    Rock is found where both sizes together outweigh ground and sky each, as `uncertainty.classes_of` has it.
+    """
     with torch.no_grad():
-        found, true = (
-            ((classes >= ROCKS[0]) & (classes <= ROCKS[-1]) & (known > 0)) for classes in (logits.argmax(dim=1), target)
-        )
+        rock = logits[:, ROCKS[0] : ROCKS[-1] + 1].float().logsumexp(dim=1)
+        found = (rock > logits[:, BACKGROUND]) & (rock >= logits[:, SKY]) & (known > 0)
+        true = (target >= ROCKS[0]) & (target <= ROCKS[-1]) & (known > 0)
         either = (found | true).sum()
         return torch.where(either > 0, (found & true).sum() / either.clamp(min=1), 1.0)
 

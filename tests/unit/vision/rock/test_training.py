@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from lunarsite.vision.rock.calibration import _Pooled, _worth, familiar_limits, fitted_temperature, likelihood
+from lunarsite.vision.rock.classes import ROCKS
 from lunarsite.vision.rock.data import Place
 from lunarsite.vision.rock.training import RockLoss
-from lunarsite.vision.rock.uncertainty import softmax
+from lunarsite.vision.rock.uncertainty import classes_of, logarithm, softmax
 
 rock_loss = RockLoss(1.0)
 
@@ -43,11 +44,31 @@ def test_a_rock_of_the_wrong_size_is_a_rock_all_the_same() -> None:
     without, _ = RockLoss(0.0)(logits, {"target": target})
     assert float(without) == pytest.approx(float(parts["cross_entropy"] + parts["dice"]))
     # Ground where the truth has rock: nothing of it is found.
-    _, missed = rock_loss(torch.zeros(1, 4, 2, 2), {"target": target})
+    ground = 30.0 * torch.nn.functional.one_hot(torch.zeros_like(target), 4).permute(0, 3, 1, 2).float()
+    _, missed = rock_loss(ground, {"target": target})
     assert float(missed["rock_iou"]) == 0.0
     assert float(missed["rock_dice"]) > 0.4
     assert float(parts["size"]) == pytest.approx(30.0, abs=1e-3)
     assert float(total) == pytest.approx(float(without) + 30.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("probability", "rock"),
+    [
+        ((0.4, 0.3, 0.3, 0.0), True),  # two sizes share what is more than ground
+        ((0.0, 0.3, 0.3, 0.4), True),
+        ((0.4, 0.15, 0.15, 0.3), False),
+        ((0.3, 0.15, 0.15, 0.4), False),
+    ],
+)
+def test_rock_is_told_in_training_by_the_rule_that_classes_go_by(
+    probability: tuple[float, float, float, float], rock: bool
+) -> None:
+    told = np.array(probability, np.float32)[:, None, None]
+    assert bool(classes_of(told)[0, 0] in ROCKS) is rock
+    logits = torch.from_numpy(logarithm(told))[None]
+    _, parts = rock_loss(logits, {"target": torch.ones(1, 1, 1, dtype=torch.int64)})
+    assert float(parts["rock_iou"]) == float(rock)
 
 
 def test_classes_that_the_batch_lacks_do_not_count_in_dice() -> None:
