@@ -9,11 +9,10 @@ from typing import Literal
 import numpy as np
 from pydantic import JsonValue
 
-from lunarsite.artefact.contracts.rock import ROCK_CLASSES
 from lunarsite.artefact.record import Metric, Record, Verdict
 from lunarsite.settings.rock import RockAblationSettings
 from lunarsite.vision.rock.ablation_scores import FEWEST_SCENES, Resampled, Score
-from lunarsite.vision.rock.classes import ROCKS
+from lunarsite.vision.rock.classes import CLASSES, ROCKS
 from lunarsite.vision.rock.scores import ABOVE_ZERO, Floats, SignTest, mean_iou, sign_test
 
 GAP = "Photograph mIoU improved against synthetic-only training"
@@ -223,7 +222,7 @@ def _head_verdict(pair: tuple[Measured, Measured], drawn: Resampled, scenes: Seq
 def _head_rows(pair: tuple[Measured, Measured], drawn: Mapping[str, Resampled]) -> list[dict[str, JsonValue]]:
     """Return by group what the horizon head adds to the mean IoU, to the IoU of rocks as one, and of either size."""
     horizon, plain = pair
-    sizes = [(name.replace("_", " "), ("class", number)) for number, name in ROCK_CLASSES if number in ROCKS]
+    sizes = [(CLASSES[number].replace("_", " "), ("class", number)) for number in ROCKS]
     rows: list[dict[str, JsonValue]] = []
     for group in _PREFIXES:
         for words, measure in (("mean", ("mean", None)), ("all rocks", ("rocks", None)), *sizes):
@@ -292,7 +291,7 @@ def _row(
             row[f"{prefix}_miou_{word}_seed"] = _known(float(value)) if one.variant.trained else None
         row |= _numbers(f"{prefix}_gain", _gain(one, base, draws, group) if one is not base else None)
         row |= _numbers(f"{prefix}_iou_rocks", draws.score(counts, "rocks"))
-        for number, name in ROCK_CLASSES:
+        for number, name in enumerate(CLASSES):
             row |= _numbers(f"{prefix}_iou_{name}", draws.score(counts, "class", number))
     sign = sign_test(one.counts[PHOTOGRAPHS], base.counts[PHOTOGRAPHS], scenes)
     row["photograph_scenes_better"] = None if one is base else sign.better

@@ -1,4 +1,4 @@
-"""What a pixel can be, in numbers: the one place of the package that spells out the classes of ROCK_SCENES.
+"""What a pixel can be, in numbers: the one place of this room that spells out the classes of ROCK_SCENES.
 
 Probabilities and confusions have the first COUNT of them as their axes, in this order.
 """
