@@ -164,7 +164,6 @@ def _ablation() -> Rows:
             "seeds": 2,
             **_ends(photograph_miou=0.5, photograph_gain=0.1, render_miou=0.79, render_gain=-0.01),
         },
-        {"variant": "plain head", "adds": "", "seeds": 2, **_ends(photograph_miou=0.45, render_miou=0.7)},
     ]
 
 

@@ -69,13 +69,14 @@ def test_from_scenes_to_a_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     told, stamp = record.read(folder / "ablation.json", ROCK_ABLATION)
     assert stamp.seed == 1609
     rows = told.tables["ablation"]
-    names = ["no rocks", "geometry", "augmented", "style", "few labels", "own renders", "plain head"]
+    names = ["no rocks", "geometry", "augmented", "style", "few labels", "own renders"]
     assert [row["variant"] for row in rows] == names
     assert sum(bool(row["chosen"]) for row in rows) == 1
     assert all(0.0 <= float(row[f"{kind}_miou"]) <= 1.0 for row in rows for kind in ("photograph", "render"))  # type: ignore[arg-type]
     # Networks of one step each: now and then two of them are equally bad.
     assert len({row["render_miou"] for row in rows}) >= len(rows) - 1, "variants differ"
     assert [(row["variant"], row["seed"]) for row in told.tables["seeds"]][:2] == [("geometry", 0), ("geometry", 1)]
+    assert [row["variant"] for row in told.tables["seeds"]][-2:] == ["plain head"] * 2
     by_seed = [row["renders_miou"] for row in told.tables["seeds"]]
     assert len(set(by_seed)) >= len(by_seed) - 2, "seeds differ"
 
@@ -83,7 +84,8 @@ def test_from_scenes_to_a_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_without_own_renders_there_is_one_variant_less(folder: Path) -> None:
     assert call(folder, files=("scenes",), seeds=1) == 0
     told, _ = record.read(folder / "ablation.json", ROCK_ABLATION)
-    assert [row["variant"] for row in told.tables["ablation"]][-2:] == ["few labels", "plain head"]
+    assert [row["variant"] for row in told.tables["ablation"]][-2:] == ["style", "few labels"]
+    assert {row["over"] for row in told.tables["heads"]} == {"plain head"}
 
 
 @pytest.mark.parametrize(

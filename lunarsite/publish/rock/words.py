@@ -107,7 +107,7 @@ CAPTIONS: Final = {
     "heads": "The horizon head against the plain last layer in the same training, by class, with paired intervals.",
     "photograph_gains": "The chosen training against those without labels of photographs, on test photographs, with"
     " paired intervals and, beside them, how often chance alone makes so many scenes better.",
-    "seeds": "What closes the gap, seed by seed.",
+    "seeds": "What closes the gap, seed by seed, and the plain last layer beside it.",
     "history": "Loss and its parts, epoch by epoch.",
 }
 

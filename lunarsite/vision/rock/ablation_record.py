@@ -84,7 +84,7 @@ def judged(
     trained = [one for one in measured if one.variant.trained and not one.variant.rival_of]
     drawn = {name: Resampled(scenes[name], ablation.seeds, ablation.draws, ablation.seed) for name in _PREFIXES}
     base, best = trained[0], chosen(trained)
-    rows = [_row(one, base, drawn, scenes[PHOTOGRAPHS], best) for one in measured]
+    rows = [_row(one, base, drawn, scenes[PHOTOGRAPHS], best) for one in measured if not one.variant.rival_of]
     gains = _gains(best, trained, drawn[PHOTOGRAPHS], scenes[PHOTOGRAPHS])
     others = [one for one in gains if one.over is not best.variant]
     heads = _heads(measured)

@@ -249,7 +249,7 @@ def test_an_ablation_is_taken_in_as_it_is(folder: Path, tmp_path: Path) -> None:
     record.write(tmp_path / "ablation.json", ROCK_ABLATION, ablation, make_stamp(ROCK_ABLATION.name))
     given = files(folder / "dataset.h5", ablation=tmp_path / "ablation.json")
     told = measure(job(), KnowsGreys(), SEEN, SETTINGS, given)[0]
-    assert [row["variant"] for row in told.tables["ablation"]] == ["geometry", "few labels", "plain head"]
+    assert [row["variant"] for row in told.tables["ablation"]] == ["geometry", "few labels"]
     assert all(told.tables[name] == ablation.tables[name] for name in ("ablation", "heads"))
     of_variants = [one for one in told.verdicts if one.name in (GAP, HEAD)]
     assert of_variants == list(ablation.verdicts), "known by their names, once"

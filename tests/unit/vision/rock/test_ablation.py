@@ -221,6 +221,7 @@ def test_the_horizon_head_is_held_against_the_plain_one(plain: float, holds: boo
     ]
     record = ablation_record.judged(entries, SCENES, SETTINGS, "", 0.0)
     rows = {str(row["variant"]): row for row in record.tables["ablation"]}
+    assert list(rows) == ["geometry", "few labels"], "a rival adds nothing to the one above it"
     assert [name for name, row in rows.items() if row["chosen"]] == ["few labels"], "a rival is no candidate"
     (claim,) = [one for one in record.verdicts if one.name == HEAD]
     assert claim.holds is holds
@@ -251,6 +252,7 @@ def test_a_rival_is_no_training_that_the_gap_is_judged_by() -> None:
     )
     assert beside.verdicts[0] == without.verdicts[0]
     assert beside.tables["photograph_gains"] == without.tables["photograph_gains"]
+    assert beside.tables["ablation"] == without.tables["ablation"]
     assert "heads" not in without.tables
     assert HEAD not in {one.name for one in without.verdicts}
     few = {**SCENES, RENDERS: ("a", "b", "c", "d") * 3}
