@@ -37,6 +37,8 @@ _IMAGE = (
     PerImage("camera_field_of_view_deg", "float64", "deg"),
 )
 _OUT_OF_DISTRIBUTION = ((0, "no"), (1, "yes"), (255, "unknown"))
+# A pixel's class is the largest of P(ground), P(small) + P(large) and P(sky), then the larger size: not the largest of
+# the four probabilities.
 ROCK_MAPS = ImagesSpec(
     "rock_maps",
     (

@@ -26,11 +26,13 @@ _EVERY_S = 5.0
 _ABOUT = """\
 Of each picture NAME (PNG, JPEG or TIFF; folders inside are not searched) the out folder holds
   NAME_classes.png   what each pixel is: red sky, green small rocks, blue large rocks, black ground, grey unknown
+                     (first ground, rock or sky, by the rocks' probabilities together; then small or large)
   NAME_maps.tif      calibrated probabilities of the four classes, entropy and mutual information (nats), 32-bit floats
   NAME_overlay.png   the picture with outlines, for people
   NAME.json          what is said of it; and of all pictures summary.csv, rocks.csv and distribution.csv
 A picture that is of no kind the model knows is told so: its maps mean nothing, and nothing is derived from them.
-Where no ground is seen, as in a black picture, it is unknown whether the picture is familiar, and nothing is derived.
+Where no ground is seen, as in a black picture, it is unknown whether the picture is familiar, and nothing is
+derived but the shares of the classes.
 Results that are there already, of the same picture, model and settings, are kept.
 
 Exit status: 0 done; 2 the command line does not hold; 3 some pictures could not be used (they are named, the others

@@ -72,7 +72,7 @@ def made_members(spec: RockSpec, seed: int = 0, *, all_sky: bool = False) -> lis
         for member in members:
             with torch.no_grad():
                 head = member.unet.segmentation_head  # type: ignore[union-attr]
-                head.kind.weight.mul_(20.0)  # type: ignore[union-attr, operator]
+                head.kind.weight.mul_(5.0)  # type: ignore[union-attr, operator]
                 head.size[-1].weight.mul_(20.0)  # type: ignore[operator,union-attr,index]
                 if all_sky:
                     head.kind.bias.copy_(torch.tensor([0.0, 0.0, 5e3]))  # type: ignore[operator,union-attr]

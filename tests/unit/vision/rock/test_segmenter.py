@@ -82,7 +82,7 @@ def test_the_pool_is_calibrated_by_the_methods_temperature() -> None:
     np.testing.assert_allclose(found.raw_probability.transpose(2, 0, 1), raw, atol=1e-5)
     np.testing.assert_allclose(found.probability.transpose(2, 0, 1), tempered(raw, 2.5), atol=1e-5)
     np.testing.assert_allclose(found.entropy, entropy(tempered(raw, 2.5)), atol=1e-4)
-    assert (found.entropy > entropy(raw) - 1e-5).all()
+    assert found.entropy.mean() > 1.1 * entropy(raw).mean()
     single = warm.segment(IMAGE, settings(method="single"))
     np.testing.assert_array_equal(single.probability, single.raw_probability)
 
@@ -210,11 +210,15 @@ def test_where_no_ground_is_seen_nothing_is_judged(method: str) -> None:
     assert np.isnan(found.unfamiliarity)
     assert found.out_of_distribution is None
     # Ground that is not known tells nothing either.
-    seeing, ground = Segmenter(made_members(spec), spec), np.zeros((60, 90), bool)
-    ground[0, 0] = True
+    seeing = Segmenter(made_members(spec), spec)
     assert seeing.segment(IMAGE, settings(method=method)).out_of_distribution is True
-    told = seeing.segment(IMAGE, settings(method=method), ground)
-    assert told.out_of_distribution is (None if told.classes[0, 0] == SKY else True)
+    told = set()
+    for at in ((0, 0), (0, 45), (59, 0), (45, 80), (50, 20), (59, 89)):
+        known = np.zeros((60, 90), bool)
+        known[at] = True
+        found = seeing.segment(IMAGE, settings(method=method), known)
+        told.add((bool(found.classes[at] == SKY), found.out_of_distribution))
+    assert told == {(True, None), (False, True)}, "some of the pixels are called sky, and some are not"
 
 
 def test_unknown_pixels_are_filled_from_their_row() -> None:
