@@ -112,7 +112,7 @@ class RockAugmentationSettings(Section):
 class RockTrainingSettings(TrainingSettings):
     """Training of each member."""
 
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 7
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 8
     """Most epochs; the learning rate follows a half cosine over them."""
     steps_per_epoch: Annotated[int, Field(ge=1, le=1_000_000)] = 150
     batch: Annotated[int, Field(ge=1, le=4_096)] = 4
