@@ -62,7 +62,11 @@ def horizon(sky: Tensor) -> tuple[Tensor, ...]:
         The centred logarithm of the rows of ground above each pixel, itself included; the sky at the top of its column,
         and anywhere at the picture's top, which tell whether the horizon is in the picture: (N, 1, H, W) each.
     """
-    rows = (_STEPS * (1.0 - sky)).round().to(torch.int32).cumsum(dim=2).to(sky.dtype) / _STEPS
-    below = rows.add(1.0).log() - _MIDDLE
+    below = rows_of_ground(sky).add(1.0).log() - _MIDDLE
     top = sky[:, :, :1]
     return below, top.expand_as(sky), top.amax(dim=3, keepdim=True).expand_as(sky)
+
+
+def rows_of_ground(sky: Tensor) -> Tensor:
+    """Return the rows of ground above each pixel, itself included, from the probability of sky: (N, 1, H, W) both."""
+    return (_STEPS * (1.0 - sky)).round().to(torch.int32).cumsum(dim=2).to(sky.dtype) / _STEPS

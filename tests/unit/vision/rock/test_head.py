@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from lunarsite.vision.rock.head import HorizonHead, horizon
+from lunarsite.vision.rock.head import HorizonHead, horizon, rows_of_ground
 from lunarsite.vision.rock.network import head_of, load_model, spec_of
 
 from .made_model import write_model
@@ -89,9 +90,28 @@ def test_a_picture_on_its_head_has_rocks_of_the_same_sizes() -> None:
 
 
 def test_sums_do_not_hang_on_their_order() -> None:
-    below, _, _ = horizon(torch.rand(1, 1, 480, 8, generator=torch.Generator().manual_seed(1)))
-    again, _, _ = horizon(torch.rand(1, 1, 480, 8, generator=torch.Generator().manual_seed(1)).double())
-    torch.testing.assert_close(below.double(), again, atol=1e-5, rtol=0.0)
+    sky = torch.rand(2, 1, 480, 64, generator=torch.Generator().manual_seed(1))
+    above, beneath = rows_of_ground(sky), rows_of_ground(sky.flip(2)).flip(2)
+    assert torch.equal(above * 4096.0, (above * 4096.0).round()), "whole numbers are summed"
+    assert torch.equal(above[:, :, -1], beneath[:, :, 0]), "from above and from below, to the last bit"
+    assert torch.equal(above[:, :, :-1] + beneath[:, :, 1:], above[:, :, -1:].expand(-1, -1, 479, -1))
+    torch.testing.assert_close(above, (1.0 - sky).cumsum(dim=2), atol=480 / 8192, rtol=0.0)
+
+
+def test_no_floats_are_summed_along_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, summed = torch.Tensor.cumsum, []
+
+    def whole_numbers_alone(values: Tensor, *given: Any, **named: Any) -> Tensor:
+        # So CUDA has it where it must be deterministic.
+        assert not values.is_floating_point(), "CUDA sums no floats in an order of its own"
+        summed.append(values.dtype)
+        return plain(values, *given, **named)
+
+    monkeypatch.setattr(torch.Tensor, "cumsum", whole_numbers_alone)
+    layer, features = head(), torch.randn(1, 5, 12, 20, requires_grad=True)
+    layer(features).square().sum().backward()
+    layer(features, upside_down=True)
+    assert summed == [torch.int32, torch.int32]
 
 
 @pytest.mark.parametrize("rows", [32, 96])
