@@ -17,6 +17,7 @@ from scipy.optimize import minimize_scalar
 from torch import nn
 
 from lunarsite.settings.rock import RockInferenceSettings
+from lunarsite.vision.learn import LearningError
 from lunarsite.vision.learn.networks import NetworkSpec
 from lunarsite.vision.rock import scores
 from lunarsite.vision.rock.classes import CLASSES, UNKNOWN
@@ -56,6 +57,9 @@ def calibrated(
         spec: What rebuilds one.
         held: Validation images.
         inference: Views and passes; every method is fitted, whichever is set.
+
+    Raises:
+        LearningError: No ground is seen on any validation image, so that no limit can be set.
     """
     start_with = RockSpec(
         network=spec, head=head_of(networks[0]), members=len(networks), temperature={}, unfamiliarity={}
@@ -78,8 +82,13 @@ def calibrated(
             values = entropy(calibrated_mean) if alone else pool.mutual_information
             told.append(mean_below_sky(values, classes_of(calibrated_mean)))
         by_kind = familiar_limits(told, held.places)
-        # Where no validation image shows any ground, nothing is known to be familiar.
-        limits[method] = Unfamiliarity(statistic=statistic, limit=max(by_kind.values(), default=0.0))
+        if not by_kind:
+            raise LearningError(
+                f"method '{method}': members call every pixel of all {len(told)} validation images sky, so that nothing"
+                " tells what is familiar; train longer (rock.learning.training.epochs) or with another seed"
+                " (rock.learning.training.seed), and look whether the masks hold ground"
+            )
+        limits[method] = Unfamiliarity(statistic=statistic, limit=max(by_kind.values()))
         measured |= {
             f"temperature_{method}": temperature[method],
             f"nll_{method}": likelihood(probability, target, 1.0),

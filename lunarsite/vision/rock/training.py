@@ -89,7 +89,7 @@ def train_stage(
 
     Raises:
         ArtefactError: The files hold no scenes for training or validation.
-        LearningError: The encoder's weights do not fit, or the training diverges.
+        LearningError: The encoder's weights do not fit, the training diverges, or its members see no ground.
     """
     job.seed = learning.training.seed
     folder = model.with_name(f"{model.stem}.checkpoints")

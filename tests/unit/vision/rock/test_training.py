@@ -8,11 +8,23 @@ import numpy as np
 import pytest
 import torch
 
-from lunarsite.vision.rock.calibration import _Pooled, _worth, familiar_limits, fitted_temperature, likelihood
+from lunarsite.settings import RockInferenceSettings
+from lunarsite.stage import Job
+from lunarsite.vision.learn import LearningError
+from lunarsite.vision.rock.calibration import (
+    _Pooled,
+    _worth,
+    calibrated,
+    familiar_limits,
+    fitted_temperature,
+    likelihood,
+)
 from lunarsite.vision.rock.classes import ROCKS
 from lunarsite.vision.rock.data import Place
 from lunarsite.vision.rock.training import RockLoss
 from lunarsite.vision.rock.uncertainty import classes_of, logarithm, softmax
+
+from .made_model import made_image, made_members, made_spec
 
 rock_loss = RockLoss(1.0)
 
@@ -112,6 +124,28 @@ def test_each_kind_has_its_limit() -> None:
     assert familiar_limits([*told, math.nan], images(19, 3)) == pytest.approx({"renders": 0.171, "photographs": 0.595})
     assert familiar_limits([0.2, math.nan], images(1, 1)) == {"renders": 0.2}
     assert familiar_limits([math.nan], images(1, 0)) == {}
+
+
+class Held:
+    """Validation images that show what members see in them."""
+
+    places = images(2, 1)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def picture(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        return made_image(32, 64, number), np.zeros((32, 64), np.uint8)
+
+
+def test_a_model_that_sees_no_ground_is_refused_for_nothing_tells_what_is_familiar() -> None:
+    job = Job("rock-train", "default", "code", "settings", origin="local", git=(None, None))
+    spec, inference = made_spec(1, dropout=0.0), RockInferenceSettings(flips=1, longest_side_px=64)
+    blind, seeing = (made_members(spec, all_sky=all_sky) for all_sky in (True, False))
+    with pytest.raises(LearningError, match=r"all 3 validation images sky.*rock\.learning\.training\.epochs"):
+        calibrated(job, blind, spec.network, Held(), inference)  # type: ignore[arg-type]
+    found, measured = calibrated(job, seeing, spec.network, Held(), inference)  # type: ignore[arg-type]
+    assert found.unfamiliarity["single"].limit == measured["limit_single"] > 0.0
 
 
 def test_what_probabilities_are_worth_is_told_by_kind() -> None:
