@@ -139,6 +139,14 @@ def test_what_was_not_measured_is_said_and_not_drawn(drawn: dict[str, Any]) -> N
     assert "what others are told from" in words(drawn["rock_unfamiliar"])
 
 
+def test_images_that_are_not_judged_are_told_beside_the_others(drawn: dict[str, Any]) -> None:
+    left, _ = drawn["rock_unfamiliar"].axes
+    kinds = [label.get_text() for label in left.get_yticklabels()]
+    told = {kinds[round(text.get_position()[1])]: text.get_text() for text in left.texts}
+    assert told == {"photographs": "3 of 12 not judged", "noise": "12 of 12 not judged"}
+    assert any("of the images that show ground" in text for text in words(drawn["rock_unfamiliar"]))
+
+
 def test_sizes_in_all_images_are_those_of_the_table(run: FakeRun, drawn: dict[str, Any]) -> None:
     metres, pixels = drawn["rock_hazards"].axes[2:]
     for axes, size, density in ((metres, "diameter_m", "per_m2"), (pixels, "diameter_px", "per_mpx")):
@@ -184,7 +192,8 @@ def test_sentences_put_each_number_beside_its_baselines() -> None:
     assert "The hardest class: sky, 0.4" in told
     assert "The least is that of the ensemble, temperature-scaled." in told
     assert "orbital images 0.85 (95 %: 0.765 to 0.935) (0.75 by entropy, 0.65 by mean brightness)" in told
-    assert "15 % of photographs" in told
+    assert "unfamiliar: 0 % of held-out renders, 15 % of photographs (3 of 12 without ground, not judged), 30 %" in told
+    assert ", none of noise (all 12 without ground, not judged), 60 % of rotated by 90°." in told
     assert (
         "10 % of the pixels are wrong; with the 10 % of highest entropy handed to a person, 7.29 % of the rest" in told
     )
