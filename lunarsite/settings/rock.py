@@ -162,7 +162,8 @@ class RockInferenceSettings(Section):
     method: Literal["ensemble", "single", "dropout"] = "ensemble"
     """'ensemble': the members' mean probability; 'single': the first member; 'dropout': Monte Carlo dropout of it."""
     flips: Literal[1, 2, 4] = 2
-    """Views averaged: 1; 2 with the image left to right; 4 with both upside down as well (the published recipe)."""
+    """Views averaged: 1; 2 with the image left to right; 4 with both upside down as well (the published recipe;
+    what these gain is not measured)."""
     scales: Annotated[tuple[Annotated[float, Field(ge=0.25, le=4.0)], ...], Field(min_length=1, max_length=8)] = (1.0,)
     """Sizes of the image that are averaged."""
     passes: Annotated[int, Field(ge=2, le=1_000)] = 20
