@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from torch import nn
 
-from lunarsite.settings.rock import RockInferenceSettings
+from lunarsite.settings.rock import RockInferenceSettings, RockReferenceSettings
 from lunarsite.vision.learn import LearningError
 from lunarsite.vision.learn.networks import NetworkSpec
 from lunarsite.vision.rock import scores
@@ -39,8 +39,8 @@ FAMILIAR_SHARE = 0.95
 _PIXELS_PER_IMAGE = 4_000
 """Of each validation image that temperatures are fitted on: neighbours say nearly the same."""
 _TEMPERATURES = (0.2, 5.0)
-_BINS = 15
-"""Of the expected calibration error, as where the model is validated."""
+_BINS = RockReferenceSettings().bins
+"""Of the expected calibration error: as many as validation has where its settings say nothing else."""
 
 
 def calibrated(
