@@ -87,6 +87,7 @@ def test_what_closes_the_gap_is_told_and_why(told: Record) -> None:
     for words in ("'geometry'", "'augmented'", "sign test"):
         assert words in claim.why
     assert claim.holds, f"{claim.value} ({claim.bound}); {claim.why}"
+    # Of labels against pictures alone, and of the last layer, it is reported whatever comes.
     for other in (GAP_LABELS, HEAD):
         also = claim_of(told, other)
         print(f"{also.holds!s:5} {also.name}: {also.value} ({also.bound}); {also.why}")
