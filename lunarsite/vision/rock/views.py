@@ -90,8 +90,8 @@ def filled(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.uin
     found[missing] = found[_nearest(np.flatnonzero(some), missing)]
     columns = np.flatnonzero(known.any(axis=0))
     top = known.argmax(axis=0)[_nearest(columns, np.arange(known.shape[1]))]
-    for row in range(int(top.max())):
-        found[row, row < top] = 0
+    for number in range(int(top.max())):
+        found[number, number < top] = 0
     return found
 
 
