@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lunarsite.artefact import images
-from lunarsite.artefact.contracts import ROCK_SAMPLES
+from lunarsite.artefact.contracts import ROCK_ANSWERS, ROCK_SAMPLES
 from lunarsite.artefact.images import Credit
 from lunarsite.artefact.stamp import Stamp
 from lunarsite.validate.rock_results import Picture
 from lunarsite.vision.rock.classes import UNKNOWN
-from lunarsite.vision.rock.uncertainty import in_words
 
 
 def write_samples(path: Path, pictures: Sequence[Picture], stamp: Stamp, credit: Credit) -> None:
@@ -40,7 +39,7 @@ def write_samples(path: Path, pictures: Sequence[Picture], stamp: Stamp, credit:
                     "miou": np.array([one.miou]),
                     "unfamiliarity": np.array([doubt.unfamiliarity]),
                     "out_of_distribution": np.array(
-                        [ROCK_SAMPLES.class_number("out_of_distribution", in_words(doubt.flagged))], np.uint8
+                        [ROCK_SAMPLES.class_number("out_of_distribution", ROCK_ANSWERS[doubt.flagged])], np.uint8
                     ),
                 }
             )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from lunarsite.artefact.contracts.images import ROCK_SCENES
 from lunarsite.artefact.images import ImagesSpec, PerImage, Stack
 from lunarsite.artefact.model import ModelSpec
@@ -36,7 +39,9 @@ _IMAGE = (
     PerImage("camera_pitch_deg", "float64", "deg"),
     PerImage("camera_field_of_view_deg", "float64", "deg"),
 )
-_OUT_OF_DISTRIBUTION = ((0, "no"), (1, "yes"), (255, "unknown"))
+ROCK_ANSWERS: Final[Mapping[bool | None, str]] = {False: "no", True: "yes", None: "unknown"}
+"""Words of what is told of an image: whether it is out of distribution, or familiar. None where nothing tells."""
+_ANSWERS = ((0, ROCK_ANSWERS[False]), (1, ROCK_ANSWERS[True]), (255, ROCK_ANSWERS[None]))
 # A pixel's class is the largest of P(ground), P(small) + P(large) and P(sky), then the larger size: not the largest of
 # the four probabilities.
 ROCK_MAPS = ImagesSpec(
@@ -50,7 +55,7 @@ ROCK_MAPS = ImagesSpec(
     (
         *_IMAGE,
         PerImage("unfamiliarity", "float64", "nat"),
-        PerImage("out_of_distribution", "uint8", classes=_OUT_OF_DISTRIBUTION),
+        PerImage("out_of_distribution", "uint8", classes=_ANSWERS),
     ),
     may_be_blank=True,
 )
@@ -64,7 +69,7 @@ ROCK_HAZARD = ImagesSpec(
     "rock_hazard",
     (
         Stack("clearance", "float32", ("height", "width")),
-        Stack("safe", "uint8", ("height", "width"), ((0, "no"), (1, "yes"), (255, "unknown"))),
+        Stack("safe", "uint8", ("height", "width"), _ANSWERS),
     ),
     (
         *_IMAGE,
@@ -146,7 +151,7 @@ ROCK_SAMPLES = ImagesSpec(
         PerImage("valid_width", "int64", "px"),
         PerImage("miou", "float64", "1"),
         PerImage("unfamiliarity", "float64", "nat"),
-        PerImage("out_of_distribution", "uint8", classes=_OUT_OF_DISTRIBUTION),
+        PerImage("out_of_distribution", "uint8", classes=_ANSWERS),
     ),
     portable=False,
 )

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from lunarsite.artefact.contracts import ROCK_SAMPLES
+from lunarsite.artefact.contracts import ROCK_ANSWERS, ROCK_SAMPLES
 from lunarsite.artefact.stamp import Stamp
 from lunarsite.publish.rock.looks import CLASSES
 from lunarsite.publish.samples import read_pictures
@@ -44,6 +44,7 @@ COLUMNS: Final = ("image", "truth", "classes given", "entropy", "mutual informat
 _MOST_LETTERS: Final = 25
 """That fit beneath a picture."""
 _OPACITY: Final = 0.78
+_ANSWERS: Final = {words: answer for answer, words in ROCK_ANSWERS.items()}
 _WORDS: Final = {"render": "render", "photograph": "photograph", "orbital": "orbital image"}
 
 
@@ -98,7 +99,7 @@ class Samples:
                 **one.pixels,
                 miou=float(one.of["miou"]),
                 unfamiliarity=float(one.of["unfamiliarity"]),
-                out_of_distribution={"yes": True, "no": False}.get(one.of["out_of_distribution"]),
+                out_of_distribution=_ANSWERS[one.of["out_of_distribution"]],
             )
             for one in pictures
         )

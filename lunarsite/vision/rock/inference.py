@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lunarsite.artefact import images
-from lunarsite.artefact.contracts import ROCK_MAPS, ROCK_SCENES
+from lunarsite.artefact.contracts import ROCK_ANSWERS, ROCK_MAPS, ROCK_SCENES
 from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.stage import Job
 from lunarsite.vision.rock.classes import UNKNOWN
 from lunarsite.vision.rock.segmenter import Segmented, load_segmenter
-from lunarsite.vision.rock.uncertainty import in_words
 
 _KEPT = ("name", "valid_height", "valid_width", "camera_height_m", "camera_pitch_deg", "camera_field_of_view_deg")
 
@@ -65,6 +64,6 @@ def _padded(found: Segmented, height: int, width: int) -> dict[str, NDArray[Any]
         "mutual_information": stack(found.mutual_information, np.nan),
         "unfamiliarity": np.array([found.unfamiliarity]),
         "out_of_distribution": np.array(
-            [ROCK_MAPS.class_number("out_of_distribution", in_words(found.out_of_distribution))], dtype=np.uint8
+            [ROCK_MAPS.class_number("out_of_distribution", ROCK_ANSWERS[found.out_of_distribution])], dtype=np.uint8
         ),
     }

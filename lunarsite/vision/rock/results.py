@@ -24,6 +24,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 from lunarsite.artefact.atomic import replacing
+from lunarsite.artefact.contracts import ROCK_ANSWERS
 from lunarsite.artefact.pictures import write_png
 from lunarsite.artefact.stamp import ArtefactError, canonical_json
 from lunarsite.settings.rock import RockCameraSettings, RockHazardSettings, RockInferenceSettings
@@ -35,7 +36,6 @@ from lunarsite.vision.rock.overlay import overlay
 from lunarsite.vision.rock.pictures import Picture
 from lunarsite.vision.rock.segmenter import Segmented, Segmenter, masked, thinned
 from lunarsite.vision.rock.sizes import seen_ground
-from lunarsite.vision.rock.uncertainty import in_words
 
 COLOURS = {"background": (0, 0, 0), "small_rocks": (0, 255, 0), "large_rocks": (0, 0, 255), "sky": (255, 0, 0)}
 """Of the published masks; unknown pixels are grey, which those do not have."""
@@ -45,9 +45,8 @@ TAG = "LUNARSITE_ROCKS"
 _GREY = (128, 128, 128)
 _STRIP_PX = 256
 _DIGITS = 6
-FAMILIAR, UNFAMILIAR, NOT_JUDGED = "yes", "no", "unknown"
-"""What a summary says of a picture being familiar; it is unknown where no ground is seen."""
-_FAMILIAR = {False: FAMILIAR, True: UNFAMILIAR, None: NOT_JUDGED}
+NOT_JUDGED = ROCK_ANSWERS[None]
+"""What a summary says of a picture being familiar where no ground is seen."""
 
 Row = dict[str, Any]
 
@@ -134,7 +133,7 @@ def _summary(found: Segmented, classes: NDArray[np.uint8], entropy: float, full_
         "width_px": classes.shape[1],
         "full_scale": full_scale,
         "unknown_share": _number(1.0 - pixels / classes.size),
-        "familiar": _FAMILIAR[found.out_of_distribution],
+        "familiar": ROCK_ANSWERS[None if found.out_of_distribution is None else not found.out_of_distribution],
         "unfamiliarity_nat": _number(found.unfamiliarity),
         "unfamiliarity_limit_nat": _number(task.segmenter.spec.unfamiliarity[task.inference.method].limit),
         "mean_entropy_nat": _number(entropy / pixels),
@@ -235,7 +234,7 @@ def _creating(path: Path, height: int, width: int, about: Mapping[str, Any], str
         # Pictures have no map.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(partial, "w", **profile) as target:
-            target.update_tags(**{TAG: canonical_json(about), "OUT_OF_DISTRIBUTION": in_words(strange)})
+            target.update_tags(**{TAG: canonical_json(about), "OUT_OF_DISTRIBUTION": ROCK_ANSWERS[strange]})
             for index, name in enumerate(BANDS, start=1):
                 target.set_band_description(index, name)
             yield target
