@@ -246,7 +246,7 @@ def _shadow(settings: Settings, size: Size) -> Iterator[Cost]:
     if settings.source.shadowcam_frames.folder is not None:
         # Frames are not counted before they are read: some thirty.
         yield Cost("images-shadowcam-frames", 1, 30, 600, "guessed")
-        yield Cost("light-frames", 1, 20 + 200.0 * gathering, 600 + held_mib, "guessed")
+        yield Cost("light-frames", 1, 20 + 420.0 * gathering, 600 + held_mib, "guessed")
     if not enhance.enabled:
         return
     scenes = models * enhance.scenes.tiles_per_model * enhance.scenes.suns_per_tile
@@ -255,14 +255,13 @@ def _shadow(settings: Settings, size: Size) -> Iterator[Cost]:
     if enhance.model == "train":
         if settings.source.psr_images.sunlit is not None:
             yield Cost("images-psr", 1, 20, 400, "guessed")
-        denoiser, cycle = enhance.denoiser, enhance.cycle
-        plan = denoiser.training
+        denoiser, cycle, plan = enhance.denoiser, enhance.cycle, enhance.denoiser.training
         crops = plan.epochs * plan.steps_per_epoch * plan.batch * denoiser.members
         yield Cost("enhance-train", 1, 15 + 0.03 * crops * (plan.crop_px / 96.0) ** 2, 1_500, "guessed")
         step_s = 1.6 * cycle.batch * (cycle.crop_px / 128.0) ** 2 * (cycle.generator_channels / 24.0) ** 2
         yield Cost("enhance-cycle", 1, 15 + cycle.steps * step_s, 1_500, "guessed")
     if settings.source.shadowcam_frames.folder is not None:
-        yield Cost("enhance-frames", 1, 60, 1_200, "guessed")
+        yield Cost("enhance-frames", 1, 420, 1_200, "guessed")
 
 
 def _rocks(settings: Settings) -> Iterator[Cost]:
@@ -350,9 +349,11 @@ def _checks(settings: Settings, size: Size) -> Iterator[Cost]:
     if settings.crater.enabled:
         yield Cost("validate-crater", 1, 8 + 6.0 * size.area, 420)
     if settings.enhance.enabled:
-        own = settings.validation.enhance
-        cpu_s = 8 + 0.8 * len(own.electrons) * _measured_scenes(settings)
-        yield Cost("validate-enhance", 1, cpu_s, 560)
+        frames = settings.source.shadowcam_frames.folder is not None
+        # Without BM3D, which a user may have installed: with it a quarter of an hour more, as set.
+        levels = len(settings.validation.enhance.electrons)
+        cpu_s = 8 + 0.8 * levels * _measured_scenes(settings) + 400.0 * frames
+        yield Cost("validate-enhance", 1, cpu_s, 2_100 if frames else 560)
     if settings.rock.enabled:
         # Every image is segmented by ensemble and dropout, and some renders once more for each way they are altered.
         measured = min(settings.rock.render.scenes, settings.validation.rock.most_scenes) * _render_size(settings)

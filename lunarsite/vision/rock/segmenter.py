@@ -136,7 +136,7 @@ class Segmenter:
     ) -> Segmented:
         """Return the maps of an image, reduced to the longest side, as if all of it were known; see `segment`.
 
-        `strips` brings them back, in the memory of one strip. The network sees unknown pixels as their neighbours.
+        `strips` brings them back, in the memory of one strip. The network sees unknown pixels as `filled` has them.
         """
         small = reduced(image if known is None else filled(image, known), settings.longest_side_px)
         known = None if known is None else thinned(known, small.shape[:2])
