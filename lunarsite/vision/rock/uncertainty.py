@@ -153,8 +153,3 @@ def mean_below_sky(values: Floats, classes: NDArray[Any], known: NDArray[np.bool
 def beyond(unfamiliarity: float, limit: float) -> bool | None:
     """Return whether an image is out of distribution; None where nothing tells, for it shows no ground (NaN)."""
     return None if math.isnan(unfamiliarity) else unfamiliarity > limit
-
-
-def in_words(out_of_distribution: bool | None) -> str:
-    """Return whether an image is out of distribution as files tell it: 'yes', 'no' or 'unknown'."""
-    return "unknown" if out_of_distribution is None else "yes" if out_of_distribution else "no"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lunarsite.vision.rock.classes import BACKGROUND, LARGE, SKY, SMALL
-from lunarsite.vision.rock.uncertainty import beyond, classes_of, confidence_of, in_words, mean_below_sky, tempered
+from lunarsite.vision.rock.uncertainty import beyond, classes_of, confidence_of, mean_below_sky, tempered
 
 VALUES = np.array([[0.0, 0.0, 0.0], [0.3, 0.6, 0.9]], dtype=np.float32)
 
@@ -31,7 +31,6 @@ def test_where_no_ground_is_known_nothing_tells() -> None:
     classes = np.array([[SKY] * 3, [BACKGROUND] * 3], dtype=np.uint8)
     assert math.isnan(mean_below_sky(VALUES, classes, classes == SKY))
     assert [beyond(value, 0.1) for value in (0.1, 0.2, math.nan)] == [False, True, None]
-    assert [in_words(value) for value in (False, True, None)] == ["no", "yes", "unknown"]
 
 
 @pytest.mark.parametrize(
