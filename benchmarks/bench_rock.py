@@ -6,11 +6,13 @@ Pictures are squares of `--size` pixels of made-up ground. `--model` is a traine
 with lunarsite, if it is there; else untrained members of the default settings, which cost the same). Timed are the maps
 that the segmenter returns (probability, classes, entropy, mutual information), by one member and by the ensemble. The
 plain loop does the same in the obvious way: image by image, member by member, view by view, the network as it was
-trained, gradients on, softmax and entropies in numpy. ONNX Runtime gives probability and mutual information.
+trained, gradients on, softmax and entropies in numpy; the temperature and the rule of classes are lunarsite's own. ONNX
+Runtime gives probability and mutual information.
 
 Parts take turns, round by round, and the best round of each counts: other work on the machine disturbs all alike. CPU
-seconds are told beside the clock's. Limit: the segmenter is at least as fast as the plain loop, by the CPU's seconds.
-Exit status: 0 if it holds, 1 if not, 3 if ONNX Runtime is not installed and was left out.
+seconds are told beside the clock's. Limits: the segmenter is at least as fast as the plain loop, by the CPU's seconds,
+and gives 99.99 % of the pixels of an image the same class.
+Exit status: 0 if they hold, 1 if not, 3 if ONNX Runtime is not installed and was left out.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from lunarsite.settings import RockInferenceSettings, RockLearningSettings
 
 MODEL = Path(__file__).resolve().parents[1] / "resources" / "models" / "rock" / "rock.safetensors"
 LEAST_RATIO = 1.0
+LEAST_SAME = 0.9999
 
 
 @dataclass
@@ -61,11 +64,12 @@ def model_of(path: Path | None) -> tuple[list[Any], Any]:
     network = network_spec(learning.network, folded=False).model_copy(update={"encoder_weights": None})
     spec = RockSpec(
         network=network,
+        head=learning.network.head,
         members=learning.members,
         temperature=dict.fromkeys(METHODS, 1.0),
         unfamiliarity=dict.fromkeys(METHODS, Unfamiliarity(statistic="entropy", limit=1.0)),
     )
-    return [build(network).eval() for _ in range(spec.members)], spec
+    return [build(network, spec.head).eval() for _ in range(spec.members)], spec
 
 
 def pictures(count: int, size: int) -> list[Any]:
@@ -84,12 +88,16 @@ def plain_loop(members: Sequence[Any], image: Any, flips: int, temperature: floa
     """Return what the segmenter returns of a picture whose sides are multiples of 32, in the obvious way."""
     import torch
 
+    from lunarsite.vision.rock.network import headed
+    from lunarsite.vision.rock.uncertainty import classes_of, tempered
+
     found = []
     for member in members:
         views = []
         for axes in ((), (1,), (0,), (0, 1))[:flips]:
             seen = np.flip(image, axes).astype(np.float32).transpose(2, 0, 1)
-            logits = member(torch.from_numpy((seen - 127.5) / 127.5)[None]).detach().numpy()[0]
+            features = member.unet.decoder(member.unet.encoder(torch.from_numpy((seen - 127.5) / 127.5)[None]))
+            logits = headed(member, features, upside_down=0 in axes).detach().numpy()[0]
             powers = np.exp(logits - logits.max(axis=0))
             views.append(np.flip(powers / powers.sum(axis=0), [1 + axis for axis in axes]))
         found.append(np.mean(views, axis=0))
@@ -98,10 +106,9 @@ def plain_loop(members: Sequence[Any], image: Any, flips: int, temperature: floa
     def entropy(values: Any) -> Any:
         return -(values * np.log(np.maximum(values, 1e-12))).sum(axis=0)
 
-    powers = np.maximum(mean, 1e-12) ** (1.0 / temperature)
-    calibrated = powers / powers.sum(axis=0)
+    calibrated = tempered(mean, temperature)
     disagreement = entropy(mean) - np.mean([entropy(member) for member in found], axis=0)
-    return calibrated, calibrated.argmax(axis=0), entropy(calibrated), disagreement
+    return calibrated, classes_of(calibrated), entropy(calibrated), disagreement
 
 
 def main() -> int:
@@ -127,7 +134,7 @@ def main() -> int:
     images = pictures(given.images, given.size)
     print(f"{given.images} images of {given.size} x {given.size} px, {given.flips} views, {len(members)} members,"
           f" {given.threads} threads")  # fmt: skip
-    holds, peer = True, True
+    fast, alike, peer = True, True, True
     with tempfile.TemporaryDirectory() as folder:
         for method in ("single", "ensemble"):
             settings = RockInferenceSettings(method=method, flips=given.flips, longest_side_px=given.size)
@@ -158,11 +165,13 @@ def main() -> int:
                       f" {cost.cpu_s / given.images:7.3f} CPU s per image, {ratio[0]:5.2f} times the plain loop's speed"
                       f" ({ratio[1]:.2f} by CPU)")  # fmt: skip
             print(f"  {method:<9} {100.0 * same:.3f} % of the pixels of one image have the plain loop's class")
-            holds &= costs["plain loop"].cpu_s / costs["segmenter"].cpu_s >= LEAST_RATIO
-    print(f"at least {LEAST_RATIO:g} times the plain loop: {'holds' if holds else 'FAILS'}")
+            fast &= costs["plain loop"].cpu_s / costs["segmenter"].cpu_s >= LEAST_RATIO
+            alike &= bool(same >= LEAST_SAME)
+    print(f"at least {LEAST_RATIO:g} times the plain loop: {'holds' if fast else 'FAILS'}")
+    print(f"the class of the plain loop at {LEAST_SAME:.2%} of the pixels: {'holds' if alike else 'FAILS'}")
     if not peer:
         print("ONNX Runtime is not installed and was left out (pip install 'lunarsite[onnx]')")
-    return 1 if not holds else 0 if peer else 3
+    return 1 if not (fast and alike) else 0 if peer else 3
 
 
 if __name__ == "__main__":

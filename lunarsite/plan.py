@@ -246,7 +246,7 @@ def _shadow(settings: Settings, size: Size) -> Iterator[Cost]:
     if settings.source.shadowcam_frames.folder is not None:
         # Frames are not counted before they are read: some thirty.
         yield Cost("images-shadowcam-frames", 1, 30, 600, "guessed")
-        yield Cost("light-frames", 1, 20 + 200.0 * gathering, 600 + held_mib, "guessed")
+        yield Cost("light-frames", 1, 20 + 420.0 * gathering, 600 + held_mib, "guessed")
     if not enhance.enabled:
         return
     scenes = models * enhance.scenes.tiles_per_model * enhance.scenes.suns_per_tile
@@ -255,14 +255,13 @@ def _shadow(settings: Settings, size: Size) -> Iterator[Cost]:
     if enhance.model == "train":
         if settings.source.psr_images.sunlit is not None:
             yield Cost("images-psr", 1, 20, 400, "guessed")
-        denoiser, cycle = enhance.denoiser, enhance.cycle
-        plan = denoiser.training
+        denoiser, cycle, plan = enhance.denoiser, enhance.cycle, enhance.denoiser.training
         crops = plan.epochs * plan.steps_per_epoch * plan.batch * denoiser.members
         yield Cost("enhance-train", 1, 15 + 0.03 * crops * (plan.crop_px / 96.0) ** 2, 1_500, "guessed")
         step_s = 1.6 * cycle.batch * (cycle.crop_px / 128.0) ** 2 * (cycle.generator_channels / 24.0) ** 2
         yield Cost("enhance-cycle", 1, 15 + cycle.steps * step_s, 1_500, "guessed")
     if settings.source.shadowcam_frames.folder is not None:
-        yield Cost("enhance-frames", 1, 60, 1_200, "guessed")
+        yield Cost("enhance-frames", 1, 420, 1_200, "guessed")
 
 
 def _rocks(settings: Settings) -> Iterator[Cost]:
@@ -279,7 +278,9 @@ def _rocks(settings: Settings) -> Iterator[Cost]:
         steps = plan.epochs * plan.steps_per_epoch * rock.learning.members
         yield Cost("rock-train", 1, 30 + steps * step_s, 2_000, "guessed")
         if rock.ablate:
-            trained = _ROCK_VARIANTS * ablation.seeds * ablation.epochs * ablation.steps_per_epoch
+            # What the horizon head is held against is one training more.
+            variants = _ROCK_VARIANTS + (rock.learning.network.head == "horizon")
+            trained = variants * ablation.seeds * ablation.epochs * ablation.steps_per_epoch
             yield Cost("rock-ablate", 1, 60 + trained * step_s, 2_000, "guessed")
     images = rock.render.scenes * _render_size(settings) + (_ROCK_IMAGES if folder else 0)
     jobs = 2 if folder else 1
@@ -290,7 +291,7 @@ def _rocks(settings: Settings) -> Iterator[Cost]:
 _ROCK_IMAGES = 180
 """Images in a user's folder, which are not counted before they are read: as many as the reference data have."""
 _ROCK_VARIANTS = 5
-"""Trainings of an ablation."""
+"""Trainings of an ablation for each seed, without the rival of the horizon head."""
 
 
 def _render_size(settings: Settings) -> float:
@@ -348,9 +349,11 @@ def _checks(settings: Settings, size: Size) -> Iterator[Cost]:
     if settings.crater.enabled:
         yield Cost("validate-crater", 1, 8 + 6.0 * size.area, 420)
     if settings.enhance.enabled:
-        own = settings.validation.enhance
-        cpu_s = 8 + 0.8 * len(own.electrons) * _measured_scenes(settings)
-        yield Cost("validate-enhance", 1, cpu_s, 560)
+        frames = settings.source.shadowcam_frames.folder is not None
+        # Without BM3D, which a user may have installed: with it a quarter of an hour more, as set.
+        levels = len(settings.validation.enhance.electrons)
+        cpu_s = 8 + 0.8 * levels * _measured_scenes(settings) + 400.0 * frames
+        yield Cost("validate-enhance", 1, cpu_s, 2_100 if frames else 560)
     if settings.rock.enabled:
         # Every image is segmented by ensemble and dropout, and some renders once more for each way they are altered.
         measured = min(settings.rock.render.scenes, settings.validation.rock.most_scenes) * _render_size(settings)

@@ -236,7 +236,7 @@ CLASSICAL = (
         "clahe",
         f"contrast-limited adaptive histogram equalisation (Zuiderveld 1994), bins limited to {_CLAHE_LIMIT:g} times an"
         " even histogram's, after a Gaussian mean",
-        (0.0, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0),
+        (0.0, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0),
         "px",
         _clahe,
         from_nothing=True,

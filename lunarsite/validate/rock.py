@@ -101,8 +101,8 @@ def _sizes(job: Job, measured: list[Measured], reference: RockReferenceSettings,
         camera = Camera.known(*taken.camera, taken.height, taken.width)
         if camera is None or result.grounds is None:
             continue
-        if result.facts.flagged:
-            job.log.info("%s is out of distribution: it has no rocks to be counted", taken.name)
+        if result.facts.flagged is not False:
+            job.log.info("%s is not known to be familiar: it has no rocks to be counted", taken.name)
             continue
         views.append(View(taken.name, camera, *result.grounds))
     truth, sizes = tables.read(files.truth, ROCK_TRUTH)[0], tables.read(files.sizes, ROCK_SIZES)[0]

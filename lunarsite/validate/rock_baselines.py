@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lunarsite.vision.rock.scores import COUNT, UNKNOWN, Classes, confusion, iou, mean_iou
+from lunarsite.vision.rock.classes import BACKGROUND, COUNT, LARGE, SKY, SMALL, UNKNOWN
+from lunarsite.vision.rock.scores import Classes, confusion, iou, mean_iou
 
 Image = NDArray[np.uint8]
 Grey = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
-GROUND, SMALL, LARGE, SKY = range(COUNT)
 PLACES = (32, 48)
 """Rows and columns that pictures of any size are divided into for the majority map."""
 
@@ -91,8 +91,8 @@ def rocks_of(grey: Grey, sky: NDArray[np.bool_], parameters: Classical) -> Class
     area = np.bincount(numbers.ravel())
     wide = _widths(numbers, len(area))
     kinds = np.where(wide >= parameters.large_px * scale, LARGE, SMALL).astype(np.uint8)
-    kinds[area < _LEAST_PX] = GROUND
-    kinds[0] = GROUND
+    kinds[area < _LEAST_PX] = BACKGROUND
+    kinds[0] = BACKGROUND
     return np.where(sky, np.uint8(SKY), kinds[numbers])
 
 
@@ -116,10 +116,10 @@ def choose(pairs: Iterable[tuple[Image, Classes]]) -> tuple[Classical, float | N
     kept = [_reduced(image, truth) for image, truth in itertools.islice(pairs, MOST_CHOOSE)]
     if not kept:
         return Classical(SKY_GREYS[1], *GRID[0]), None
-    overlaps = [
-        iou(np.sum([confusion(truth, np.where(sky_of(grey, below), SKY, GROUND)) for grey, truth in kept], axis=0))[SKY]
-        for below in SKY_GREYS
-    ]
+    overlaps = []
+    for below in SKY_GREYS:
+        found = [confusion(truth, np.where(sky_of(grey, below), SKY, BACKGROUND)) for grey, truth in kept]
+        overlaps.append(iou(np.sum(found, axis=0))[SKY])
     below = SKY_GREYS[int(np.argmax(np.nan_to_num(overlaps)))]
     skies = [sky_of(grey, below) for grey, _ in kept]
     tried = [Classical(below, *values) for values in GRID]

@@ -86,16 +86,18 @@ def detection_rows(kinds: Kinds, reference: RockReferenceSettings) -> Rows:
 
 
 def spread_rows(kinds: Kinds, statistic: str, reference: RockReferenceSettings) -> Rows:
-    """Quantiles of the unfamiliarity of each kind of images, and the share beyond the card's limit."""
+    """Quantiles of the unfamiliarity of each kind of images that are judged, and the share of all beyond the limit."""
     rows: Rows = []
     for kind, facts in kinds.facts.items():
         values = np.array([one.unfamiliarity for one in facts])
+        judged = values[np.isfinite(values)]
         rows.append(
             {
                 "images": kind,
                 "statistic": statistic,
                 "count": len(facts),
-                **{name: float(np.quantile(values, share)) for name, share in QUANTILES.items()},
+                "not_judged": len(values) - len(judged),
+                **{name: float(np.quantile(judged, at)) if judged.size else None for name, at in QUANTILES.items()},
                 **told("flagged_share", flagged(kinds, kind, reference)),
             }
         )
@@ -103,7 +105,7 @@ def spread_rows(kinds: Kinds, statistic: str, reference: RockReferenceSettings) 
 
 
 def flagged(kinds: Kinds, kind: str, reference: RockReferenceSettings) -> Estimate:
-    """Return the share of a kind's images that the card's limit calls out of distribution."""
-    beyond = np.array([[float(one.flagged), 1.0] for one in kinds.facts[kind]])
+    """Return the share of a kind's images that the card's limit calls out of distribution, judged or not."""
+    beyond = np.array([[float(one.flagged is True), 1.0] for one in kinds.facts[kind]])
     draws = Draws(kinds.scenes(kind), reference.draws, reference.seed)
     return draws.of(beyond, lambda sums: np.asarray(sums[:, 0] / sums[:, 1]))

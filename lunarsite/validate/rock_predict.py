@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.vision.rock.network import Method
 from lunarsite.vision.rock.segmenter import Segmenter
-from lunarsite.vision.rock.uncertainty import entropy, mutual_information, pooled, softmax, tempered
+from lunarsite.vision.rock.uncertainty import beyond, classes_of, entropy, mutual_information, pooled, softmax, tempered
 from lunarsite.vision.rock.views import enlarged, reduced
 
 Image = NDArray[np.uint8]
@@ -40,8 +40,9 @@ class Doubt:
     classes: NDArray[np.uint8]
     """(H, W)."""
     unfamiliarity: float
-    flagged: bool
-    """Whether the image is out of distribution by the card's limit."""
+    """NaN where no ground is seen."""
+    flagged: bool | None
+    """Whether the image is out of distribution by the card's limit; None where nothing tells."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,8 @@ class SegmenterPredictor:
     def _doubt(self, calibrated: Floats, disagreement: Floats, size: tuple[int, ...]) -> Doubt:
         unfamiliarity = self.segmenter.unfamiliarity(calibrated, disagreement, self._by("ensemble"))
         large = enlarged(np.concatenate([calibrated, disagreement[None]]), size[0], size[1])
-        classes = large[:4].argmax(axis=0).astype(np.uint8)
-        flagged = unfamiliarity > self.limit[1]
+        classes = classes_of(large[:4])
+        flagged = beyond(unfamiliarity, self.limit[1])
         return Doubt(entropy(large[:4]), large[4], classes, unfamiliarity, flagged)
 
     def _by(self, method: Method) -> RockInferenceSettings:

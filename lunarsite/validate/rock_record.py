@@ -53,6 +53,8 @@ NOTES = (
     "Out of distribution: pictures alone are asked, never masks. 'brightness' and 'contrast' are rivals without a"
     " network: the distance of grey level and of its deviation from the renders' medians. Photographs of the training"
     " scenes may have taught the model, so that photographs need not be unfamiliar to it.",
+    "An image that shows no ground is not judged: it is not called out of distribution, and where statistics tell kinds"
+    " apart it counts as the least doubtful.",
     "Handing over: the most doubtful pixels, or whole images, go to a human, and the error is that of the rest."
     " 'oracle' hands over what is wrong, 'random' anything.",
 )
@@ -325,7 +327,7 @@ def _notes(evidence: Evidence, *, synthetic: bool) -> list[str]:
     if evidence.sizes is not None:
         notes.append(
             f"Sizes: rocks at least {LEAST_WIDTH_PX:g} px wide, over level ground, each standing for the ground on"
-            " which it would look so wide; scenes that are called out of distribution are left out. True rocks count"
+            " which it would look so wide; scenes that are not known to be familiar are left out. True rocks count"
             " if a part of them shows."
         )
     notes.append(

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 from lunarsite.settings.rock import RockReferenceSettings
 from lunarsite.validate.rock_baselines import Classical, choose, class_places, classical, frequencies, majority
-from lunarsite.validate.rock_calibration import Calibration, calibration
 from lunarsite.validate.rock_groups import Group, Taken
 from lunarsite.validate.rock_predict import DELIVERED, Doubt, Predicted, Predictor
 from lunarsite.validate.rock_risk import risk_counts
 from lunarsite.validate.rock_scores import boundary
 from lunarsite.vision.rock.camera import Camera
+from lunarsite.vision.rock.classes import COUNT, UNKNOWN
 from lunarsite.vision.rock.hazard import area_shares
-from lunarsite.vision.rock.scores import COUNT, UNKNOWN, confusion, mean_iou
+from lunarsite.vision.rock.reliability import Calibration, calibration
+from lunarsite.vision.rock.scores import confusion, mean_iou
 from lunarsite.vision.rock.sizes import SeenGround, seen_ground, seen_px
-from lunarsite.vision.rock.uncertainty import mean_below_sky
+from lunarsite.vision.rock.uncertainty import classes_of, confidence_of, mean_below_sky
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -45,9 +46,12 @@ class Facts:
     values: dict[str, float]
     """By statistic and rival; of statistics the mean over all pixels, which the error that they order is as well."""
     below_sky: dict[str, float]
-    """Entropy and mutual information, the mean below the sky: what tells unfamiliar images, as in the segmenter."""
+    """Entropy and mutual information, the mean below the sky: what tells unfamiliar images, as in the segmenter. They
+    are 0 where no ground is seen: a stranger of which nothing tells is one that is missed."""
     unfamiliarity: float
-    flagged: bool
+    """NaN where no ground is seen."""
+    flagged: bool | None
+    """None where nothing tells."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +197,7 @@ def image_facts(scene: str, image: Image, doubt: Doubt, confidence: float = floa
         ENTROPY: mean_below_sky(doubt.entropy, doubt.classes),
         INFORMATION: mean_below_sky(doubt.mutual_information, doubt.classes),
     }
+    below_sky = {name: float(np.nan_to_num(value)) for name, value in below_sky.items()}
     return Facts(scene, values, below_sky, doubt.unfamiliarity, doubt.flagged)
 
 
@@ -229,10 +234,10 @@ def _result(
 ) -> Result:
     members = {f"member {k + 1}": one for k, one in enumerate(predicted.members)}
     named = {**predicted.probability, **members}
-    classes = {name: one.argmax(axis=0).astype(np.uint8) for name, one in named.items()}
+    classes = {name: classes_of(one) for name, one in named.items()}
     # What users get is decided once, in the segmenter's own way.
     classes[DELIVERED] = predicted.doubt.classes
-    confidence = predicted.probability[DELIVERED].max(axis=0)
+    confidence = confidence_of(predicted.probability[DELIVERED], classes[DELIVERED])
     wrong = classes[DELIVERED] != truth
     doubts = {
         ENTROPY: predicted.doubt.entropy,

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from lunarsite.vision.rock.scores import UNKNOWN, Classes, ratio
+from lunarsite.vision.rock.classes import UNKNOWN
+from lunarsite.vision.rock.scores import Classes, ratio
 
 Floats = NDArray[np.float64]
 

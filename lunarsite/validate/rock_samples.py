@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lunarsite.artefact import images
-from lunarsite.artefact.contracts import ROCK_SAMPLES
+from lunarsite.artefact.contracts import ROCK_ANSWERS, ROCK_SAMPLES
 from lunarsite.artefact.images import Credit
 from lunarsite.artefact.stamp import Stamp
 from lunarsite.validate.rock_results import Picture
-from lunarsite.vision.rock.scores import UNKNOWN
+from lunarsite.vision.rock.classes import UNKNOWN
 
 
 def write_samples(path: Path, pictures: Sequence[Picture], stamp: Stamp, credit: Credit) -> None:
@@ -38,7 +38,9 @@ def write_samples(path: Path, pictures: Sequence[Picture], stamp: Stamp, credit:
                     "valid_width": np.array([width], np.int64),
                     "miou": np.array([one.miou]),
                     "unfamiliarity": np.array([doubt.unfamiliarity]),
-                    "out_of_distribution": np.array([doubt.flagged], np.uint8),
+                    "out_of_distribution": np.array(
+                        [ROCK_SAMPLES.class_number("out_of_distribution", ROCK_ANSWERS[doubt.flagged])], np.uint8
+                    ),
                 }
             )
 

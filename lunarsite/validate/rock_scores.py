@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from lunarsite.vision.rock.scores import COUNT, UNKNOWN, Classes, Floats, ratio
+from lunarsite.vision.rock.classes import COUNT, UNKNOWN
+from lunarsite.vision.rock.scores import Classes, Floats, ratio
 
 Mask = NDArray[np.bool_]
 

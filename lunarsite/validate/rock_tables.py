@@ -9,21 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from lunarsite.artefact.contracts import ROCK_CLASSES
 from lunarsite.settings.rock import RockReferenceSettings
-from lunarsite.validate import rock_calibration as calibrated
 from lunarsite.validate import rock_risk as risk
 from lunarsite.validate.enhance_intervals import Estimate
 from lunarsite.validate.rock_intervals import Draws, mean_of
 from lunarsite.validate.rock_predict import DELIVERED, ENSEMBLE, SINGLE, SINGLE_SCALED, Predictor
 from lunarsite.validate.rock_results import CLASSICAL, MAJORITY, STATISTICS, Measured, rows_of
 from lunarsite.validate.rock_scores import boundary_f1, mean_boundary_f1
+from lunarsite.vision.rock import classes
+from lunarsite.vision.rock import reliability as calibrated
 from lunarsite.vision.rock.scores import error_rate, iou, mean_iou
 
 Rows = list[dict[str, JsonValue]]
 Floats = NDArray[np.float64]
 
-CLASSES = tuple(name.replace("_", " ") for _, name in ROCK_CLASSES)
+CLASSES = tuple(name.replace("_", " ") for name in classes.CLASSES)
 MEAN = "mean"
 MEMBERS_MEAN = "mean of members"
 KINDS = {MAJORITY: "null", CLASSICAL: "baseline"}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from lunarsite.artefact.contracts import CRATER_MODEL, CYCLE_MODEL, DENOISER_MODEL, ROCK_MODEL
 from lunarsite.artefact.model import ModelSpec, read_tensors
@@ -17,9 +19,11 @@ from lunarsite.vision.crater.model import calibration_of, load_network
 from lunarsite.vision.crater.network import OUTPUTS
 from lunarsite.vision.enhance.enhancer import load_cycle, load_denoiser
 from lunarsite.vision.enhance.image import enhance_array
+from lunarsite.vision.rock import onnx_export
 from lunarsite.vision.rock.network import spec_of
 from lunarsite.vision.rock.render.scene import scene as render_scene
 from lunarsite.vision.rock.segmenter import load_segmenter
+from lunarsite.vision.rock.uncertainty import classes_of
 
 RESOURCES = Path(__file__).resolve().parents[2] / "resources" / "models"
 FOLDER = RESOURCES / "crater"
@@ -130,7 +134,8 @@ def test_the_shipped_segmenter_knows_sky_ground_and_rocks_on_a_scene_of_its_own(
     for number in range(4):
         scene = render_scene(RockRenderSettings(seed=31), number)
         found = segmenter.segment(scene.image, RockInferenceSettings())
-        strange += int(found.out_of_distribution)
+        assert found.out_of_distribution is not None, "there is ground in it, and it is judged"
+        strange += found.out_of_distribution
         known = scene.mask != 255
         counts += np.bincount(4 * scene.mask[known].astype(int) + found.classes[known], minlength=16).reshape(4, 4)
     sky = counts[3, 3] / (counts[3].sum() + counts[:, 3].sum() - counts[3, 3])
@@ -140,6 +145,32 @@ def test_the_shipped_segmenter_knows_sky_ground_and_rocks_on_a_scene_of_its_own(
     assert sky > 0.95
     # It learned from another renderer's scenes: what is asked is far above finding none, and below what it is there.
     assert rocks > 0.2
+
+
+@pytest.fixture(scope="module")
+def unseen() -> list[NDArray[np.uint8]]:
+    """Rendered images (H, W, 3) of a seed that nothing else has."""
+    return [render_scene(RockRenderSettings(seed=5_077), number).image for number in range(2)]
+
+
+@pytest.mark.parametrize("flips", [1, 2, 4])
+def test_the_shipped_segmenter_as_onnx_gives_the_same_classes(
+    unseen: list[NDArray[np.uint8]], flips: Literal[1, 2, 4], tmp_path: Path
+) -> None:
+    pytest.importorskip("onnx", reason="the extra 'onnx' is not installed")
+    pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
+    settings, segmenter = RockInferenceSettings(flips=flips), load_segmenter(ROCKS)
+    # What the export checks itself is left to one small image: the answers are compared here.
+    onnx_export.export(segmenter, settings, tmp_path / "rock.onnx", {}, [unseen[0][:64, :96]])
+    session = onnx_export.session_of(tmp_path / "rock.onnx")
+    same, pixels = 0, 0
+    for image in unseen:
+        truth = segmenter.segment(image, settings).classes
+        found = classes_of(onnx_export.run(session, image, settings.longest_side_px))
+        assert found.shape == truth.shape
+        assert len(np.unique(truth)) > 1
+        same, pixels = same + int((found == truth).sum()), pixels + truth.size
+    assert same >= 0.999 * pixels, f"{same} of {pixels}"
 
 
 def test_a_checkerboard_is_unfamiliar_to_the_shipped_segmenter() -> None:

@@ -2,11 +2,15 @@
 
 Where photographs overlap, two people (or one, twice) drew the same rocks. The maps from one photograph to the other
 were found by SIFT and RANSAC (scikit-image; 11 to 107 inliers of 4 unknown points, median residual below 0.8 px).
+
+What the model's last layer rests on, that the renders' large rocks are large on the ground, is told of scenes that
+teach or choose alone: no test scene takes part in it. `-s` shows the figures.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +22,15 @@ from scipy import ndimage
 from skimage.transform import ProjectiveTransform, warp
 from sklearn.linear_model import LogisticRegression
 
+from lunarsite.artefact.contracts import ROCK_SCENES
 from lunarsite.artefact.images import Credit
+from lunarsite.settings.rock import RockInferenceSettings, RockRenderSettings, RockSplitSettings, RockTrainingSettings
 from lunarsite.source.images import rocks
 from lunarsite.source.images.members import below
-from lunarsite.vision.rock.scores import LARGE, SKY, SMALL, confusion, iou, mean_iou, rock_iou
+from lunarsite.vision.rock.classes import LARGE, SKY, SMALL
+from lunarsite.vision.rock.data import without_tiny
+from lunarsite.vision.rock.scores import confusion, iou, mean_iou, rock_iou
+from lunarsite.vision.rock.split import TRAINING, VALIDATION, dealt
 
 ROOT = Path(__file__).resolve().parents[2]
 MOON = Path(os.environ.get("LUNARSITE_REFERENCE", str(ROOT.parent / "shared" / "moon")))
@@ -38,6 +47,10 @@ SAME_GROUND = {
 }
 """Homographies from pixels (column, row) of the first photograph to those of the second; the last number is 1."""
 OUTSIDE = 255
+PHOTOGRAPH = ROCK_SCENES.class_number("kind", "photograph")
+EVERY_ROCK = ROCK_SCENES.class_number("mask_kind", "ground")
+LARGE_HEIGHTS = RockRenderSettings().large_heights
+"""Heights of the camera beyond which lunarsite's own renders call a rock large, as the dataset does."""
 
 pytestmark = [
     pytest.mark.reference,
@@ -74,6 +87,10 @@ class Rock:
 
     image: int
     photograph: bool
+    every_rock: bool
+    """Whether its mask holds every rock, tiny ones too."""
+    part: int
+    """Of the split."""
     large: bool
     width: float
     """Pixels at a picture width of 384."""
@@ -81,28 +98,70 @@ class Rock:
     """Its lowest row, as a share of the picture's height."""
     horizon: float
     """Mean row of the horizon alike; 0 without sky."""
+    heights: float
+    """Its width over the rows from the sky above its middle down to its foot; NaN where that column shows no sky."""
     area: float
 
 
+def large_on_the_ground(heights: NDArray[np.float64], least: float) -> NDArray[np.bool_]:
+    """Return which rocks are wider than `least` heights of the camera, by how wide they look for where they stand.
+
+    On level ground a rock whose width is w heights of the camera, and whose foot is d rows below the horizon, looks
+    w d cos(pitch) pixels wide, whatever the lens and the distance: width over rows tells w.
+    """
+    return heights > least
+
+
+def pairs() -> list[rocks.Pair]:
+    return rocks.pairs_of(below(FOLDER, Credit(title="", licence="", citation=""), "reference"), "either")[0]
+
+
+def test_two_pictures_have_more_rows_than_a_crop() -> None:
+    """Crops begin at the top of pictures of the size that a network sees: what is below them never teaches."""
+    sizes = rocks.sizes_of(pairs(), RockInferenceSettings().longest_side_px, "reference")
+    crop_px = RockTrainingSettings().crop_px
+    assert (sum(rows > crop_px for rows, _ in sizes), len(sizes)) == (2, 176)
+
+
 @pytest.fixture(scope="module")
-def found() -> list[Rock]:
-    """Rocks of renders with 'clean' masks and of photographs; specks below 5 px are ragged edges of the cut-outs."""
-    pairs, _ = rocks.pairs_of(below(FOLDER, Credit(title="", licence="", citation=""), "reference"), "either")
+def all_rocks() -> list[Rock]:
+    """Rocks of the whole dataset; specks below 5 px are ragged edges of the cut-outs."""
+    read = [(one.pair, one.mask) for one in rocks.RockReader("reference", 720, 0.0).scenes(pairs())]
+    names, kinds, masks = zip(*((pair.scene, pair.kind, pair.mask_kind) for pair, _ in read), strict=True)
+    parts = dealt(np.array(names, object), np.array(kinds, np.uint8), np.array(masks, np.uint8), RockSplitSettings())
     listed: list[Rock] = []
-    for number, scene in enumerate(rocks.RockReader("reference", 720, 0.0).scenes(pairs)):
-        if scene.pair.mask_kind == 1:
-            continue
-        rows, cols = scene.mask.shape
-        sky = scene.mask == SKY
-        horizon = float(np.where(sky.any(axis=0), rows - np.argmax(sky[::-1], axis=0), 0).mean() / rows)
+    for number, ((pair, given), part) in enumerate(zip(read, parts, strict=True)):
+        mask = without_tiny(given) if pair.mask_kind == EVERY_ROCK else given
+        rows, cols = mask.shape
+        sky = mask == SKY
+        below_sky = np.where(sky.any(axis=0), rows - np.argmax(sky[::-1], axis=0), 0)
         for kind in (SMALL, LARGE):
-            labels, _ = ndimage.label(scene.mask == kind, np.ones((3, 3)))
+            labels, _ = ndimage.label(mask == kind, np.ones((3, 3)))
             for index, (tall, wide) in enumerate(ndimage.find_objects(labels), start=1):
                 area = int((labels[tall, wide] == index).sum()) * 384.0 * 256.0 / (rows * cols)
-                width = (wide.stop - wide.start) * 384.0 / cols
-                one = Rock(number, scene.pair.kind == 1, kind == LARGE, width, tall.stop / rows, horizon, area)
+                wide_px = wide.stop - wide.start
+                top = int(below_sky[min((wide.start + wide.stop) // 2, cols - 1)])
+                stands = tall.stop - top if top else 0
+                one = Rock(
+                    image=number,
+                    photograph=pair.kind == PHOTOGRAPH,
+                    every_rock=pair.mask_kind == EVERY_ROCK,
+                    part=int(part),
+                    large=kind == LARGE,
+                    width=wide_px * 384.0 / cols,
+                    foot=tall.stop / rows,
+                    horizon=float(below_sky.mean() / rows),
+                    heights=wide_px / stands if stands > 2 else np.nan,
+                    area=area,
+                )
                 listed += [one] * (area > 4.0)
     return listed
+
+
+@pytest.fixture(scope="module")
+def found(all_rocks: list[Rock]) -> list[Rock]:
+    """Rocks of renders with 'clean' masks and of photographs."""
+    return [one for one in all_rocks if not one.every_rock]
 
 
 @pytest.mark.parametrize(("photograph", "share"), [(False, 0.58), (True, 0.87)])
@@ -134,3 +193,96 @@ def test_small_and_large_as_the_renders_have_it_bound_the_score_on_photographs(f
         ]
         # Every rock and its outline is found, ground and sky are right: all that is wrong is the kind.
         assert (2.0 + sum(ious)) / 4.0 == pytest.approx(score, abs=0.02)
+
+
+Rule = Callable[["Judged"], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Rocks of which it is known how far below the horizon they stand, (n,) each, and which share of all they are."""
+
+    heights: NDArray[np.float64]
+    width: NDArray[np.float64]
+    large: NDArray[np.bool_]
+    area: NDArray[np.float64]
+    known_share: float
+    """Of the rocks' area, pictures brought to one size."""
+
+    @classmethod
+    def of(cls, listed: list[Rock]) -> Judged:
+        known = [one for one in listed if np.isfinite(one.heights)]
+        assert {one.part for one in known} <= {TRAINING, VALIDATION}, "no test scene"
+        return cls(
+            heights=np.array([one.heights for one in known]),
+            width=np.array([one.width for one in known]),
+            large=np.array([one.large for one in known]),
+            area=np.array([one.area for one in known]),
+            known_share=sum(one.area for one in known) / sum(one.area for one in listed),
+        )
+
+    def right(self, said: NDArray[np.bool_]) -> float:
+        """Return the share of the rocks' area whose size is the right one."""
+        return float(self.area[said == self.large].sum() / self.area.sum())
+
+    def ordered(self, values: NDArray[np.float64]) -> float:
+        """Return the share of pairs of a small and a large rock in which the large one has the greater value."""
+        large, small = values[self.large][:, None], values[~self.large]
+        return float(np.mean((large > small) + 0.5 * (large == small)))
+
+
+@pytest.fixture(scope="module")
+def judged(all_rocks: list[Rock]) -> dict[str, Judged]:
+    """Rocks of scenes that teach or choose. Photographs are one group: two of them alone choose."""
+    renders = [one for one in all_rocks if not one.photograph]
+    seen = [one for one in all_rocks if one.photograph and one.part in (TRAINING, VALIDATION)]
+    groups = {
+        "training renders": [one for one in renders if one.part == TRAINING],
+        "validation renders": [one for one in renders if one.part == VALIDATION],
+        "photographs": seen,
+    }
+    return {name: Judged.of(listed) for name, listed in groups.items()}
+
+
+@pytest.fixture(scope="module")
+def by_width(judged: dict[str, Judged]) -> Rule:
+    """What width alone says, its boundary learned on the training renders."""
+    taught = judged["training renders"]
+    rule = LogisticRegression().fit(np.log(taught.width)[:, None], taught.large, sample_weight=taught.area)
+    return lambda asked: np.asarray(rule.predict(np.log(asked.width)[:, None]), dtype=bool)
+
+
+@pytest.mark.parametrize(
+    ("group", "count", "known", "right"),
+    [
+        ("training renders", 1_400, 0.88, (0.91, 0.81, 0.51)),
+        ("validation renders", 207, 0.90, (0.91, 0.73, 0.45)),
+        ("photographs", 62, 0.45, (0.78, 0.80, 0.81)),
+    ],
+)
+def test_large_rocks_of_renders_are_large_on_the_ground_and_those_of_photographs_are_hardly_told_by_it(
+    judged: dict[str, Judged], by_width: Rule, group: str, count: int, known: float, right: tuple[float, ...]
+) -> None:
+    asked = judged[group]
+    rule, rival = asked.right(large_on_the_ground(asked.heights, LARGE_HEIGHTS)), asked.right(by_width(asked))
+    all_large = asked.right(np.ones(len(asked.large), bool))
+    print(
+        f"{group}: {len(asked.large)} rocks below sky, {asked.known_share:.3f} of the rocks' area; of these right by"
+        f" {LARGE_HEIGHTS} heights {rule:.3f}, by width {rival:.3f}, all called large {all_large:.3f}"
+    )
+    assert len(asked.large) == count
+    assert asked.known_share == pytest.approx(known, abs=0.02)
+    assert (rule, rival, all_large) == pytest.approx(right, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("group", "heights", "width"),
+    [("training renders", 0.87, 0.61), ("validation renders", 0.95, 0.61), ("photographs", 0.74, 0.89)],
+)
+def test_photographs_go_by_width_where_renders_go_by_the_ground(
+    judged: dict[str, Judged], group: str, heights: float, width: float
+) -> None:
+    asked = judged[group]
+    found = asked.ordered(asked.heights), asked.ordered(asked.width)
+    print(f"{group}: pairs in order by heights {found[0]:.3f}, by width {found[1]:.3f}; chance is 0.5")
+    assert found == pytest.approx((heights, width), abs=0.02)

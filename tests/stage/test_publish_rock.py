@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.publish import style
 from lunarsite.publish.rock import charts, story
 from lunarsite.publish.rock.hazards import draw_hazards, read_sizes
-from lunarsite.publish.rock.pictures import Samples, _shown
+from lunarsite.publish.rock.pictures import Samples, _shown, _verdict
 from lunarsite.publish.rock.story import RockFiles
 from lunarsite.publish.rock.tables import Measured
 
@@ -83,6 +84,16 @@ def test_pictures_tell_what_they_are_and_whether_they_are_familiar(drawn: dict[s
     assert "unfamiliar (0.04 nat)" in found
 
 
+def test_pictures_without_ground_are_told_as_not_judged(run: FakeRun) -> None:
+    first = Samples.read(run.path("rock_samples")).found[0]
+    blind = replace(first, out_of_distribution=None, unfamiliarity=np.nan)
+    assert _verdict(blind)[0] == "no ground: not judged"
+    assert [_verdict(replace(first, out_of_distribution=value))[0].split()[0] for value in (True, False)] == [
+        "unfamiliar",
+        "familiar",
+    ]
+
+
 def test_pictures_show_classes_by_colour_and_unknown_in_grey(run: FakeRun) -> None:
     figure = Samples.read(run.path("rock_samples")).draw()
     truth, classes = (figure.axes[column].images[0].get_array() for column in (1, 2))
@@ -126,6 +137,14 @@ def test_panels_of_one_group_stand_side_by_side() -> None:
 def test_what_was_not_measured_is_said_and_not_drawn(drawn: dict[str, Any]) -> None:
     assert words(drawn["rock_reliability"]).count("not measured") == 1
     assert "what others are told from" in words(drawn["rock_unfamiliar"])
+
+
+def test_images_that_are_not_judged_are_told_beside_the_others(drawn: dict[str, Any]) -> None:
+    left, _ = drawn["rock_unfamiliar"].axes
+    kinds = [label.get_text() for label in left.get_yticklabels()]
+    told = {kinds[round(text.get_position()[1])]: text.get_text() for text in left.texts}
+    assert told == {"photographs": "3 of 12 not judged", "noise": "12 of 12 not judged"}
+    assert any("of the images that show ground" in text for text in words(drawn["rock_unfamiliar"]))
 
 
 def test_sizes_in_all_images_are_those_of_the_table(run: FakeRun, drawn: dict[str, Any]) -> None:
@@ -173,7 +192,8 @@ def test_sentences_put_each_number_beside_its_baselines() -> None:
     assert "The hardest class: sky, 0.4" in told
     assert "The least is that of the ensemble, temperature-scaled." in told
     assert "orbital images 0.85 (95 %: 0.765 to 0.935) (0.75 by entropy, 0.65 by mean brightness)" in told
-    assert "15 % of photographs" in told
+    assert "unfamiliar: 0 % of held-out renders, 15 % of photographs (3 of 12 without ground, not judged), 30 %" in told
+    assert ", none of noise (all 12 without ground, not judged), 60 % of rotated by 90°." in told
     assert (
         "10 % of the pixels are wrong; with the 10 % of highest entropy handed to a person, 7.29 % of the rest" in told
     )

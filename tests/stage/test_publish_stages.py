@@ -429,6 +429,7 @@ def test_the_report_tells_of_rocks_with_their_doubt_and_the_models_licence(text:
     assert "for non-commercial use, with credit, under the same licence" in section
     assert "ECE of the best on held-out renders" in section
     assert "What closes the gap between renders and photographs" in section
+    assert "The horizon head against the plain last layer" in section
     assert "statistics &lt;of photographs&gt;" in section
     assert "Masks of photographs leave out &lt;many&gt; small stones." in section
     assert re.search(r"Called unfamiliar by the card&#39;s limit \(%\)", section)

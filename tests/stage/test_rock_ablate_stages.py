@@ -52,7 +52,7 @@ def test_from_scenes_to_a_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -
         broken.setattr(ablation, "judged", killed)
         assert call(folder) == 1
     checkpoints = {path: path.stat().st_mtime_ns for path in folder.rglob("last.ckpt")}
-    assert len(checkpoints) == 10
+    assert len(checkpoints) == 12
     with monkeypatch.context() as watched:
         seen: list[bool] = []
         whole = ablation_record.judged
@@ -76,6 +76,7 @@ def test_from_scenes_to_a_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     # Networks of one step each: now and then two of them are equally bad.
     assert len({row["render_miou"] for row in rows}) >= len(rows) - 1, "variants differ"
     assert [(row["variant"], row["seed"]) for row in told.tables["seeds"]][:2] == [("geometry", 0), ("geometry", 1)]
+    assert [row["variant"] for row in told.tables["seeds"]][-2:] == ["plain head"] * 2
     by_seed = [row["renders_miou"] for row in told.tables["seeds"]]
     assert len(set(by_seed)) >= len(by_seed) - 2, "seeds differ"
 
@@ -83,7 +84,8 @@ def test_from_scenes_to_a_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_without_own_renders_there_is_one_variant_less(folder: Path) -> None:
     assert call(folder, files=("scenes",), seeds=1) == 0
     told, _ = record.read(folder / "ablation.json", ROCK_ABLATION)
-    assert [row["variant"] for row in told.tables["ablation"]][-1] == "few labels"
+    assert [row["variant"] for row in told.tables["ablation"]][-2:] == ["style", "few labels"]
+    assert {row["over"] for row in told.tables["heads"]} == {"plain head"}
 
 
 @pytest.mark.parametrize(

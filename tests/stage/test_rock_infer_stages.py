@@ -92,6 +92,15 @@ def test_strange_scenes_are_marked(folder: Path) -> None:
         assert maps.read("probability").shape == (3, 64, 96, 4), "they are told all the same"
 
 
+def test_of_scenes_without_ground_nothing_is_known(folder: Path) -> None:
+    write_model(folder / "model.safetensors", 1, all_sky=True)
+    assert call(folder) == 0
+    with images.opened(folder / "maps.h5", ROCK_MAPS) as maps:
+        unknown = ROCK_MAPS.class_number("out_of_distribution", "unknown")
+        assert maps.read("out_of_distribution").tolist() == [unknown] * 3
+        assert np.isnan(maps.read("unfamiliarity")).all()
+
+
 def test_dropout_is_the_same_twice(folder: Path) -> None:
     write_model(folder / "model.safetensors")
     found = []

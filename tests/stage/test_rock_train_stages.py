@@ -19,6 +19,7 @@ from lunarsite.settings import RockInferenceSettings
 from lunarsite.settings.rock import RockAugmentationSettings
 from lunarsite.vision.rock import training
 from lunarsite.vision.rock.segmenter import load_segmenter
+from tests.unit.publish.rock_names import without_words
 from tests.unit.vision.rock.made_rocks import PHOTOGRAPH, RENDER, write_scenes
 
 SETTINGS: dict[str, Any] = {
@@ -101,6 +102,13 @@ def test_from_scenes_to_a_model_that_segments(folder: Path, monkeypatch: pytest.
     for method in ("single", "ensemble", "dropout"):
         assert metrics[f"nll_tempered_{method}"] <= metrics[f"nll_{method}"] + 1e-6  # type: ignore[operator]
         assert 0.0 <= metrics[f"iou_{method}_rocks"] <= 1.0  # type: ignore[operator]
+        by_kind = [metrics.get(f"limit_{method}_{kind}", 0.0) for kind in ("renders", "photographs")]
+        assert metrics[f"limit_{method}"] == max(by_kind)  # type: ignore[type-var]
+        assert all(f"{name}_tempered_{method}_renders" in metrics for name in ("ece", "nll"))
+    units = {metric.name: metric.unit for metric in told.metrics}
+    assert (units["ece_tempered_single_renders"], units["nll_tempered_single_renders"]) == ("1", "nat")
+    assert units["limit_single"] == "nat"
+    assert without_words(told) == []
     assert all(0.0 <= row["validation_rock_iou"] <= 1.0 for row in told.tables["history"])  # type: ignore[operator]
 
 

@@ -9,7 +9,9 @@ import pytest
 from lunarsite import plan
 from lunarsite.plan import Cost, Size, duration, estimate, result_bytes, table_lines
 from lunarsite.settings import Settings, parse
+from lunarsite.settings.rock import RockAblationSettings, RockLearningSettings, RockNetworkSettings
 from lunarsite.stage import discover
+from lunarsite.vision.rock.ablation import variants
 
 # The default run (240 m) on two cores of an AMD EPYC beside other work, 21 November 2026: processor time of all jobs of
 # a stage (seconds) and the peak memory of one (MiB), from snakemake's benchmark files.
@@ -153,6 +155,20 @@ def test_stages_that_a_run_has_not_cost_nothing(config: dict[str, Any], lacking:
     found = costs(**config)
     assert lacking not in found
     assert more is None or more in found
+
+
+def test_an_ablation_costs_as_many_trainings_as_it_has_variants() -> None:
+    def trainings_s(**network: Any) -> float:
+        rock = {"model": "train", "ablate": True, "learning": {"network": network}}
+        twice = {**rock, "ablation": {"seeds": 2 * RockAblationSettings().seeds}}
+        return costs(rock=twice)["rock-ablate"].cpu_s - costs(rock=rock)["rock-ablate"].cpu_s
+
+    counts = [
+        len(variants(RockLearningSettings(network=RockNetworkSettings(head=head)), own=True))
+        for head in ("horizon", "plain")
+    ]
+    assert counts[0] > counts[1]
+    assert trainings_s(head="horizon") / trainings_s(head="plain") == pytest.approx(counts[0] / counts[1])
 
 
 def test_every_stage_is_one_of_the_command_line() -> None:

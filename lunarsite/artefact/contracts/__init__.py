@@ -49,6 +49,7 @@ from lunarsite.artefact.contracts.images import PSR_IMAGES as PSR_IMAGES
 from lunarsite.artefact.contracts.images import ROCK_SCENES as ROCK_SCENES
 from lunarsite.artefact.contracts.images import SHADOWCAM_FRAMES as SHADOWCAM_FRAMES
 from lunarsite.artefact.contracts.rock import ROCK_ABLATION as ROCK_ABLATION
+from lunarsite.artefact.contracts.rock import ROCK_ANSWERS as ROCK_ANSWERS
 from lunarsite.artefact.contracts.rock import ROCK_CLASSES as ROCK_CLASSES
 from lunarsite.artefact.contracts.rock import ROCK_DISTRIBUTION as ROCK_DISTRIBUTION
 from lunarsite.artefact.contracts.rock import ROCK_HAZARD as ROCK_HAZARD

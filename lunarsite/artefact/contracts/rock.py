@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from lunarsite.artefact.contracts.images import ROCK_SCENES
 from lunarsite.artefact.images import ImagesSpec, PerImage, Stack
 from lunarsite.artefact.model import ModelSpec
@@ -36,6 +39,11 @@ _IMAGE = (
     PerImage("camera_pitch_deg", "float64", "deg"),
     PerImage("camera_field_of_view_deg", "float64", "deg"),
 )
+ROCK_ANSWERS: Final[Mapping[bool | None, str]] = {False: "no", True: "yes", None: "unknown"}
+"""Words of what is told of an image: whether it is out of distribution, or familiar. None where nothing tells."""
+_ANSWERS = ((0, ROCK_ANSWERS[False]), (1, ROCK_ANSWERS[True]), (255, ROCK_ANSWERS[None]))
+# A pixel's class is the largest of P(ground), P(small) + P(large) and P(sky), then the larger size: not the largest of
+# the four probabilities.
 ROCK_MAPS = ImagesSpec(
     "rock_maps",
     (
@@ -47,7 +55,7 @@ ROCK_MAPS = ImagesSpec(
     (
         *_IMAGE,
         PerImage("unfamiliarity", "float64", "nat"),
-        PerImage("out_of_distribution", "uint8", classes=((0, "no"), (1, "yes"))),
+        PerImage("out_of_distribution", "uint8", classes=_ANSWERS),
     ),
     may_be_blank=True,
 )
@@ -55,12 +63,13 @@ ROCK_MAPS = ImagesSpec(
 and the rest NaN. Probabilities (in the order of ROCK_CLASSES) are calibrated; entropy is that of them, mutual
 information what the members or passes disagree about, in nats. `unfamiliarity` is what an image is told from the
 familiar kind by, and `out_of_distribution` whether it exceeds the limit on the model's card: then the maps mean
-nothing, and hazards are not derived."""
+nothing, and hazards are not derived. Of an image without a pixel of ground or rock nothing tells: `unfamiliarity` is
+NaN, `out_of_distribution` unknown, and there are no hazards either."""
 ROCK_HAZARD = ImagesSpec(
     "rock_hazard",
     (
         Stack("clearance", "float32", ("height", "width")),
-        Stack("safe", "uint8", ("height", "width"), ((0, "no"), (1, "yes"), (255, "unknown"))),
+        Stack("safe", "uint8", ("height", "width"), _ANSWERS),
     ),
     (
         *_IMAGE,
@@ -73,10 +82,10 @@ ROCK_HAZARD = ImagesSpec(
 )
 """`clearance`: distance of each pixel of ground from the nearest rock or what a rock hides, in metres over level ground
 where the camera is known, else in pixels; 0 on rocks, infinite where no rock is seen, NaN off the ground, too near the
-horizon, and where the image is out of distribution. `safe`: 'no' where a rock lies within the wanted radius, 'yes'
+horizon, and where the image is not known to be familiar. `safe`: 'no' where a rock lies within the wanted radius, 'yes'
 where none does and the whole disc is seen, else unknown, as it is without a camera. Shares are those of the ground that
 is seen: `low` of pixels that are rocks almost surely, `high` of those that may be; NaN, with no rocks counted, where
-the image is out of distribution."""
+the image is not known to be familiar."""
 ROCK_SIZES = TableSpec(
     "rock_sizes",
     (
@@ -118,7 +127,7 @@ ROCK_DISTRIBUTION = TableSpec(
     allow_empty=True,
 )
 """Cumulative size distributions of ROCK_SIZES: of all images together first (`image` is empty), then of each, `images`
-telling of how many; those that are out of distribution have none. Every row has one size, in pixels or in metres, and
+telling of how many; those not known to be familiar have none. Every row has one size, in pixels or in metres, and
 null in the other unit's columns. In pixels: `rocks` at least that wide, those that the image's edge cuts with the width
 that is left; `ground_px` pixels that show ground or rock, and `per_mpx` rocks in a million of these (null without any).
 In metres, where the camera is known: `rocks` of at least that diameter that are whole and look wide enough to count,
@@ -142,7 +151,7 @@ ROCK_SAMPLES = ImagesSpec(
         PerImage("valid_width", "int64", "px"),
         PerImage("miou", "float64", "1"),
         PerImage("unfamiliarity", "float64", "nat"),
-        PerImage("out_of_distribution", "uint8", classes=((0, "no"), (1, "yes"))),
+        PerImage("out_of_distribution", "uint8", classes=_ANSWERS),
     ),
     portable=False,
 )

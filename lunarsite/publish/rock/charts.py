@@ -65,7 +65,7 @@ def draw_reliability(found: Measured) -> Figure:
             axes.plot([0.0, 1.0], [0.0, 1.0], color=FAINT, lw=0.6, zorder=1.0)
             for method in methods:
                 _curve(axes, found.rows(RELIABILITY, group=group, method=method), method)
-            axes.set(xlim=(0.25, 1.01), ylim=(0.0, 1.02), xlabel="Confidence")
+            axes.set(xlim=(0.15, 1.01), ylim=(0.0, 1.02), xlabel="Confidence")
             axes.set_title(group.capitalize())
             _errors(panels[1, column], found.rows(CALIBRATION, group=group), methods)
             if column:

@@ -35,6 +35,7 @@ def draw_unfamiliar(found: Measured) -> Figure:
         for place, kind in enumerate(kinds):
             if kind in spreads:
                 _spread(left, spreads[kind], place)
+                _not_judged(left, spreads[kind], place)
             _scores(right, [row for row in told if row["images"] == kind], statistics, place)
         if found.limit is not None:
             left.axvline(found.limit, color=VERMILION, lw=1.0, ls=(0.0, (4.0, 1.6)), zorder=1.0)
@@ -51,8 +52,8 @@ def draw_unfamiliar(found: Measured) -> Figure:
         _legend(figure, statistics, height)
         caption(
             figure,
-            "Left: median, middle half and 5 to 95 % of the images; dashed: the limit on the model's card, beyond which"
-            " maps mean nothing.\nRight: with 95 % intervals; dotted: chance. Numbers from validate/rock.json.",
+            "Left: median, middle half, 5 to 95 % of the images that show ground; dashed: the card's limit, beyond"
+            " which maps mean nothing.\nRight: with 95 % intervals; dotted: chance. Numbers from validate/rock.json.",
         )
         header(figure, "Does it know what it does not know?", synthetic=found.synthetic)
         return figure
@@ -74,6 +75,14 @@ def _spread(axes: Axes, row: Row, place: int) -> None:
     if q25 is not None and q75 is not None:
         axes.plot([float(q25), float(q75)], [place, place], color=BLUE, lw=6.0, solid_capstyle="butt", zorder=2.5)
     axes.plot(float(q50), place, "|", color="white", ms=6.0, mew=1.4, zorder=3.0)
+
+
+def _not_judged(axes: Axes, row: Row, place: int) -> None:
+    """Tell, at the right edge of its row, how many images of a kind show no ground that could be judged."""
+    if row["not_judged"]:
+        words = f"{row['not_judged']} of {row['count']} not judged"
+        where = axes.get_yaxis_transform()
+        axes.text(0.99, place - 0.06, words, transform=where, fontsize=SMALL_PT, color=INK, ha="right")
 
 
 def _scores(axes: Axes, rows: Sequence[Row], statistics: Sequence[str], place: int) -> None:

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from lunarsite.artefact.contracts import ROCK_CLASSES, ROCK_SAMPLES
+from lunarsite.artefact.contracts import ROCK_ANSWERS, ROCK_SAMPLES
 from lunarsite.artefact.stamp import Stamp
 from lunarsite.publish.rock.looks import CLASSES
 from lunarsite.publish.samples import read_pictures
@@ -36,15 +36,15 @@ from lunarsite.publish.style import (
     styled,
 )
 from lunarsite.publish.words import number_words
+from lunarsite.vision.rock import classes as numbers
 
 MOST_ROWS: Final = 8
 """Rows of pictures in the figure."""
 COLUMNS: Final = ("image", "truth", "classes given", "entropy", "mutual information")
-_UNKNOWN_CLASS: Final = 255
-_GROUND: Final = 0
 _MOST_LETTERS: Final = 25
 """That fit beneath a picture."""
 _OPACITY: Final = 0.78
+_ANSWERS: Final = {words: answer for answer, words in ROCK_ANSWERS.items()}
 _WORDS: Final = {"render": "render", "photograph": "photograph", "orbital": "orbital image"}
 
 
@@ -56,13 +56,13 @@ class Sample:
         kind: 'render', 'photograph', 'orbital' or 'corrupted'.
         name: The image's.
         picture: (rows, cols, 3), 8 bits.
-        classes: (rows, cols) numbers of ROCK_CLASSES, 255 unknown. So for `truth`, all 255 where there is none.
+        classes: (rows, cols) numbers of ROCK_SCENES, 255 unknown. So for `truth`, all 255 where there is none.
         truth: What each pixel is.
         entropy: (rows, cols), nats; NaN where unknown. So for `mutual_information`.
         mutual_information: What the members disagree about.
         miou: Mean IoU of the image; NaN where there is no truth.
-        unfamiliarity: Of the whole image, nats.
-        out_of_distribution: Whether it exceeds the limit on the model's card.
+        unfamiliarity: Of the whole image, nats; NaN where no ground is seen.
+        out_of_distribution: Whether it exceeds the limit on the model's card; None where nothing tells.
     """
 
     kind: str
@@ -74,7 +74,7 @@ class Sample:
     mutual_information: NDArray[np.float32]
     miou: float
     unfamiliarity: float
-    out_of_distribution: bool
+    out_of_distribution: bool | None
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Samples:
                 **one.pixels,
                 miou=float(one.of["miou"]),
                 unfamiliarity=float(one.of["unfamiliarity"]),
-                out_of_distribution=one.of["out_of_distribution"] == "yes",
+                out_of_distribution=_ANSWERS[one.of["out_of_distribution"]],
             )
             for one in pictures
         )
@@ -173,12 +173,12 @@ def _sheet(shapes: Sequence[tuple[int, ...]], columns: int) -> tuple[Figure, lis
 def _classes(axes: Axes, picture: NDArray[np.uint8], classes: NDArray[np.uint8]) -> None:
     """Draw classes over the image, ground as it is; grey where nothing is known."""
     shown = picture.astype(np.float32) / 255.0
-    for number, name in ROCK_CLASSES:
-        if number != _GROUND:
+    for number, name in enumerate(numbers.CLASSES):
+        if number != numbers.BACKGROUND:
             where = classes == number
             colour = np.asarray(to_rgb(CLASSES[name.replace("_", " ")][1]), dtype=np.float32)
             shown[where] = (1.0 - _OPACITY) * shown[where] + _OPACITY * colour
-    shown[classes == _UNKNOWN_CLASS] = to_rgb(UNKNOWN)
+    shown[classes == numbers.UNKNOWN] = to_rgb(UNKNOWN)
     axes.imshow(shown, interpolation="nearest")
 
 
@@ -209,6 +209,8 @@ def _scales(figure: Figure, line: Sequence[Axes], tops: Sequence[float]) -> None
 
 
 def _verdict(sample: Sample) -> tuple[str, str]:
+    if sample.out_of_distribution is None:
+        return "no ground: not judged", FAINT
     words = "unfamiliar" if sample.out_of_distribution else "familiar"
     return f"{words} ({sample.unfamiliarity:.2g} nat)", VERMILION if sample.out_of_distribution else FAINT
 

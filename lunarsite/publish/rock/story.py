@@ -181,9 +181,17 @@ def _doubt(found: Measured) -> Iterator[str]:
         yield f"Told from {against} by mutual information (AUROC; 0.5 is chance): {'; '.join(told)}."
     spreads = [row for row in found.rows(UNFAMILIARITY) if row["flagged_share"] is not None]
     if spreads:
-        caught = {str(row["images"]): row["flagged_share"] for row in spreads}
-        parts = [f"{_percent(share)} of {kind}" for kind, share in caught.items()]
-        yield f"The limit of the model's card calls unfamiliar: {', '.join(parts)}."
+        parts = ", ".join(_caught(row) for row in {str(row["images"]): row for row in spreads}.values())
+        yield f"The limit of the model's card calls unfamiliar: {parts}."
+
+
+def _caught(row: Row) -> str:
+    """Return what share of a kind's images is called unfamiliar, and how many show no ground that could be judged."""
+    kind, count, blind = row["images"], int(row["count"]), int(row["not_judged"])
+    if blind == count:
+        return f"none of {kind} (all {count} without ground, not judged)"
+    beside = f" ({blind} of {count} without ground, not judged)" if blind else ""
+    return f"{_percent(row['flagged_share'])} of {kind}{beside}"
 
 
 def _risk(found: Measured) -> Iterator[str]:

@@ -38,7 +38,7 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     SEGMENTATION: ("group", "method", "kind", "class", *_with_ends("iou", "boundary_f1")),
     CALIBRATION: ("group", "method", *_with_ends("ece")),
     RELIABILITY: ("group", "method", "confidence", "accuracy", "share"),
-    UNFAMILIARITY: ("images", "statistic", *QUANTILES, "flagged_share"),
+    UNFAMILIARITY: ("images", "statistic", "count", "not_judged", *QUANTILES, "flagged_share"),
     DETECTION: ("images", "statistic", "against", *_with_ends("auroc")),
     RISK: ("group", "statistic", "handed_over", "error"),
     RISK_OF_IMAGES: ("group", "statistic", "handed_over", "error"),

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from lunarsite.vision.rock.classes import CLASSES
+
+_CLASSES: Final = {name: "ground" if name == "background" else name.replace("_", " ") for name in CLASSES}
+_GROUPS: Final = {
+    "held_out_renders": "held-out renders",
+    "own_renders": "own renders",
+    "photographs": "photographs",
+}
+_PREFIXES: Final = {"photograph": "photographs", "render": "renders"}
+_METHODS: Final = {"single": "single network", "ensemble": "ensemble", "dropout": "Monte Carlo dropout"}
+_KINDS: Final = ("renders", "photographs")
 COLUMNS: Final = {
     "group": "Group",
     "images": "Images",
@@ -35,6 +46,7 @@ COLUMNS: Final = {
     "auroc": "AUROC",
     "fpr_at_95": "False alarms where 95 % are found",
     "flagged_share": "Called unfamiliar by the card's limit",
+    "not_judged": "Without ground, not judged",
     "aurc": "Area under the risk-coverage curve",
     "diameter_m": "Diameter at least (m)",
     "truth_per_m2": "True rocks per m²",
@@ -61,6 +73,23 @@ COLUMNS: Final = {
     "photograph_scenes": "of",
     "photograph_iou_rocks": "IoU of all rocks, photographs",
     "render_iou_rocks": "IoU of all rocks, renders",
+    **{
+        f"{prefix}_iou_{name}": f"IoU of {words}, {group}"
+        for prefix, group in _PREFIXES.items()
+        for name, words in _CLASSES.items()
+    },
+    **{
+        f"{prefix}_miou_{end}_seed": f"Mean IoU of the {end} seed, {group}"
+        for prefix, group in _PREFIXES.items()
+        for end in ("worst", "best")
+    },
+    "photographs_miou": "Mean IoU, photographs",
+    "renders_miou": "Mean IoU, held-out renders",
+    "validation_photographs_miou": "Mean IoU, validation photographs",
+    "chance_by_sign_test": "Chance of so many by the toss of a coin (sign test)",
+    "seen_of_photographs": "What it sees of photographs",
+    "kind": "Kind of method",
+    "validation_images": "Validation images",
 }
 
 CAPTIONS: Final = {
@@ -75,11 +104,63 @@ CAPTIONS: Final = {
     "parameters": "The baseline without learning: its parameters, chosen on validation images.",
     "aurc": "Error over all shares handed over: the less the better, between the oracle's and random order's.",
     "ablation": "What closes the gap between renders and photographs: the same training with one thing more each.",
-    "seeds": "The same, seed by seed.",
+    "heads": "The horizon head against the plain last layer in the same training, by class, with paired intervals.",
+    "photograph_gains": "The chosen training against those without labels of photographs, on test photographs, with"
+    " paired intervals and, beside them, how often chance alone makes so many scenes better.",
+    "seeds": "What closes the gap, seed by seed, and the plain last layer beside it.",
+    "history": "Loss and its parts, epoch by epoch.",
 }
 
 METRICS: Final = {
     "unfamiliarity_limit": "Limit of unfamiliarity on the model's card",
+    **{
+        f"{name}_{key}": f"{words}, {group}"
+        for key, group in _GROUPS.items()
+        for name, words in {
+            "scenes": "Scenes measured",
+            "miou": "Mean IoU of the calibrated ensemble",
+            "ece": "Calibration error (ECE) of the calibrated ensemble",
+            "error": "Share of wrong pixels of the calibrated ensemble",
+        }.items()
+    },
+    "rocks_true": "True rocks that are counted",
+    "rocks_found": "Rocks found that are counted",
+    # Of the training.
+    "members": "Members",
+    "epochs": "Epochs",
+    "seconds": "Time taken",
+    "validation_loss": "Loss on validation images",
+    **{
+        f"{name}_{method}{kind and '_'}{kind}": f"{words}, {told}{kind and ', '}{kind and f'validation {kind}'}"
+        for method, told in _METHODS.items()
+        for name, words, kinds in (
+            ("temperature", "Temperature", ("",)),
+            ("nll", "Negative log likelihood on validation images", ("",)),
+            ("nll_tempered", "Negative log likelihood with the temperature", ("", *_KINDS)),
+            ("ece_tempered", "Calibration error (ECE) with the temperature", _KINDS),
+            ("limit", "Limit of unfamiliarity", ("", *_KINDS)),
+        )
+        for kind in kinds
+    },
+    **{
+        f"iou_{method}_{name}": f"IoU of {words} on validation images, {told}"
+        for method, told in _METHODS.items()
+        for name, words in {**_CLASSES, "rocks": "all rocks"}.items()
+    },
+    # Of the ablation.
+    "photographs_scenes": "Scenes of test photographs",
+    "held-out_renders_scenes": "Scenes of held-out renders",
+    "validation_photographs_scenes": "Scenes of validation photographs",
+    "seeds": "Seeds",
+    "photograph_miou_geometry": "Mean IoU on test photographs of training on renders with geometry alone",
+    "photograph_miou_chosen": "Mean IoU on test photographs of the chosen training",
+    **{
+        f"photograph_gain_over_{name}": f"Gain of the chosen training over '{name}' on test photographs"
+        for name in ("geometry", "augmented", "style")
+    },
+    "render_gain": "Gain of the chosen training on held-out renders",
+    "photograph_head_gain": "Gain of the horizon head over the plain last layer on test photographs",
+    "render_head_gain": "Gain of the horizon head over the plain last layer on held-out renders",
 }
 
 LEFT_OUT: Final = ("reliability", "risk_coverage", "risk_coverage_images", "sizes", "rock_area")

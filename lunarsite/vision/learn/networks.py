@@ -60,7 +60,11 @@ class MapNetwork(nn.Module):
 
     @property
     def last(self) -> nn.Conv2d:
-        """The layer that gives the logits: a room may set its bias to the rarity of what it looks for."""
+        """The convolution that gives the logits: a room may set its bias to the rarity of what it looks for.
+
+        Raises:
+            LearningError: A room has put a last layer of its own in its place.
+        """
         raise NotImplementedError
 
 
@@ -115,7 +119,10 @@ class SmpUnet(MapNetwork):
     @property
     def last(self) -> nn.Conv2d:
         """The layer that gives the logits."""
-        return cast(nn.Conv2d, cast(nn.Sequential, self.unet.segmentation_head)[0])
+        head = self.unet.segmentation_head
+        if not isinstance(head, nn.Sequential):
+            raise LearningError(f"the last layer is a {type(head).__name__}, and no convolution of its own")
+        return cast(nn.Conv2d, head[0])
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits."""

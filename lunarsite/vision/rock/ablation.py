@@ -1,8 +1,10 @@
 """What closes the gap between renders and photographs: one training after another, each with one thing more.
 
 Every variant has the same network, steps and seeds, and starts from the same weights; its crops differ in what the
-variant adds. All are measured on test photographs and on test renders of the dataset. Which one is best is told by
-validation photographs alone; test photographs tell only how good that choice was.
+variant adds. One more is trained as 'few labels' is, crops and all, with the plain last layer in the place of the
+horizon head, so that the default layer is held against something. All are measured on test photographs and on test
+renders of the dataset. Which one is best is told by validation photographs alone; test photographs tell only how good
+that choice was.
 """
 
 from __future__ import annotations
@@ -67,6 +69,8 @@ class Place:
 def variants(learning: RockLearningSettings, *, own: bool) -> list[tuple[Variant, RockLearningSettings]]:
     """Return what is trained, from geometry alone to all of the settings; each has what those before it have.
 
+    After them comes the rival of 'few labels' with the plain last layer, if the settings have the horizon head.
+
     Args:
         learning: The training that the run asks for; a thing that it leaves out is left out here too.
         own: Whether there are renders of lunarsite's own.
@@ -88,7 +92,16 @@ def variants(learning: RockLearningSettings, *, own: bool) -> list[tuple[Variant
         }
         settings = learning.model_copy(update=changed)
         found.append((Variant(name, adds, seen_by(settings), own=name == "own renders"), settings))
+    if learning.network.head == "horizon":
+        found.append(_with_plain_head(*next(one for one in found if one[0].name == "few labels")))
     return found
+
+
+def _with_plain_head(variant: Variant, learning: RockLearningSettings) -> tuple[Variant, RockLearningSettings]:
+    plain = learning.network.model_copy(update={"head": "plain"})
+    adds = f"no horizon head: '{variant.name}' with the plain last layer"
+    rival = Variant("plain head", adds, variant.photographs, rival_of=variant.name)
+    return rival, learning.model_copy(update={"network": plain})
 
 
 def seen_by(learning: RockLearningSettings) -> Seen:

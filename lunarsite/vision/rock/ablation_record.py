@@ -9,16 +9,18 @@ from typing import Literal
 import numpy as np
 from pydantic import JsonValue
 
-from lunarsite.artefact.contracts.rock import ROCK_CLASSES
 from lunarsite.artefact.record import Metric, Record, Verdict
 from lunarsite.settings.rock import RockAblationSettings
 from lunarsite.vision.rock.ablation_scores import FEWEST_SCENES, Resampled, Score
+from lunarsite.vision.rock.classes import CLASSES, ROCKS
 from lunarsite.vision.rock.scores import ABOVE_ZERO, Floats, SignTest, mean_iou, sign_test
 
 GAP = "Photograph mIoU improved against synthetic-only training"
 """The claim of an ablation: the chosen variant is above every one that sees nothing of photographs."""
 GAP_LABELS = "Photograph mIoU improved by labels against training with unlabelled photographs"
 """The chosen variant is above the one that takes grey levels and colours, but no labels, from photographs."""
+HEAD = "Held-out renders' mIoU improved by the horizon head against the plain last layer"
+"""The claim of a rival with the plain last layer: what the default one is held against."""
 Seen = Literal["nothing", "pictures", "pictures and labels"]
 """What a training sees of photographs, all of scenes that are never tested."""
 PHOTOGRAPHS, RENDERS, CHOOSING = GROUPS = ("photographs", "held-out renders", "validation photographs")
@@ -49,6 +51,9 @@ class Variant:
     own: bool = False
     """Whether renders of lunarsite's own teach."""
     trained: bool = True
+    rival_of: str = ""
+    """The variant that it is trained as but for its last layer, which is the plain one. It is held against that one
+    alone: it is no step of the others and takes no part in the choice."""
 
 
 @dataclass(frozen=True)
@@ -70,18 +75,19 @@ def judged(
 
     Args:
         measured: The variants in their order; the first that is trained is what the table's gains are over, and sees
-            nothing of photographs.
+            nothing of photographs. Rivals stand anywhere.
         scenes: Of each image of each group.
         ablation: Draws and their seed.
         training: How each variant is trained, in words.
         seconds: That all took.
     """
-    trained = [one for one in measured if one.variant.trained]
+    trained = [one for one in measured if one.variant.trained and not one.variant.rival_of]
     drawn = {name: Resampled(scenes[name], ablation.seeds, ablation.draws, ablation.seed) for name in _PREFIXES}
     base, best = trained[0], chosen(trained)
-    rows = [_row(one, base, drawn, scenes[PHOTOGRAPHS], best) for one in measured]
+    rows = [_row(one, base, drawn, scenes[PHOTOGRAPHS], best) for one in measured if not one.variant.rival_of]
     gains = _gains(best, trained, drawn[PHOTOGRAPHS], scenes[PHOTOGRAPHS])
     others = [one for one in gains if one.over is not best.variant]
+    heads = _heads(measured)
     count = {name: len(set(scenes[name])) for name in scenes}
     metrics = (
         *(Metric(name=f"{name.replace(' ', '_')}_scenes", value=float(value)) for name, value in count.items()),
@@ -91,14 +97,29 @@ def judged(
         _metric("photograph_miou_chosen", drawn[PHOTOGRAPHS].score(best.counts[PHOTOGRAPHS]), best.variant.name),
         *(_metric(f"photograph_gain_over_{_key(one)}", one.gain, one.sign.words) for one in others),
         _metric("render_gain", _gain(best, base, drawn[RENDERS], RENDERS), f"'{best.variant.name}' over 'geometry'"),
+        *(
+            _metric(f"{prefix}_head_gain", _gain(*pair, drawn[name], name), _over(pair))
+            for pair in heads
+            for name, prefix in _PREFIXES.items()
+        ),
     )
+    tables = {"ablation": rows, "photograph_gains": _gain_rows(best.variant, others), "seeds": _seed_rows(measured)}
     return Record(
         title=TITLE,
         metrics=metrics,
-        verdicts=verdicts(best.variant, gains),
-        tables={"ablation": rows, "photograph_gains": _gain_rows(best.variant, others), "seeds": _seed_rows(measured)},
+        verdicts=(
+            *verdicts(best.variant, gains),
+            *(_head_verdict(pair, drawn[RENDERS], scenes[RENDERS]) for pair in heads),
+        ),
+        tables=tables | ({"heads": [row for pair in heads for row in _head_rows(pair, drawn)]} if heads else {}),
         notes=(
             *NOTES,
+            *(
+                f"{_over(pair)}: both are trained alike but for the last layer, and begin with the same weights"
+                f" elsewhere. '{pair[1].variant.name}' is held against '{pair[0].variant.name}' alone and takes no part"
+                " in the choice."
+                for pair in heads
+            ),
             f"Each variant: {training}; {ablation.seeds} seeds.",
             f"Test photographs show {count[PHOTOGRAPHS]} scenes, test renders {count[RENDERS]}. The variant"
             f" '{best.variant.name}' is chosen by the mean IoU of validation photographs of {count[CHOOSING]} scenes:"
@@ -177,6 +198,48 @@ def _verdict(name: str, best: Variant, gains: Sequence[Gain], what: str) -> Verd
     )
 
 
+def _heads(measured: Sequence[Measured]) -> list[tuple[Measured, Measured]]:
+    """Return each variant with the horizon head that has a rival with the plain one, and that rival."""
+    named = {one.variant.name: one for one in measured}
+    return [(named[one.variant.rival_of], one) for one in measured if one.variant.rival_of]
+
+
+def _over(pair: tuple[Measured, Measured]) -> str:
+    return f"'{pair[0].variant.name}' over '{pair[1].variant.name}'"
+
+
+def _head_verdict(pair: tuple[Measured, Measured], drawn: Resampled, scenes: Sequence[str]) -> Verdict:
+    """Return the claim of the last layer; of few scenes each must be better, as in those of photographs."""
+    horizon, plain = pair
+    sign = sign_test(horizon.counts[RENDERS], plain.counts[RENDERS], scenes)
+    gain = Gain(plain.variant, _gain(horizon, plain, drawn, RENDERS), sign)
+    if gain.gain.within is None:
+        return unknown_gap(f"unknown: fewer than {FEWEST_SCENES} scenes of test renders", HEAD)
+    why = f"'{horizon.variant.name}' {gain.words}; intervals are paired, over scenes and seeds"
+    return Verdict(name=HEAD, value=gain.gain.within[0], unit="1", bound=sign.bound, holds=gain.holds, why=why)
+
+
+def _head_rows(pair: tuple[Measured, Measured], drawn: Mapping[str, Resampled]) -> list[dict[str, JsonValue]]:
+    """Return by group what the horizon head adds to the mean IoU, to the IoU of rocks as one, and of either size."""
+    horizon, plain = pair
+    sizes = [(CLASSES[number].replace("_", " "), ("class", number)) for number in ROCKS]
+    rows: list[dict[str, JsonValue]] = []
+    for group in _PREFIXES:
+        for words, measure in (("mean", ("mean", None)), ("all rocks", ("rocks", None)), *sizes):
+            ours, theirs = (drawn[group].score(one.counts[group], *measure) for one in pair)
+            rows.append(
+                {
+                    "variant": horizon.variant.name,
+                    "over": plain.variant.name,
+                    "group": group,
+                    "class": words,
+                    **_numbers("iou", ours),
+                    **_numbers("difference", ours - theirs),
+                }
+            )
+    return rows
+
+
 def _gains(best: Measured, trained: Sequence[Measured], drawn: Resampled, scenes: Sequence[str]) -> list[Gain]:
     """Return the chosen variant's gains over all variants without labels, itself among them if it has none."""
     return [
@@ -228,7 +291,7 @@ def _row(
             row[f"{prefix}_miou_{word}_seed"] = _known(float(value)) if one.variant.trained else None
         row |= _numbers(f"{prefix}_gain", _gain(one, base, draws, group) if one is not base else None)
         row |= _numbers(f"{prefix}_iou_rocks", draws.score(counts, "rocks"))
-        for number, name in ROCK_CLASSES:
+        for number, name in enumerate(CLASSES):
             row |= _numbers(f"{prefix}_iou_{name}", draws.score(counts, "class", number))
     sign = sign_test(one.counts[PHOTOGRAPHS], base.counts[PHOTOGRAPHS], scenes)
     row["photograph_scenes_better"] = None if one is base else sign.better

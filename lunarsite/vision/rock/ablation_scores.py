@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lunarsite.vision.rock.scores import BACKGROUND, COUNT, SKY, Classes, Floats, iou, mean_iou, rock_iou
+from lunarsite.vision.rock.classes import BACKGROUND, COUNT, SKY
+from lunarsite.vision.rock.scores import Classes, Floats, iou, mean_iou, rock_iou
 from lunarsite.vision.rock.style import BLACK
 
 FEWEST_SCENES = 5

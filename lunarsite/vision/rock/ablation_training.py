@@ -13,6 +13,7 @@ from lunarsite.settings.rock import RockInferenceSettings, RockLearningSettings,
 from lunarsite.vision.rock.network import RockSpec
 from lunarsite.vision.rock.segmenter import Segmenter
 from lunarsite.vision.rock.training import train_member
+from lunarsite.vision.rock.uncertainty import classes_of, softmax
 
 if TYPE_CHECKING:
     from lunarsite.stage import Job
@@ -31,9 +32,10 @@ def segmenter_of(
 ) -> Segment:
     """Train member `number` and return what gives the classes (H, W) of an image (H, W, 3).
 
-    Classes are those of the highest probability, which no temperature changes.
+    No temperature is fitted: it changes no class.
     """
     trained, spec, _ = train_member(job, split, learning, inference, scenes, number, folder / f"{number:02d}")
-    segmenter = Segmenter((trained.network,), RockSpec(network=spec, members=1, temperature={}, unfamiliarity={}))
+    told = RockSpec(network=spec, head=learning.network.head, members=1, temperature={}, unfamiliarity={})
+    segmenter = Segmenter((trained.network,), told)
     alone = inference.model_copy(update={"method": "single"})
-    return lambda image: segmenter.member_logits(image, alone)[0].argmax(axis=0).astype(np.uint8)
+    return lambda image: classes_of(softmax(segmenter.member_logits(image, alone)[0]))

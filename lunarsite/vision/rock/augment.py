@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lunarsite.artefact.contracts import ROCK_SCENES
 from lunarsite.settings.rock import RockAugmentationSettings
 from lunarsite.vision.rock.augment_camera import changed_contrast, noisy
 from lunarsite.vision.rock.augment_ground import with_craters
 from lunarsite.vision.rock.augment_light import changed_photometry, relit
+from lunarsite.vision.rock.classes import ROCKS, UNKNOWN
 
 if TYPE_CHECKING:
     from lunarsite.vision.rock.style import StyleStatistics
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 Bytes = NDArray[np.uint8]
 Change = Callable[[Bytes, Bytes, np.random.Generator], Bytes]
 
-SKY, UNKNOWN = (ROCK_SCENES.class_number("masks", name) for name in ("sky", "unknown"))
-ROCKS = tuple(ROCK_SCENES.class_number("masks", name) for name in ("small_rocks", "large_rocks"))
 CHANGES: dict[str, Change] = {
     "craters": with_craters,
     "shadow_rotation": relit,

@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lunarsite.artefact.contracts import ROCK_SCENES
+from lunarsite.vision.rock.classes import SKY
 
 Bytes = NDArray[np.uint8]
 
-_SKY = ROCK_SCENES.class_number("masks", "sky")
 _GAMMA = (0.55, 1.8)
 _CRUSHED = (0.0, 25.0)
 """Percentile of the ground's levels below which all may be black: a dim picture is no other scene."""
@@ -28,7 +27,7 @@ _BITS = (6, 8)
 
 def changed_contrast(image: Bytes, mask: Bytes, generator: np.random.Generator) -> Bytes:
     """Return an image (h, w, 3) with another gamma, shadows crushed to black and highlights blown; the sky stays."""
-    ground = mask != _SKY
+    ground = mask != SKY
     if not ground.any():
         return image
     low = generator.random() * np.percentile(image[ground], generator.uniform(*_CRUSHED))

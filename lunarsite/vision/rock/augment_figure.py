@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from lunarsite.artefact.contracts import ROCK_SCENES
 from lunarsite.artefact.pictures import write_png
 from lunarsite.settings.rock import RockAugmentationSettings
 from lunarsite.vision.rock.augment import augment
+from lunarsite.vision.rock.classes import CLASSES
 from lunarsite.vision.rock.data import Crops
 
 Bytes = NDArray[np.uint8]
@@ -68,7 +68,7 @@ def _changed(
 def _coloured(mask: Bytes) -> Bytes:
     found = np.full((*mask.shape, 3), _UNKNOWN, np.uint8)
     for name, colour in _COLOURS.items():
-        found[mask == ROCK_SCENES.class_number("masks", name)] = colour
+        found[mask == CLASSES.index(name)] = colour
     return found
 
 

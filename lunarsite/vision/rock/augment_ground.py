@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lunarsite.artefact.contracts import ROCK_SCENES
+from lunarsite.vision.rock.classes import BACKGROUND
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
-_GROUND = ROCK_SCENES.class_number("masks", "background")
 _MOST = 4
 _RADIUS = (0.03, 0.2)
 """Semi-major axis, as a share of the picture's width."""
@@ -26,7 +25,7 @@ def with_craters(image: Bytes, mask: Bytes, generator: np.random.Generator) -> B
 
     A crater is a parabolic bowl with a rim that falls off linearly. Light comes from one side for all of them.
     """
-    ground = mask == _GROUND
+    ground = mask == BACKGROUND
     if not ground.any():
         return image
     height, width = mask.shape

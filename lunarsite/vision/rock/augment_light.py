@@ -12,12 +12,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lunarsite.artefact.contracts import ROCK_SCENES
+from lunarsite.vision.rock.classes import SKY
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
-_SKY = ROCK_SCENES.class_number("masks", "sky")
 _FLOOR = 4.0
 """Levels added before logarithms: noise in the dark is no relief."""
 _REGULAR = 0.15
@@ -36,7 +35,7 @@ _GAIN = (0.55, 1.5)
 def relit(image: Bytes, mask: Bytes, generator: np.random.Generator) -> Bytes:
     """Return an image (h, w, 3) whose shading is that of light from another side; the sky (of `mask`) stays."""
     turn = np.radians(generator.uniform(*_TURN_DEG)) * generator.choice((-1.0, 1.0))
-    ground = mask != _SKY
+    ground = mask != SKY
     if not ground.any():
         return image
     light = np.log(image.mean(axis=2, dtype=np.float64) + _FLOOR)
@@ -64,7 +63,7 @@ def changed_photometry(image: Bytes, mask: Bytes, generator: np.random.Generator
     strength = generator.uniform(0.0, 1.0)
     factor = (1.0 + surge) * (law / law.mean()) ** strength
     gain = np.exp(generator.uniform(*np.log(_GAIN)))
-    return _times(image, gain * factor / factor.mean(), mask != _SKY)
+    return _times(image, gain * factor / factor.mean(), mask != SKY)
 
 
 def _light_direction(light: Floats) -> float:

@@ -16,14 +16,16 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from torch import nn
 
-from lunarsite.settings.rock import RockInferenceSettings
+from lunarsite.settings.rock import RockInferenceSettings, RockReferenceSettings
+from lunarsite.vision.learn import LearningError
 from lunarsite.vision.learn.networks import NetworkSpec
 from lunarsite.vision.rock import scores
-from lunarsite.vision.rock.augment import UNKNOWN
+from lunarsite.vision.rock.classes import CLASSES, UNKNOWN
 from lunarsite.vision.rock.data import Place, Whole
-from lunarsite.vision.rock.network import CLASSES, METHODS, Method, RockSpec, Unfamiliarity, head_of
+from lunarsite.vision.rock.network import METHODS, Method, RockSpec, Unfamiliarity, head_of
+from lunarsite.vision.rock.reliability import calibration, ece
 from lunarsite.vision.rock.segmenter import Segmenter
-from lunarsite.vision.rock.uncertainty import entropy, mean_below_sky, pool_of, tempered
+from lunarsite.vision.rock.uncertainty import classes_of, entropy, mean_below_sky, pool_of, tempered
 
 if TYPE_CHECKING:
     from lunarsite.stage import Job
@@ -37,6 +39,8 @@ FAMILIAR_SHARE = 0.95
 _PIXELS_PER_IMAGE = 4_000
 """Of each validation image that temperatures are fitted on: neighbours say nearly the same."""
 _TEMPERATURES = (0.2, 5.0)
+_BINS = RockReferenceSettings().bins
+"""Of the expected calibration error: as many as validation has where its settings say nothing else."""
 
 
 def calibrated(
@@ -45,6 +49,7 @@ def calibrated(
     """Return members' spec with temperatures and limits, and what they were on validation images, with the IoU there.
 
     Renders and photographs are fitted together: one temperature, dominated by the renders, of which there are more.
+    What it is worth is told of each kind by itself, and so is the limit that each would set alone.
 
     Args:
         job: Whose log tells of it.
@@ -52,6 +57,9 @@ def calibrated(
         spec: What rebuilds one.
         held: Validation images.
         inference: Views and passes; every method is fitted, whichever is set.
+
+    Raises:
+        LearningError: No ground is seen on any validation image, so that no limit can be set.
     """
     start_with = RockSpec(
         network=spec, head=head_of(networks[0]), members=len(networks), temperature={}, unfamiliarity={}
@@ -72,13 +80,22 @@ def calibrated(
         for pool in pools:
             calibrated_mean = tempered(pool.mean, temperature[method])
             values = entropy(calibrated_mean) if alone else pool.mutual_information
-            told.append(mean_below_sky(values, calibrated_mean.argmax(axis=0)))
-        limits[method] = Unfamiliarity(statistic=statistic, limit=familiar_limit(told, held.places))
+            told.append(mean_below_sky(values, classes_of(calibrated_mean)))
+        by_kind = familiar_limits(told, held.places)
+        if not by_kind:
+            raise LearningError(
+                f"method '{method}': members call every pixel of all {len(told)} validation images sky, so that nothing"
+                " tells what is familiar; train longer (rock.learning.training.epochs) or with another seed"
+                " (rock.learning.training.seed), and look whether the masks hold ground"
+            )
+        limits[method] = Unfamiliarity(statistic=statistic, limit=max(by_kind.values()))
         measured |= {
             f"temperature_{method}": temperature[method],
             f"nll_{method}": likelihood(probability, target, 1.0),
             f"nll_tempered_{method}": likelihood(probability, target, temperature[method]),
             f"limit_{method}": limits[method].limit,
+            **{f"limit_{method}_{kind}": limit for kind, limit in by_kind.items()},
+            **_worth(method, pools, held.places, temperature[method]),
             **_ious(method, np.sum([pool.confusion for pool in pools], axis=0)),
         }
         job.log.info(
@@ -99,14 +116,28 @@ def calibrated(
     return start_with.model_copy(update={"temperature": temperature, "unfamiliarity": limits}), measured
 
 
-def familiar_limit(told: Sequence[float], found: Sequence[Place]) -> float:
-    """Return the limit of unfamiliarity: what 95 % of the renders do not exceed, nor of the photographs.
+def familiar_limits(told: Sequence[float], found: Sequence[Place]) -> dict[str, float]:
+    """Return the limit of unfamiliarity that each kind of image would set: what 95 % of it do not exceed.
 
-    Photographs are few, and stranger to a model that has learned from renders: pooled, most of them could exceed it.
+    The greater one is the model's. Photographs are few, and stranger to a model that has learned from renders: pooled,
+    most of them could exceed it.
+
+    Args:
+        told: The statistic of each image; NaN where it shows no ground, of which nothing is told.
+        found: The images.
+
+    Returns:
+        By kind, 'renders' and 'photographs': those of which any image tells something.
     """
-    kinds = np.array([place.photograph for place in found], dtype=bool)
-    values = np.asarray(told)
-    return max(float(np.quantile(values[kinds == kind], FAMILIAR_SHARE)) for kind in np.unique(kinds))
+    values = np.asarray(told, dtype=np.float64)
+    known = {kind: values[which & np.isfinite(values)] for kind, which in _kinds(found).items()}
+    return {kind: float(np.quantile(of, FAMILIAR_SHARE)) for kind, of in known.items() if of.size}
+
+
+def _kinds(found: Sequence[Place]) -> dict[str, NDArray[np.bool_]]:
+    """Return which images are renders and which photographs, (n,) each."""
+    photographs = np.array([place.photograph for place in found], dtype=bool)
+    return {"renders": ~photographs, "photographs": photographs}
 
 
 def fitted_temperature(probability: Floats, target: NDArray[np.uint8]) -> float:
@@ -150,10 +181,25 @@ def _pools(segmenter: Segmenter, held: Whole, inference: RockInferenceSettings) 
         known = np.flatnonzero(truth != UNKNOWN)
         some = np.random.default_rng([inference.seed, number]).permutation(known)[:_PIXELS_PER_IMAGE]
         flat = mean.reshape(mean.shape[0], -1)
-        matrix = scores.confusion(mask, mean.argmax(axis=0).astype(np.uint8))
+        matrix = scores.confusion(mask, classes_of(mean))
         every = (..., slice(None, None, 4), slice(None, None, 4))
         found.append(_Pooled(flat[:, some], truth[some], mean[every], pool.mutual_information[every], matrix))
     return found
+
+
+def _worth(method: Method, pools: Sequence[_Pooled], found: Sequence[Place], temperature: float) -> dict[str, float]:
+    """Return what the tempered probabilities are worth on each kind of image that is there, over its drawn pixels."""
+    worth = {}
+    for kind, which in _kinds(found).items():
+        own = [pool for pool, one in zip(pools, which, strict=True) if one and pool.target.size]
+        if not own:
+            continue
+        probability = np.concatenate([pool.probability for pool in own], axis=1)
+        target = np.concatenate([pool.target for pool in own])
+        tops = calibration(tempered(probability[:, None, :], temperature), target[None], _BINS).top
+        worth[f"ece_tempered_{method}_{kind}"] = float(ece(tops))
+        worth[f"nll_tempered_{method}_{kind}"] = likelihood(probability, target, temperature)
+    return worth
 
 
 def _ious(method: Method, matrix: scores.Floats) -> dict[str, float]:

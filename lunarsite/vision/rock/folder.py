@@ -21,7 +21,7 @@ from lunarsite.artefact.contracts import ROCK_DISTRIBUTION
 from lunarsite.artefact.stamp import ArtefactError, digest
 from lunarsite.vision.rock.distribution import Census, distributions
 from lunarsite.vision.rock.pictures import SUFFIXES, read_picture
-from lunarsite.vision.rock.results import Row, Task, Told, census_of, kept, write_results
+from lunarsite.vision.rock.results import NOT_JUDGED, Row, Task, Told, census_of, kept, write_results
 
 ABOUT, SUMMARY, ROCKS, DISTRIBUTION = "about.json", "summary.csv", "rocks.csv", "distribution.csv"
 SUMMARY_COLUMNS = (
@@ -47,6 +47,8 @@ class Outcome:
     """Name of a picture, and why it could not be used."""
     strange: tuple[str, ...]
     """Pictures that are out of distribution."""
+    not_judged: tuple[str, ...]
+    """Pictures without ground, of which nothing tells whether they are."""
 
 
 def listed(folder: Path) -> list[Path]:
@@ -110,7 +112,7 @@ def segment_folder(folder: Path, out: Path, task: Task, report: Report | None = 
     rows: list[Row] = []
     rocks: list[Row] = []
     counted: list[tuple[str, Census]] = []
-    strange, reused = [], 0
+    strange, not_judged, reused = list[str](), list[str](), 0
     for index, (path, name) in enumerate(zip(paths, names_of(paths), strict=True)):
         image = _plain(path.name)
         if report is not None:
@@ -125,14 +127,14 @@ def segment_folder(folder: Path, out: Path, task: Task, report: Report | None = 
         rows.append({"image": image, **told.summary})
         rocks += [{"image": image, **rock} for rock in told.rocks]
         census = census_of(told, task.camera)
-        if census is None:
-            strange.append(image)
-        else:
+        if census is not None:
             counted.append((image, census))
+        else:
+            (not_judged if told.summary["familiar"] == NOT_JUDGED else strange).append(image)
     _write_table(out / SUMMARY, SUMMARY_COLUMNS, rows)
     _write_table(out / ROCKS, ROCK_COLUMNS, rocks)
     _write_table(out / DISTRIBUTION, DISTRIBUTION_COLUMNS, distribution_rows(counted))
-    return Outcome(len(paths), reused, failed, tuple(strange))
+    return Outcome(len(paths), reused, failed, tuple(strange), tuple(not_judged))
 
 
 def _one(path: Path, out: Path, name: str, task: Task) -> tuple[Told, bool]:

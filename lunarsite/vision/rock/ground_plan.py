@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lunarsite.vision.rock.camera import Camera
-from lunarsite.vision.rock.sizes import BACKGROUND, LARGE, LEAST_DEPRESSION_DEG, SMALL
+from lunarsite.vision.rock.classes import BACKGROUND, LARGE, SMALL
+from lunarsite.vision.rock.sizes import LEAST_DEPRESSION_DEG
 
 PLAN_CELLS = 1_024
 """Cells of the longer side of a plan."""

@@ -1,7 +1,8 @@
 """What a lander makes of a segmented picture: how much rock, which sizes, and where there is room.
 
 These are views from the ground. Metres hold for a camera that is known over ground that is level on the whole; an image
-that is out of distribution (one from orbit, say) has no hazards, because its maps mean nothing.
+that is out of distribution (one from orbit, say) has no hazards, because its maps mean nothing; nor has one that shows
+no ground, of which nobody knows whether it is.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 
 from lunarsite.settings import RockHazardSettings
 from lunarsite.vision.rock.camera import Camera
+from lunarsite.vision.rock.classes import BACKGROUND, LARGE, SMALL
 from lunarsite.vision.rock.ground_plan import UNKNOWN, YES, clearance_m, clearance_px
-from lunarsite.vision.rock.sizes import BACKGROUND, LARGE, SMALL, Rock, rocks, seen_px
+from lunarsite.vision.rock.sizes import Rock, rocks, seen_px
 
 SURE, DOUBTFUL = 0.9, 0.1
 """Probabilities of being rock from which pixels count for the lower and the upper share.
@@ -60,7 +62,7 @@ def hazards(
         probability: (H, W, 4) of background, small rocks, large rocks, sky; NaN where the class is unknown.
         camera: The camera of this picture (with its rows and columns), or None.
         settings: What is counted, and the room wanted.
-        out_of_distribution: Whether the picture is of no familiar kind.
+        out_of_distribution: Whether the picture is of no familiar kind, or nothing tells.
 
     Raises:
         ValueError: The arrays' shapes, or the camera's picture, differ.

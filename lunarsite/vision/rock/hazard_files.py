@@ -33,6 +33,7 @@ def hazard_stage(
     counted: list[tuple[str, Census]] = []
     with images.opened(maps, ROCK_MAPS) as source:
         known = {array.name: source.read(array.name) for array in ROCK_MAPS.per_image}
+        familiar = known["out_of_distribution"] == ROCK_MAPS.class_number("out_of_distribution", "no")
         height, width = source.sides("classes")
         stamp, sides = job.stamp(ROCK_HAZARD), {"height": height, "width": width}
         with images.creating(hazard_maps, ROCK_HAZARD, stamp, source.credit, sides) as writer:
@@ -46,9 +47,9 @@ def hazard_stage(
                     source.read("probability", one)[0, :rows, :cols],
                     camera,
                     settings,
-                    bool(known["out_of_distribution"][k]),
+                    not familiar[k],
                 )
-                if not known["out_of_distribution"][k]:
+                if familiar[k]:
                     counted.append((str(known["name"][k]), census_of(found, camera)))
                 copied = {name: known[name][one] for name in _COPIED}
                 writer.append({**_arrays(found, height, width), **copied})
@@ -56,7 +57,9 @@ def hazard_stage(
                 job.progress(k + 1, len(source), "image")
     unfamiliar = len(tables) - len(counted)
     if unfamiliar:
-        job.log.warning("%d of %d images are out of distribution: no hazards of them", unfamiliar, len(tables))
+        job.log.warning(
+            "%d of %d images are out of distribution or show no ground: no hazards of them", unfamiliar, len(tables)
+        )
     rocks = pd.concat(tables, ignore_index=True).astype({"image": object, "kind": object})
     rocks.insert(0, "id", np.arange(len(rocks), dtype=np.int64))
     table.write(sizes, ROCK_SIZES, rocks, job.stamp(ROCK_SIZES))

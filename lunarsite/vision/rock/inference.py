@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lunarsite.artefact import images
-from lunarsite.artefact.contracts import ROCK_MAPS, ROCK_SCENES
+from lunarsite.artefact.contracts import ROCK_ANSWERS, ROCK_MAPS, ROCK_SCENES
 from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.stage import Job
-from lunarsite.vision.rock.segmenter import UNKNOWN, Segmented, load_segmenter
+from lunarsite.vision.rock.classes import UNKNOWN
+from lunarsite.vision.rock.segmenter import Segmented, load_segmenter
 
 _KEPT = ("name", "valid_height", "valid_width", "camera_height_m", "camera_pitch_deg", "camera_field_of_view_deg")
 
@@ -31,16 +32,21 @@ def infer_stage(job: Job, inference: RockInferenceSettings, scenes: Path, model:
         # The maps are made of the pictures, so the pictures' licence binds them.
         credit = source.credit.model_copy(update={"title": f"{source.credit.title}, segmented ({inference.method})"})
         stamp, sides = job.stamp(ROCK_MAPS), {"height": height, "width": width}
-        strange = 0
+        strange = without_ground = 0
         with images.creating(maps, ROCK_MAPS, stamp, credit, sides) as target:
             for index in range(count):
                 block = slice(index, index + 1)
                 rows, cols = (int(values[name][index]) for name in ("valid_height", "valid_width"))
                 found = segmenter.segment(source.read("images", block)[0, :rows, :cols], inference)
-                strange += found.out_of_distribution
+                strange += found.out_of_distribution is True
+                without_ground += found.out_of_distribution is None
                 target.append(_padded(found, height, width) | {name: values[name][block] for name in _KEPT})
                 job.progress(index + 1, count, "scenes")
         job.log.info("%d of %d scenes are out of distribution: their maps mean nothing", strange, count)
+        if without_ground:
+            job.log.warning(
+                "%d of %d scenes show no ground: nothing tells whether they are familiar", without_ground, count
+            )
 
 
 def _padded(found: Segmented, height: int, width: int) -> dict[str, NDArray[Any]]:
@@ -57,5 +63,7 @@ def _padded(found: Segmented, height: int, width: int) -> dict[str, NDArray[Any]
         "entropy": stack(found.entropy, np.nan),
         "mutual_information": stack(found.mutual_information, np.nan),
         "unfamiliarity": np.array([found.unfamiliarity]),
-        "out_of_distribution": np.array([found.out_of_distribution], dtype=np.uint8),
+        "out_of_distribution": np.array(
+            [ROCK_MAPS.class_number("out_of_distribution", ROCK_ANSWERS[found.out_of_distribution])], dtype=np.uint8
+        ),
     }

@@ -16,7 +16,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from torch import Tensor, nn
 
-from lunarsite.artefact.contracts.rock import ROCK_CLASSES, ROCK_MODEL
+from lunarsite.artefact.contracts.rock import ROCK_MODEL
 from lunarsite.artefact.model import Card
 from lunarsite.artefact.stamp import Stamp
 from lunarsite.settings.rock import RockNetworkSettings
@@ -25,9 +25,9 @@ from lunarsite.vision.learn import encoder_weights as weights_files
 from lunarsite.vision.learn.encoder_weights import Source
 from lunarsite.vision.learn.networks import NetworkSpec
 from lunarsite.vision.learn.saved import load, save
+from lunarsite.vision.rock.classes import CLASSES, COUNT
 from lunarsite.vision.rock.head import HorizonHead
 
-CLASSES = tuple(name for _, name in ROCK_CLASSES)
 INPUTS = ("red, 0..255", "green, 0..255", "blue, 0..255")
 NORMALISATION: dict[str, JsonValue] = {"mean": 127.5, "deviation": 127.5, "words": "(level - 127.5) / 127.5, -1..1"}
 Method = Literal["single", "ensemble", "dropout"]
@@ -79,7 +79,7 @@ def network_spec(settings: RockNetworkSettings, folded: bool = False) -> Network
     return NetworkSpec(
         kind="smp-unet",
         inputs=3,
-        outputs=len(CLASSES),
+        outputs=COUNT,
         encoder=settings.encoder,
         encoder_weights="imagenet" if settings.encoder_weights == "imagenet" else None,
         decoder_channels=settings.decoder_channels,
@@ -98,6 +98,12 @@ def build(spec: NetworkSpec, head: Head = "plain") -> nn.Module:
     if head == "horizon":
         cast(networks.SmpUnet, network).unet.segmentation_head = HorizonHead(spec.decoder_channels[-1])
     return network
+
+
+def headed(network: nn.Module, features: Tensor, *, upside_down: bool) -> Tensor:
+    """Return the logits (N, 4, H, W) of a decoder's features; `upside_down`: the picture stands on its head."""
+    last = cast(nn.Module, cast(networks.SmpUnet, network).unet.segmentation_head)
+    return cast(Tensor, last(features, upside_down) if isinstance(last, HorizonHead) else last(features))
 
 
 def head_of(network: nn.Module) -> Head:

@@ -26,10 +26,13 @@ _EVERY_S = 5.0
 _ABOUT = """\
 Of each picture NAME (PNG, JPEG or TIFF; folders inside are not searched) the out folder holds
   NAME_classes.png   what each pixel is: red sky, green small rocks, blue large rocks, black ground, grey unknown
+                     (first ground, rock or sky, by the rocks' probabilities together; then small or large)
   NAME_maps.tif      calibrated probabilities of the four classes, entropy and mutual information (nats), 32-bit floats
   NAME_overlay.png   the picture with outlines, for people
   NAME.json          what is said of it; and of all pictures summary.csv, rocks.csv and distribution.csv
 A picture that is of no kind the model knows is told so: its maps mean nothing, and nothing is derived from them.
+Where no ground is seen, as in a black picture, it is unknown whether the picture is familiar, and nothing is
+derived but the shares of the classes.
 Results that are there already, of the same picture, model and settings, are kept.
 
 Exit status: 0 done; 2 the command line does not hold; 3 some pictures could not be used (they are named, the others
@@ -124,11 +127,17 @@ def _parser() -> argparse.ArgumentParser:
         "--scales",
         type=_numbers,
         metavar="S,S,...",
-        help="sizes of the picture that are averaged, 0.25 to 4, with commas: 0.75,1,1.5 (default: 1)",
+        help="sizes of the picture that are averaged, 0.25 to 4, with commas: 0.75,1,1.5 (default: 1); small and large"
+        " were learned from pictures zoomed by 0.9 to 1.1, and other sizes make the choice between them less sure",
     )
     parser.add_argument("--passes", type=int, metavar="N", help="of --method dropout, 2 to 1000 (default: 20)")
     parser.add_argument(
-        "--longest-side-px", type=int, metavar="PX", help="larger pictures are reduced to that (default: 480)"
+        "--longest-side-px",
+        type=int,
+        metavar="PX",
+        help="larger pictures are reduced to that (default: 480); a rock's size goes by its width and by the rows below"
+        " the horizon in pixels of a picture of the length that was learned, so another one, or a picture that is"
+        " smaller, makes small and large less sure",
     )
     camera = parser.add_argument_group("camera", "the same for all pictures; with all three, rocks have metres")
     camera.add_argument("--camera-height-m", type=float, metavar="M", help="height of the lens above the ground")
@@ -189,6 +198,7 @@ def _told(outcome: Outcome, options: argparse.Namespace, model: Path, seconds: f
         "kept": outcome.kept,
         "failed": dict(outcome.failed),
         "out_of_distribution": list(outcome.strange),
+        "not_judged": list(outcome.not_judged),
         "seconds": round(seconds, 2),
     }
 
@@ -203,5 +213,10 @@ def _text(told: dict[str, Any], outcome: Outcome) -> str:
         lines.append(
             f"{len(outcome.strange)} are out of distribution: the model knows no such pictures, their maps mean"
             f" nothing, and nothing is derived from them: {', '.join(outcome.strange)}"
+        )
+    if outcome.not_judged:
+        lines.append(
+            f"{len(outcome.not_judged)} show no ground: it is unknown whether the model knows such pictures, and"
+            f" nothing is derived from them: {', '.join(outcome.not_judged)}"
         )
     return "\n".join(lines)

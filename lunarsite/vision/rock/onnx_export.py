@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -27,9 +27,11 @@ from lunarsite.artefact.atomic import replacing
 from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.vision.learn import LearningError
-from lunarsite.vision.learn.networks import MULTIPLE_PX
-from lunarsite.vision.rock.network import CLASSES
+from lunarsite.vision.learn.networks import MULTIPLE_PX, SmpUnet
+from lunarsite.vision.rock.classes import CLASSES, LARGE, SKY, SMALL
+from lunarsite.vision.rock.network import headed
 from lunarsite.vision.rock.segmenter import Segmenter
+from lunarsite.vision.rock.uncertainty import classes_of
 from lunarsite.vision.rock.views import padded, reduced, views_of
 
 OPSET = 18
@@ -60,7 +62,7 @@ class Pooled(nn.Module):
             raise LearningError("as ONNX a model has the method 'ensemble' or 'single', and the one scale 1")
         members = segmenter.members if settings.method == "ensemble" else segmenter.members[:1]
         self.members = nn.ModuleList(members)
-        self.flips = [view.flip for view in views_of(settings)]
+        self.views = views_of(settings)
         self.temperature = segmenter.spec.temperature[settings.method]
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,12 +70,25 @@ class Pooled(nn.Module):
         given = (image - 127.5) / 127.5
         found = []
         for member in self.members:
-            views = [_turned(member(_turned(given, flip)).softmax(dim=1), flip) for flip in self.flips]
+            body: Any = cast(SmpUnet, member).unet
+            views = []
+            for view in self.views:
+                features = body.decoder(body.encoder(_turned(given, view.flip)))
+                logits = headed(member, features, upside_down=view.upside_down)
+                views.append(_turned(logits.softmax(dim=1), view.flip))
             found.append(torch.stack(views).mean(dim=0))
         mean = torch.stack(found).mean(dim=0)
         entropies = torch.stack([_entropy(member) for member in found]).mean(dim=0)
         disagreement = (_entropy(mean) - entropies).clamp_min(0.0)
-        return (mean.clamp_min(_LEAST).log() / self.temperature).softmax(dim=1), disagreement
+        return _tempered(mean, self.temperature), disagreement
+
+
+def _tempered(probability: Tensor, temperature: float) -> Tensor:
+    """Return what `uncertainty.tempered` gives, of (N, 4, H, W)."""
+    ground, rocks, sky = probability[:, :SMALL], probability[:, SMALL : LARGE + 1], probability[:, SKY:]
+    kinds = torch.cat((ground, rocks.sum(dim=1, keepdim=True), sky), dim=1)
+    kinds, sizes = ((one.clamp_min(_LEAST).log() / temperature).softmax(dim=1) for one in (kinds, rocks))
+    return torch.cat((kinds[:, :1], kinds[:, 1:2] * sizes, kinds[:, 2:]), dim=1)
 
 
 def export(
@@ -184,6 +199,10 @@ def _told(segmenter: Segmenter, settings: RockInferenceSettings) -> dict[str, An
     }
     return {
         "classes": list(CLASSES),
+        "class_of_a_pixel": (
+            "first the greatest of background, small rocks plus large rocks, and sky; of rock then the greater of small"
+            " and large"
+        ),
         "input": (
             "RGB levels 0..255 as float32; reduce the image to 'longest_side_px' by averaging, pad it by reflection at"
             f" the right and below to multiples of {MULTIPLE_PX}, and cut the outputs back"
@@ -193,9 +212,9 @@ def _told(segmenter: Segmenter, settings: RockInferenceSettings) -> dict[str, An
         "flips": settings.flips,
         "temperature": segmenter.spec.temperature[settings.method],
         "unfamiliarity": (
-            f"{words[judged.statistic]} over the image's own pixels whose class is not sky, nats (over all if all are"
-            " sky); above 'unfamiliarity_limit' the image is of another kind than the model knows, and its maps"
-            " mean nothing"
+            f"{words[judged.statistic]} over the image's own pixels whose class is not sky, nats (if all are sky,"
+            " nothing tells); above 'unfamiliarity_limit' the image is of another kind than the model knows, and its"
+            " maps mean nothing"
         ),
         "unfamiliarity_limit": judged.limit,
     }
@@ -223,7 +242,7 @@ def _compare(
     for image in images:
         truth = segmenter.segment_reduced(image, settings)
         found = run(session, image, settings.longest_side_px)
-        same += int(np.count_nonzero(found.argmax(axis=0) == truth.classes))
+        same += int(np.count_nonzero(classes_of(found) == truth.classes))
         most = max(most, float(np.abs(found.transpose(1, 2, 0) - truth.probability).max()))
         pixels, count = pixels + truth.classes.size, count + 1
     if not pixels:

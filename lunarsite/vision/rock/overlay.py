@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from lunarsite.artefact.contracts import ROCK_SCENES
+from lunarsite.vision.rock.classes import CLASSES
 
 MOST_SIDE_PX, LEAST_SIDE_PX = 1_600, 480
 """Longest side of an overlay; larger pictures are reduced to the one, smaller ones enlarged to the other."""
@@ -23,10 +23,14 @@ _STYLES = {
 _INK, _PAPER, _ALARM = (0, 0, 0), (255, 255, 255), (213, 94, 0)
 _LINE_PX, _GAP_PX, _FONT_PX, _SWATCH_PX = 24, 10, 15, 26
 STRANGE = "OUT OF DISTRIBUTION: no picture of the kind the model knows. Outlines and maps mean nothing."
+NOT_JUDGED = "NOT JUDGED: no ground is seen, so nothing tells whether the model knows such pictures."
 
 
-def overlay(image: NDArray[np.uint8], classes: NDArray[np.uint8], out_of_distribution: bool) -> Image.Image:
-    """Return a picture (H, W, 3) with the outlines of its classes (H, W), a legend below."""
+def overlay(image: NDArray[np.uint8], classes: NDArray[np.uint8], out_of_distribution: bool | None) -> Image.Image:
+    """Return a picture (H, W, 3) with the outlines of its classes (H, W), a legend below.
+
+    Above the legend it is said whether the picture is out of distribution, or that nothing tells (None).
+    """
     picture = Image.fromarray(image)
     scale = min(1.0, MOST_SIDE_PX / max(picture.size))
     scale = max(scale, LEAST_SIDE_PX / max(picture.size)) if scale == 1.0 else scale
@@ -35,7 +39,7 @@ def overlay(image: NDArray[np.uint8], classes: NDArray[np.uint8], out_of_distrib
     drawn = np.array(picture.resize(size, way))  # type: ignore[arg-type]
     found = np.asarray(Image.fromarray(classes).resize(size, Image.Resampling.NEAREST))  # type: ignore[arg-type]
     for name, (_, colour, width) in _STYLES.items():
-        drawn[_outline(found == ROCK_SCENES.class_number("masks", name), width)] = colour
+        drawn[_outline(found == CLASSES.index(name), width)] = colour
     return _with_legend(Image.fromarray(drawn), out_of_distribution)
 
 
@@ -45,10 +49,11 @@ def _outline(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     return np.asarray(mask & ~inner, dtype=np.bool_)
 
 
-def _with_legend(picture: Image.Image, out_of_distribution: bool) -> Image.Image:
+def _with_legend(picture: Image.Image, out_of_distribution: bool | None) -> Image.Image:
     font = ImageFont.load_default(_FONT_PX)
     entries = [(words, colour, width) for words, colour, width in _STYLES.values()]
-    lines = _lines(STRANGE, font, picture.width) if out_of_distribution else []
+    alarm = {True: STRANGE, None: NOT_JUDGED}.get(out_of_distribution)
+    lines = [] if alarm is None else _lines(alarm, font, picture.width)
     rows = _rows([_SWATCH_PX + 2 * _GAP_PX + int(font.getlength(words)) for words, *_ in entries], picture.width)
     height = picture.height + (len(lines) + max(rows) + 1) * _LINE_PX + _GAP_PX
     whole = Image.new("RGB", (picture.width, height), _PAPER)

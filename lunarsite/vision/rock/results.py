@@ -24,17 +24,17 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 from lunarsite.artefact.atomic import replacing
-from lunarsite.artefact.contracts import ROCK_SCENES
+from lunarsite.artefact.contracts import ROCK_ANSWERS
 from lunarsite.artefact.pictures import write_png
 from lunarsite.artefact.stamp import ArtefactError, canonical_json
 from lunarsite.settings.rock import RockCameraSettings, RockHazardSettings, RockInferenceSettings
 from lunarsite.vision.rock.camera import Camera
+from lunarsite.vision.rock.classes import CLASSES, UNKNOWN
 from lunarsite.vision.rock.distribution import Census, counting_m
 from lunarsite.vision.rock.hazard import Hazards, hazards
-from lunarsite.vision.rock.network import CLASSES
 from lunarsite.vision.rock.overlay import overlay
 from lunarsite.vision.rock.pictures import Picture
-from lunarsite.vision.rock.segmenter import UNKNOWN, Segmented, Segmenter, masked, thinned
+from lunarsite.vision.rock.segmenter import Segmented, Segmenter, masked, thinned
 from lunarsite.vision.rock.sizes import seen_ground
 
 COLOURS = {"background": (0, 0, 0), "small_rocks": (0, 255, 0), "large_rocks": (0, 0, 255), "sky": (255, 0, 0)}
@@ -45,6 +45,8 @@ TAG = "LUNARSITE_ROCKS"
 _GREY = (128, 128, 128)
 _STRIP_PX = 256
 _DIGITS = 6
+NOT_JUDGED = ROCK_ANSWERS[None]
+"""What a summary says of a picture being familiar where no ground is seen."""
 
 Row = dict[str, Any]
 
@@ -69,7 +71,7 @@ class Told:
     summary: Row
     rocks: list[Row]
     counted: Row | None
-    """What the distributions need besides (see `census_of`); None where the picture is out of distribution."""
+    """What the distributions need besides (see `census_of`); None where the picture is not known to be familiar."""
 
 
 def kept(place: Path, name: str, about: Mapping[str, Any]) -> Told | None:
@@ -119,7 +121,7 @@ def _hazards(found: Segmented, picture: Picture, task: Task) -> Hazards:
     small = found if picture.known is None else masked(found, thinned(picture.known, (rows, cols)))
     of = task.camera
     camera = None if of is None else Camera(of.height_m, of.pitch_deg, of.field_of_view_deg, rows, cols)
-    return hazards(small.classes, small.probability, camera, task.hazard, found.out_of_distribution)
+    return hazards(small.classes, small.probability, camera, task.hazard, found.out_of_distribution is not False)
 
 
 def _summary(found: Segmented, classes: NDArray[np.uint8], entropy: float, full_scale: int, task: Task) -> Row:
@@ -131,11 +133,11 @@ def _summary(found: Segmented, classes: NDArray[np.uint8], entropy: float, full_
         "width_px": classes.shape[1],
         "full_scale": full_scale,
         "unknown_share": _number(1.0 - pixels / classes.size),
-        "familiar": "no" if found.out_of_distribution else "yes",
+        "familiar": ROCK_ANSWERS[None if found.out_of_distribution is None else not found.out_of_distribution],
         "unfamiliarity_nat": _number(found.unfamiliarity),
         "unfamiliarity_limit_nat": _number(task.segmenter.spec.unfamiliarity[task.inference.method].limit),
         "mean_entropy_nat": _number(entropy / pixels),
-        # What means nothing is not told.
+        # What means nothing is not told; of a picture without ground it is told what is seen instead.
         **{f"{name}_share": None if found.out_of_distribution else _number(share) for name, share in shares.items()},
     }
 
@@ -170,7 +172,7 @@ def _rocks(judged: Hazards, found: Segmented, height: int, width: int) -> list[R
 
 def _counted(judged: Hazards, found: Segmented, height: int, width: int) -> Row | None:
     """Return what the distributions need besides the rocks, as JSON has it."""
-    if found.out_of_distribution:
+    if found.out_of_distribution is not False:
         return None
     rows, cols = found.classes.shape
     return {
@@ -183,7 +185,7 @@ def _counted(judged: Hazards, found: Segmented, height: int, width: int) -> Row 
 
 
 def census_of(told: Told, camera: RockCameraSettings | None) -> Census | None:
-    """Return what a picture adds to the distributions; None where it is out of distribution."""
+    """Return what a picture adds to the distributions; None where it is not known to be familiar."""
     if told.counted is None:
         return None
     pixels, ground = told.counted["ground_px_by_row"], None
@@ -203,7 +205,7 @@ def _coloured(classes: NDArray[np.uint8]) -> Image.Image:
     """Return classes as a PNG whose numbers are the classes and whose palette has the published colours."""
     palette = np.zeros((256, 3), dtype=np.uint8)
     for name, colour in COLOURS.items():
-        palette[ROCK_SCENES.class_number("masks", name)] = colour
+        palette[CLASSES.index(name)] = colour
     palette[UNKNOWN] = _GREY
     picture = Image.fromarray(classes)
     picture.putpalette(palette.tobytes())
@@ -211,7 +213,7 @@ def _coloured(classes: NDArray[np.uint8]) -> Image.Image:
 
 
 @contextmanager
-def _creating(path: Path, height: int, width: int, about: Mapping[str, Any], strange: bool) -> Iterator[Any]:
+def _creating(path: Path, height: int, width: int, about: Mapping[str, Any], strange: bool | None) -> Iterator[Any]:
     profile = {
         "driver": "GTiff",
         "width": width,
@@ -232,7 +234,7 @@ def _creating(path: Path, height: int, width: int, about: Mapping[str, Any], str
         # Pictures have no map.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(partial, "w", **profile) as target:
-            target.update_tags(**{TAG: canonical_json(about), "OUT_OF_DISTRIBUTION": "yes" if strange else "no"})
+            target.update_tags(**{TAG: canonical_json(about), "OUT_OF_DISTRIBUTION": ROCK_ANSWERS[strange]})
             for index, name in enumerate(BANDS, start=1):
                 target.set_band_description(index, name)
             yield target

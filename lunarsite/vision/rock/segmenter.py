@@ -6,7 +6,8 @@ each pass drops channels of the decoder by a seed of its own, the same ones in e
 keeps its statistics. The pool of them is calibrated with the method's temperature of the model's card.
 
 How unfamiliar an image is, one statistic of its maps tells; beyond the card's limit they mean nothing. Statistic, limit
-and temperature belong to the method: a single member disagrees with nobody, so that its entropy must tell.
+and temperature belong to the method: a single member disagrees with nobody, so that its entropy must tell. An image
+without a pixel of ground, a black one say, is neither familiar nor unfamiliar: nothing tells.
 """
 
 from __future__ import annotations
@@ -22,26 +23,34 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from lunarsite.artefact.contracts import ROCK_SCENES
 from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.vision.learn import LearningError
 from lunarsite.vision.learn.networks import SmpUnet
+from lunarsite.vision.rock.classes import UNKNOWN
 from lunarsite.vision.rock.folding import folded
-from lunarsite.vision.rock.network import RockSpec, load_model, spec_of
-from lunarsite.vision.rock.uncertainty import Floats, Pool, entropy, logarithm, mean_below_sky, tempered
+from lunarsite.vision.rock.network import RockSpec, headed, load_model, spec_of
+from lunarsite.vision.rock.uncertainty import (
+    Floats,
+    Pool,
+    beyond,
+    classes_of,
+    entropy,
+    logarithm,
+    mean_below_sky,
+    tempered,
+)
 from lunarsite.vision.rock.views import (
     brought_back,
     enlarged,
     enlarged_strips,
+    filled,
     looked_at,
     normalised,
     reduced,
     views_of,
 )
 
-UNKNOWN = ROCK_SCENES.class_number("masks", "unknown")
-"""Class of a pixel of which nothing is known."""
 MOST_PX = 1 << 24
 """Pixels of an image whose maps are returned whole; of larger ones they are read strip by strip."""
 _MOST_PASSES = 1_000
@@ -56,15 +65,15 @@ class Segmented:
     raw_probability: Floats
     """(H, W, 4), the mean as it is."""
     classes: NDArray[np.uint8]
-    """(H, W), the most probable class."""
+    """(H, W); see `uncertainty.classes_of`."""
     entropy: Floats
     """(H, W), of the calibrated probability, nats."""
     mutual_information: Floats
     """(H, W), what members or passes disagree about, nats; 0 for a single member."""
     unfamiliarity: float
-    """The method's statistic of the image, nats."""
-    out_of_distribution: bool
-    """Whether it exceeds the limit: then the maps mean nothing."""
+    """The method's statistic of the image, nats; NaN where no known pixel is ground or rock."""
+    out_of_distribution: bool | None
+    """Whether it exceeds the limit: then the maps mean nothing. None where nothing tells."""
 
     def strips(
         self, height: int, width: int, rows: int, known: NDArray[np.bool_] | None = None
@@ -127,9 +136,9 @@ class Segmenter:
     ) -> Segmented:
         """Return the maps of an image, reduced to the longest side, as if all of it were known; see `segment`.
 
-        `strips` brings them back, in the memory of one strip.
+        `strips` brings them back, in the memory of one strip. The network sees unknown pixels as `filled` has them.
         """
-        small = reduced(image, settings.longest_side_px)
+        small = reduced(image if known is None else filled(image, known), settings.longest_side_px)
         known = None if known is None else thinned(known, small.shape[:2])
         pool = Pool()
         for member in self._probabilities(small, settings):
@@ -140,11 +149,11 @@ class Segmenter:
         return Segmented(
             calibrated.transpose(1, 2, 0),
             raw.transpose(1, 2, 0),
-            calibrated.argmax(axis=0).astype(np.uint8),
+            classes_of(calibrated),
             entropy(calibrated),
             disagreement,
             unfamiliarity,
-            unfamiliarity > self.spec.unfamiliarity[settings.method].limit,
+            beyond(unfamiliarity, self.spec.unfamiliarity[settings.method].limit),
         )
 
     def unfamiliarity(
@@ -156,13 +165,11 @@ class Segmenter:
     ) -> float:
         """Return the method's statistic of calibrated probabilities (4, H, W) and mutual information (H, W), nats.
 
-        It is the mean over the known pixels below the sky; see `mean_below_sky`.
+        It is the mean over the known pixels below the sky, NaN if there are none; see `mean_below_sky`.
         """
         entropies = self.spec.unfamiliarity[settings.method].statistic == "entropy"
         values = entropy(probability) if entropies else mutual_information
-        if known is not None and not known.any():
-            raise LearningError("no pixel of the image is known")
-        return mean_below_sky(values, probability.argmax(axis=0), known)
+        return mean_below_sky(values, classes_of(probability), known)
 
     def _probabilities(self, image: NDArray[np.uint8], settings: RockInferenceSettings) -> Iterator[Floats]:
         """Yield the probabilities (4, h, w) of each member or pass, the mean of its views."""
@@ -177,7 +184,7 @@ class Segmenter:
                     for view, levels in zip(views, seen, strict=True):
                         if settings.method == "dropout":
                             torch.manual_seed(settings.seed * _MOST_PASSES + number)
-                        logits = _body(member).segmentation_head(_body(member).decoder(levels))
+                        logits = headed(member, _body(member).decoder(levels), upside_down=view.upside_down)
                         found += brought_back(logits.softmax(dim=1), given, view)[0] / len(views)
                 if not bool(torch.isfinite(found).all()):
                     raise LearningError("the network's result is not finite; its weights are spoiled")
@@ -228,7 +235,7 @@ def _segmented(strip: Floats, told: Segmented, known: NDArray[np.bool_] | None) 
         told,
         probability=calibrated.transpose(1, 2, 0),
         raw_probability=raw.transpose(1, 2, 0),
-        classes=calibrated.argmax(axis=0).astype(np.uint8),
+        classes=classes_of(calibrated),
         entropy=entropy(calibrated),
         mutual_information=disagreement,
     )

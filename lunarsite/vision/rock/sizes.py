@@ -15,12 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from lunarsite.artefact.contracts import ROCK_SCENES
 from lunarsite.vision.rock.camera import Camera
+from lunarsite.vision.rock.classes import BACKGROUND, CLASSES, LARGE, SMALL
 
-BACKGROUND, SMALL, LARGE, SKY, UNKNOWN = (
-    ROCK_SCENES.class_number("masks", name) for name in ("background", "small_rocks", "large_rocks", "sky", "unknown")
-)
 LEAST_DEPRESSION_DEG = 2.0
 """Nearer to the horizon level ground tells no distance: a slope of one degree there doubles or halves it."""
 
@@ -86,7 +83,6 @@ def rocks(
         camera: The camera of this very picture, if it is known.
         least_px: Rocks of fewer pixels are left out.
     """
-    names = dict(ROCK_SCENES.array("masks").classes)
     labels, count = ndimage.label((classes == SMALL) | (classes == LARGE), structure=_AROUND)
     if not count:
         return ()
@@ -98,7 +94,7 @@ def rocks(
     for number, box in enumerate(ndimage.find_objects(labels)):
         if areas[number] < least_px:
             continue
-        name = names[LARGE if 2 * large[number] >= areas[number] else SMALL]
+        name = CLASSES[LARGE if 2 * large[number] >= areas[number] else SMALL]
         width = float(box[1].stop - box[1].start)
         row = float(box[0].stop - 1)
         columns = np.nonzero(labels[box] == number + 1)[1]

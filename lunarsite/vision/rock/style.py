@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from lunarsite.artefact import images
 from lunarsite.artefact.contracts import ROCK_SCENES
 from lunarsite.vision.learn import LearningError
+from lunarsite.vision.rock.classes import SKY
 
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
@@ -35,7 +36,6 @@ MOST_SPREAD = 2.0
 """Contrast (spread of the logarithm) is changed by this factor at most, up or down."""
 STRENGTHS = (0.5, 1.0)
 """Share of the way from a picture's own look to a photograph's: drawn between the two."""
-_SKY = ROCK_SCENES.class_number("masks", "sky")
 _PHOTOGRAPH = ROCK_SCENES.class_number("kind", "photograph")
 _RANKS = (np.arange(RANKS) + 0.5) / RANKS
 
@@ -126,7 +126,7 @@ def style(
         changed = exchange_amplitudes(changed, statistics.amplitudes[number], cycles, strength)
     if mask is None:
         return changed.copy()
-    return np.where((mask == _SKY)[..., None], image, changed)
+    return np.where((mask == SKY)[..., None], image, changed)
 
 
 def match_levels(image: Bytes, target: Floats, strength: float = 1.0) -> Bytes:

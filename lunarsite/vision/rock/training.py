@@ -30,9 +30,9 @@ from lunarsite.vision.learn.encoder_weights import Source
 from lunarsite.vision.learn.networks import NetworkSpec
 from lunarsite.vision.learn.saved import rounded
 from lunarsite.vision.learn.training import Trained, train
-from lunarsite.vision.rock.augment import ROCKS, UNKNOWN
 from lunarsite.vision.rock.augment_figure import write_figure
 from lunarsite.vision.rock.calibration import FAMILIAR_SHARE, calibrated
+from lunarsite.vision.rock.classes import BACKGROUND, ROCKS, SKY, UNKNOWN
 from lunarsite.vision.rock.data import Crops, Place, Whole, places, style_of
 from lunarsite.vision.rock.network import save_model, start
 from lunarsite.vision.rock.split import TRAINING, VALIDATION
@@ -89,7 +89,7 @@ def train_stage(
 
     Raises:
         ArtefactError: The files hold no scenes for training or validation.
-        LearningError: The encoder's weights do not fit, or the training diverges.
+        LearningError: The encoder's weights do not fit, the training diverges, or its members see no ground.
     """
     job.seed = learning.training.seed
     folder = model.with_name(f"{model.stem}.checkpoints")
@@ -109,11 +109,7 @@ def train_stage(
     whole = Whole(scenes, held, inference.longest_side_px)
     fitted, measured = calibrated(job, networks, spec, whole, inference)
     whole.close()
-    told = _told(learning, split, scenes, source, trained, measured, taught, held)
-    if learning.augmentation.style:
-        # Photographs that lend their look without their labels are no strangers either.
-        both = (places(scenes, split, part, labelled=True) for part in (TRAINING, VALIDATION))
-        told["seen"] = cast(JsonValue, sorted({place.scene for part in both for place in part}))
+    told = _told(learning, split, scenes, source, trained, measured, taught, held, _seen(learning, split, scenes))
     save_model(model, networks, fitted, job.stamp(ROCK_MODEL), told)
     records.write(record, ROCK_TRAINING, _record(learning, trained, measured, taught, held), job.stamp(ROCK_TRAINING))
     shutil.rmtree(folder)
@@ -182,11 +178,14 @@ def _dice(share: Tensor, truth: Tensor) -> Tensor:
 
 
 def _rock_iou(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
-    """Return the IoU of rock of either size in a batch, 1 where neither truth nor answer has any."""
+    """Return the IoU of rock of either size in a batch, 1 where neither truth nor answer has any.
+
+    Rock is found where both sizes together outweigh ground and sky each, as `uncertainty.classes_of` has it.
+    """
     with torch.no_grad():
-        found, true = (
-            ((classes >= ROCKS[0]) & (classes <= ROCKS[-1]) & (known > 0)) for classes in (logits.argmax(dim=1), target)
-        )
+        rock = logits[:, ROCKS[0] : ROCKS[-1] + 1].float().logsumexp(dim=1)
+        found = (rock > logits[:, BACKGROUND]) & (rock >= logits[:, SKY]) & (known > 0)
+        true = (target >= ROCKS[0]) & (target <= ROCKS[-1]) & (known > 0)
         either = (found | true).sum()
         return torch.where(either > 0, (found & true).sum() / either.clamp(min=1), 1.0)
 
@@ -206,6 +205,14 @@ def _counts(found: Sequence[Place]) -> dict[str, JsonValue]:
     }
 
 
+def _seen(learning: RockLearningSettings, split: RockSplitSettings, scenes: tuple[Path, ...]) -> list[str]:
+    """Return the scenes that are no strangers to the model, whatever file they come from."""
+    # Photographs that lend their look without their labels are none either.
+    labelled = learning.photograph_labels or learning.augmentation.style > 0.0
+    both = (places(scenes, split, part, labelled=labelled) for part in (TRAINING, VALIDATION))
+    return sorted({place.scene for part in both for place in part})
+
+
 def _told(
     learning: RockLearningSettings,
     split: RockSplitSettings,
@@ -215,6 +222,7 @@ def _told(
     measured: dict[str, float],
     taught: Sequence[Place],
     held: Sequence[Place],
+    seen: list[str],
 ) -> dict[str, JsonValue]:
     data = []
     for path in scenes:
@@ -230,8 +238,7 @@ def _told(
         "split": split.model_dump(mode="json"),
         "training": _counts(taught),
         "validation": _counts(held),
-        # Whatever file they come from, these are no strangers to the model.
-        "seen": cast(JsonValue, sorted({place.scene for place in (*taught, *held)})),
+        "seen": cast(JsonValue, seen),
         "measured_on_validation": cast(JsonValue, measured),
         "best_epochs": [found.best_epoch for found in trained],
         "seconds": round(sum(found.seconds for found in trained)),

@@ -9,17 +9,17 @@ Both are in nats: at most ln(4) = 1.386 with four classes. Arrays are (classes, 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lunarsite.artefact.contracts import ROCK_SCENES
+from lunarsite.vision.rock.classes import BACKGROUND, LARGE, SKY, SMALL
 
 Floats = NDArray[np.float32]
 
 _AXIS = -3
-_SKY = ROCK_SCENES.class_number("masks", "sky")
 # A probability below that adds nothing to an entropy, and its logarithm must be finite.
 _LEAST = 1e-12
 
@@ -82,10 +82,17 @@ def logarithm(probability: Floats) -> Floats:
 
 
 def tempered(probability: Floats, temperature: float) -> Floats:
-    """Return probabilities (..., C, H, W) whose logarithms are divided by a temperature; 1 leaves them as they are."""
+    """Return probabilities (..., 4, H, W) whose logarithms are divided by a temperature; 1 leaves them as they are.
+
+    Ground, rock and sky are tempered, and apart from that small against large where there is a rock. So a temperature
+    changes no class (see `classes_of`), and doubt about a rock's size makes it neither more nor less of a rock.
+    """
     if temperature == 1.0:
         return probability
-    return softmax(np.divide(logarithm(probability), temperature, dtype=np.float32))
+    kinds = _divided(np.concatenate(_kinds(probability), axis=_AXIS), temperature)
+    sizes = _divided(probability[..., SMALL : LARGE + 1, :, :], temperature)
+    ground, rock, sky = (kinds[..., k : k + 1, :, :] for k in range(3))
+    return np.concatenate([ground, rock * sizes, sky], axis=_AXIS)
 
 
 def entropy(probability: Floats) -> Floats:
@@ -95,19 +102,54 @@ def entropy(probability: Floats) -> Floats:
     return np.asarray(np.maximum(-terms.sum(axis=_AXIS), 0.0), dtype=np.float32)
 
 
-def mean_below_sky(values: Floats, classes: NDArray[Any], known: NDArray[np.bool_] | None = None) -> float:
-    """Return the mean of values (H, W) over the known pixels that are not called sky; over all known ones if all are.
+def classes_of(probability: Floats) -> NDArray[np.uint8]:
+    """Return the class (H, W) of probabilities (4, H, W): first ground, rock or sky, then the rock's size.
 
-    The sky is black and never doubtful: with it, a picture would look the more familiar the more sky it shows.
+    Where a probability of rock of 0.6 is divided between small and large, ground with 0.4 must not win.
+    """
+    ground, sky = probability[BACKGROUND], probability[SKY]
+    rock = probability[SMALL] + probability[LARGE]
+    found = np.where(probability[LARGE] > probability[SMALL], np.uint8(LARGE), np.uint8(SMALL))
+    found[(ground >= rock) & (ground >= sky)] = BACKGROUND
+    found[(sky > rock) & (sky > ground)] = SKY
+    return found
+
+
+def confidence_of(probability: Floats, classes: NDArray[np.uint8]) -> Floats:
+    """Return the probability (...) of the class (...) that is said, of probabilities (4, ...).
+
+    It is not always the largest of the four: a rock's is divided between sizes.
+    """
+    return np.asarray(np.take_along_axis(probability, classes[None].astype(np.intp), axis=0)[0])
+
+
+def _kinds(probability: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return ground, rock of either size, and sky, (..., 1, H, W) each, of probabilities (..., 4, H, W)."""
+    ground, sky = (probability[..., k : k + 1, :, :] for k in (BACKGROUND, SKY))
+    return ground, probability[..., SMALL : LARGE + 1, :, :].sum(axis=_AXIS, keepdims=True), sky
+
+
+def _divided(probability: Floats, temperature: float) -> Floats:
+    return softmax(np.divide(logarithm(probability), temperature, dtype=np.float32))
+
+
+def mean_below_sky(values: Floats, classes: NDArray[Any], known: NDArray[np.bool_] | None = None) -> float:
+    """Return the mean of values (H, W) over the known pixels that are not called sky; NaN if there are none.
+
+    The sky is black and never doubtful: with it, a picture would look the more familiar the more sky it shows, and a
+    black one, of which nothing can be known, the most familiar of all.
 
     Args:
         values: Of each pixel.
         classes: (H, W).
         known: (H, W), where the image shows anything; None: everywhere.
     """
-    counted = classes != _SKY
+    counted = classes != SKY
     if known is not None:
         counted &= known
-    if not counted.any():
-        return float(np.mean(values, dtype=np.float64, where=True if known is None else known))
-    return float(np.mean(values, dtype=np.float64, where=counted))
+    return float(np.mean(values, dtype=np.float64, where=counted)) if counted.any() else math.nan
+
+
+def beyond(unfamiliarity: float, limit: float) -> bool | None:
+    """Return whether an image is out of distribution; None where nothing tells, for it shows no ground (NaN)."""
+    return None if math.isnan(unfamiliarity) else unfamiliarity > limit

@@ -36,6 +36,11 @@ class View:
     """Axes that are turned around."""
     scale: float
 
+    @property
+    def upside_down(self) -> bool:
+        """Whether the last row is the picture's upper edge."""
+        return _UP in self.flip
+
 
 def views_of(settings: RockInferenceSettings) -> tuple[View, ...]:
     """Return the views that are averaged: every mirrored one at every scale."""
@@ -60,6 +65,42 @@ def reduced(image: NDArray[np.uint8], longest_side_px: int) -> NDArray[np.uint8]
     if size == image.shape[:2]:
         return image
     return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BOX))
+
+
+def filled(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return an image (H, W, 3) whose unknown pixels are black at the top and have the nearest known colour elsewhere.
+
+    Pixels above the topmost known one of their column reach the picture's upper edge: they are taken for a sky that was
+    cut out, which is black. In columns without any known pixel the sky ends where it does in the nearest column with
+    some. All others have the nearest known colour of their row, and rows without any are those of the nearest row that
+    has some: black would pass for sky there and move the horizon, and along a row the ground is about as far below it
+    everywhere.
+
+    Raises:
+        LearningError: Nothing is known.
+    """
+    some = known.any(axis=1)
+    if not some.any():
+        raise LearningError("no pixel of the image is known")
+    found = image.copy()
+    for row in np.flatnonzero(some & ~known.all(axis=1)):
+        missing = np.flatnonzero(~known[row])
+        found[row, missing] = image[row, _nearest(np.flatnonzero(known[row]), missing)]
+    missing = np.flatnonzero(~some)
+    found[missing] = found[_nearest(np.flatnonzero(some), missing)]
+    columns = np.flatnonzero(known.any(axis=0))
+    top = known.argmax(axis=0)[_nearest(columns, np.arange(known.shape[1]))]
+    for number in range(int(top.max())):
+        found[number, number < top] = 0
+    return found
+
+
+def _nearest(places: NDArray[np.intp], wanted: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return which of some places, in their order, is nearest to each wanted one; of two the former."""
+    after = np.searchsorted(places, wanted).clip(max=len(places) - 1)
+    before = np.maximum(after - 1, 0)
+    former = np.abs(wanted - places[before]) <= np.abs(places[after] - wanted)
+    return places[np.where(former, before, after)]
 
 
 def normalised(image: NDArray[np.uint8]) -> Tensor:

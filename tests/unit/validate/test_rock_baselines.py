@@ -6,11 +6,7 @@ import numpy as np
 import pytest
 
 from lunarsite.validate.rock_baselines import (
-    GROUND,
-    LARGE,
     PLACES,
-    SKY,
-    SMALL,
     Classical,
     choose,
     class_places,
@@ -20,6 +16,7 @@ from lunarsite.validate.rock_baselines import (
     majority,
     sky_of,
 )
+from lunarsite.vision.rock.classes import BACKGROUND, LARGE, SKY, SMALL
 from lunarsite.vision.rock.scores import confusion, iou
 
 PARAMETERS = Classical(20.0, 16.0, 0.3, False, 32.0)
@@ -27,7 +24,7 @@ PARAMETERS = Classical(20.0, 16.0, 0.3, False, 32.0)
 
 def scene(sky_rows: int = 40, size: tuple[int, int] = (192, 384)) -> tuple[np.ndarray, np.ndarray]:
     """Grey ground below a black sky, with one small and one large bright rock."""
-    truth = np.full(size, GROUND, np.uint8)
+    truth = np.full(size, BACKGROUND, np.uint8)
     truth[:sky_rows] = SKY
     truth[80:92, 50:62] = SMALL
     truth[120:160, 200:250] = LARGE
@@ -88,14 +85,14 @@ def test_the_majority_map_leaves_the_scene_itself_out() -> None:
     alone = majority(frequencies(places, [1, 2]), (99, 77))
     assert alone.shape == (99, 77)
     assert (alone[:36] == SKY).all()
-    assert (majority(frequencies(places, [0, 1, 2]), (5, 5)) == GROUND).all(), "nothing is known"
+    assert (majority(frequencies(places, [0, 1, 2]), (5, 5)) == BACKGROUND).all(), "nothing is known"
 
 
 def test_places_count_known_pixels() -> None:
-    truth = np.full((100, 130), GROUND, np.uint8)
+    truth = np.full((100, 130), BACKGROUND, np.uint8)
     truth[50:] = 255
     counts = class_places(truth)
     assert counts.shape == (*PLACES, 4)
     assert counts.sum() == 50 * 130
     assert counts[PLACES[0] // 2 + 1 :].sum() == 0
-    assert counts[..., GROUND].sum() == pytest.approx(50 * 130)
+    assert counts[..., BACKGROUND].sum() == pytest.approx(50 * 130)

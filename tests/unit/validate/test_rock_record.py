@@ -24,7 +24,7 @@ from lunarsite.validate.rock_record import _above, _auroc_verdict
 from lunarsite.validate.rock_results import Picture
 from lunarsite.validate.rock_samples import write_samples
 from lunarsite.vision.rock import ablation_record
-from lunarsite.vision.rock.ablation_record import GAP, Measured, Variant
+from lunarsite.vision.rock.ablation_record import GAP, HEAD, Measured, Variant
 from lunarsite.vision.rock.scores import SignTest
 from tests.unit.artefact.conftest import make_stamp
 
@@ -224,13 +224,19 @@ def test_own_renders_alone_stand_for_the_familiar(folder: Path) -> None:
 
 
 def written_by_the_ablation() -> Record:
-    """The record of two made-up variants, in the ablation's own words."""
+    """The record of two made-up variants and a rival, in the ablation's own words."""
     scenes = dict.fromkeys(ablation_record.GROUPS, tuple("abcdef"))
     shares = {"geometry": np.linspace(0.4, 0.6, 6), "few labels": np.linspace(0.6, 0.7, 6)}
+    shares["plain head"] = shares["few labels"] - 0.1
     right, wrong = np.eye(4), np.roll(np.eye(4), 1, axis=1)
     entries = [
         Measured(
-            Variant(name, "", "pictures and labels" if "labels" in name else "nothing"),
+            Variant(
+                name,
+                "",
+                "nothing" if name == "geometry" else "pictures and labels",
+                rival_of="few labels" if name == "plain head" else "",
+            ),
             dict.fromkeys(scenes, share[None, :, None, None] * right + (1.0 - share[None, :, None, None]) * wrong),
         )
         for name, share in shares.items()
@@ -244,9 +250,10 @@ def test_an_ablation_is_taken_in_as_it_is(folder: Path, tmp_path: Path) -> None:
     given = files(folder / "dataset.h5", ablation=tmp_path / "ablation.json")
     told = measure(job(), KnowsGreys(), SEEN, SETTINGS, given)[0]
     assert [row["variant"] for row in told.tables["ablation"]] == ["geometry", "few labels"]
-    assert told.tables["ablation"] == ablation.tables["ablation"]
-    assert [one for one in told.verdicts if one.name == GAP] == list(ablation.verdicts), "known by its name, once"
-    assert verdict(told, GAP).holds is True
+    assert all(told.tables[name] == ablation.tables[name] for name in ("ablation", "heads"))
+    of_variants = [one for one in told.verdicts if one.name in (GAP, HEAD)]
+    assert of_variants == list(ablation.verdicts), "known by their names, once"
+    assert verdict(told, GAP).holds is verdict(told, HEAD).holds is True
     assert told.notes[-1] == ablation.notes[-1]
 
 

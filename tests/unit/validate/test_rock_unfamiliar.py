@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lunarsite.settings.rock import RockReferenceSettings
 from lunarsite.validate.rock_corruptions import CORRUPTIONS, stretched
+from lunarsite.validate.rock_doubts import Kinds, spread_rows
+from lunarsite.validate.rock_predict import Doubt
+from lunarsite.validate.rock_results import Facts, image_facts
 from lunarsite.validate.rock_unfamiliar import detection
+from lunarsite.vision.rock.classes import SKY
 
 
 def names(count: int, prefix: str = "s") -> list[str]:
@@ -22,6 +27,20 @@ def test_what_is_apart_is_told_apart() -> None:
     behind = detection((others, names(8)), (own, names(10, "o")), 100, 1)
     assert behind.auroc.value == 0.0
     assert behind.false_alarms.value == 1.0
+
+
+def test_images_without_ground_are_not_judged() -> None:
+    """They count as missed, wherever it is told what is caught, and have no part in how unfamiliar a kind is."""
+    told = [Facts(f"{k}", {}, {}, value, flag) for k, (value, flag) in enumerate([(0.3, True), (np.nan, None)])]
+    kinds = Kinds({"orbital images": told, "noise": told[1:]}, "orbital images", [])
+    seen, blind = spread_rows(kinds, "mutual information", RockReferenceSettings(draws=100))
+    assert (seen["count"], seen["not_judged"], seen["flagged_share"]) == (2, 1, 0.5)
+    assert seen["q05"] == seen["q95"] == 0.3
+    assert (blind["not_judged"], blind["flagged_share"], blind["q50"]) == (1, 0.0, None)
+    none, sky = np.full((4, 6), 0.5, np.float32), np.full((4, 6), SKY, np.uint8)
+    facts = image_facts("a", np.zeros((4, 6, 3), np.uint8), Doubt(none, none, sky, np.nan, None))
+    assert facts.below_sky == {"entropy": 0.0, "mutual information": 0.0}
+    assert facts.flagged is None
 
 
 def test_ties_are_one_half() -> None:

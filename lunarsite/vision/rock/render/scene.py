@@ -15,17 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lunarsite.artefact.contracts import ROCK_SCENES
 from lunarsite.settings import RockRenderSettings
 from lunarsite.vision.rock.camera import Camera
+from lunarsite.vision.rock.classes import BACKGROUND, LARGE, SKY, SMALL
 from lunarsite.vision.rock.render import kernels, light
 from lunarsite.vision.rock.render.ground import Ground, ground
 from lunarsite.vision.rock.render.rocks import Rocks, Shapes, population, shapes
 from lunarsite.vision.rock.render.view import boxes
 
-BACKGROUND, SMALL, LARGE, SKY = (
-    ROCK_SCENES.class_number("masks", name) for name in ("background", "small_rocks", "large_rocks", "sky")
-)
 LEAST_WIDTH_PX = 6.0
 """Rocks that look narrower are left out of the mask, pixels at a picture width of 384."""
 TOLD_PX = 2.0
@@ -110,7 +107,7 @@ def scene(render: RockRenderSettings, number: int) -> Scene:
         tint=_tint(draws),
         vignetting=draws.uniform(0.0, 0.25),
     )
-    return picture(around, sensor, render.small_px, draws)
+    return picture(around, sensor, render.large_heights, draws)
 
 
 def world(render: RockRenderSettings, draws: np.random.Generator) -> World:
@@ -140,13 +137,13 @@ def world(render: RockRenderSettings, draws: np.random.Generator) -> World:
     return World(camera, land, forms, stones, sky)
 
 
-def picture(world: World, sensor: light.Sensor, small_px: float, draws: np.random.Generator) -> Scene:
+def picture(world: World, sensor: light.Sensor, large_heights: float, draws: np.random.Generator) -> Scene:
     """Look at a world.
 
     Args:
         world: The world.
         sensor: The camera's exposure.
-        small_px: Rocks that look wider are large, pixels at a picture width of 384.
+        large_heights: Rocks wider than that many heights of the camera are large.
         draws: Source of random numbers: textures and noise.
     """
     camera, land = world.camera, world.ground
@@ -167,7 +164,7 @@ def picture(world: World, sensor: light.Sensor, small_px: float, draws: np.rando
         total += brightness / len(_OFFSETS)
         if turn == 0:
             numbers, sky = rock, np.isinf(distance) & (rock < 0)
-    mask, visible = _mask(numbers, sky, len(rocks), small_px * camera.cols / WIDTH_PX)
+    mask, visible = _mask(numbers, sky, rocks.diameter > large_heights * camera.height_m)
     image = light.photograph(total, ~sky, sensor, draws)
     told, range_m = _told(camera, rocks, cast.centres, visible)
     return Scene(image, mask, numbers, camera, rocks.diameter[told], range_m[told], visible[told])
@@ -249,16 +246,16 @@ def _look(
 
 
 def _mask(
-    rock: NDArray[np.int32], sky: NDArray[np.bool_], count: int, small_px: float
+    rock: NDArray[np.int32], sky: NDArray[np.bool_], large: NDArray[np.bool_]
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return the classes of pixels, and the number of pixels that show each rock."""
-    visible = np.bincount(rock[rock >= 0], minlength=count).astype(np.int64)
-    kinds = np.full(count + 1, BACKGROUND, dtype=np.uint8)
+    visible = np.bincount(rock[rock >= 0], minlength=len(large)).astype(np.int64)
+    kinds = np.full(len(large) + 1, BACKGROUND, dtype=np.uint8)
     least = LEAST_WIDTH_PX * rock.shape[1] / WIDTH_PX
     for number, found in enumerate(ndimage.find_objects(rock + 1)):
         if found is not None:
             width = found[1].stop - found[1].start
-            kinds[number] = BACKGROUND if width < least else LARGE if width > small_px else SMALL
+            kinds[number] = BACKGROUND if width < least else LARGE if large[number] else SMALL
     # Number -1, no rock, is the last kind: background.
     mask = np.where(sky, np.uint8(SKY), kinds[rock])
     return mask, visible

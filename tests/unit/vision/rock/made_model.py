@@ -61,16 +61,21 @@ def made_spec(
     )
 
 
-def made_members(spec: RockSpec, seed: int = 0) -> list[nn.Module]:
-    """Members with random weights whose classes depend on the image: all four occur in a picture of noise."""
+def made_members(spec: RockSpec, seed: int = 0, *, all_sky: bool = False) -> list[nn.Module]:
+    """Members with random weights whose classes depend on the image: all four occur in a picture of noise.
+
+    With `all_sky` they call every pixel of any image sky.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         members = [build(spec.network, spec.head).eval() for _ in range(spec.members)]
         for member in members:
             with torch.no_grad():
                 head = member.unet.segmentation_head  # type: ignore[union-attr]
-                head.kind.weight.mul_(20.0)  # type: ignore[union-attr, operator]
+                head.kind.weight.mul_(5.0)  # type: ignore[union-attr, operator]
                 head.size[-1].weight.mul_(20.0)  # type: ignore[operator,union-attr,index]
+                if all_sky:
+                    head.kind.bias.copy_(torch.tensor([0.0, 0.0, 5e3]))  # type: ignore[operator,union-attr]
     return members
 
 
@@ -79,10 +84,10 @@ def made_segmenter(members: int = 2, **changes: float) -> Segmenter:
     return Segmenter(made_members(spec), spec)
 
 
-def write_model(path: Path, members: int = 2, **changes: float) -> Path:
+def write_model(path: Path, members: int = 2, *, all_sky: bool = False, **changes: float) -> Path:
     spec = made_spec(members, **changes)  # type: ignore[arg-type]
     training = {"data": {"licence": "CC BY-NC-SA 4.0", "citation": "made up"}}
-    save_model(path, made_members(spec), spec, STAMP, training)  # type: ignore[arg-type]
+    save_model(path, made_members(spec, all_sky=all_sky), spec, STAMP, training)  # type: ignore[arg-type]
     return path
 
 

@@ -18,12 +18,14 @@ from lunarsite.vision.rock.ablation_record import (
     GAP,
     GAP_LABELS,
     GROUPS,
+    HEAD,
     PHOTOGRAPHS,
     RENDERS,
     Measured,
     Seen,
     Variant,
 )
+from lunarsite.vision.rock.classes import BACKGROUND, SKY
 from lunarsite.vision.rock.scores import iou
 from tests.unit.vision.rock.made_rocks import PHOTOGRAPH, RENDER, write_scenes
 
@@ -45,11 +47,18 @@ def counts(
 
 
 def measured(
-    name: str, photographs: float | Sequence[float], choosing: float, seen: Seen = "nothing", *, trained: bool = True
+    name: str,
+    photographs: float | Sequence[float],
+    choosing: float,
+    seen: Seen = "nothing",
+    *,
+    trained: bool = True,
+    renders: float = 0.9,
+    rival_of: str = "",
 ) -> Measured:
-    values = {PHOTOGRAPHS: photographs, RENDERS: 0.9, CHOOSING: choosing}
+    values = {PHOTOGRAPHS: photographs, RENDERS: renders, CHOOSING: choosing}
     found = {group: np.stack([counts(len(SCENES[group]), values[group])] * 2) for group in GROUPS}
-    return Measured(Variant(name, f"adds {name}", seen, trained=trained), found)
+    return Measured(Variant(name, f"adds {name}", seen, trained=trained, rival_of=rival_of), found)
 
 
 def test_the_null_calls_sky_what_is_black_and_reaches_the_top() -> None:
@@ -60,8 +69,8 @@ def test_the_null_calls_sky_what_is_black_and_reaches_the_top() -> None:
     found = scores.black_above(image)
     sky = np.zeros((12, 10), bool)
     sky[:4], sky[2, 5] = True, False
-    assert (found == np.where(sky, scores.SKY, scores.BACKGROUND)).all()
-    assert (scores.black_above(image[4:]) == scores.BACKGROUND).all(), "a shadow is no sky"
+    assert (found == np.where(sky, SKY, BACKGROUND)).all()
+    assert (scores.black_above(image[4:]) == BACKGROUND).all(), "a shadow is no sky"
 
 
 def test_intervals_cover_what_scenes_and_seeds_differ_by() -> None:
@@ -199,6 +208,59 @@ def test_labels_are_held_against_photographs_without_labels() -> None:
     assert "has no labels" in claim.why
 
 
+LABELLED: Seen = "pictures and labels"
+
+
+@pytest.mark.parametrize(("plain", "holds"), [(0.8, True), (0.9, False), (0.95, False)])
+def test_the_horizon_head_is_held_against_the_plain_one(plain: float, holds: bool) -> None:
+    entries = [
+        measured("geometry", ONE, 0.4),
+        measured("few labels", more(0.1), 0.6, LABELLED),
+        # By validation photographs it would be the choice.
+        measured("plain head", more(0.2), 0.9, LABELLED, renders=plain, rival_of="few labels"),
+    ]
+    record = ablation_record.judged(entries, SCENES, SETTINGS, "", 0.0)
+    rows = {str(row["variant"]): row for row in record.tables["ablation"]}
+    assert list(rows) == ["geometry", "few labels"], "a rival adds nothing to the one above it"
+    assert [name for name, row in rows.items() if row["chosen"]] == ["few labels"], "a rival is no candidate"
+    (claim,) = [one for one in record.verdicts if one.name == HEAD]
+    assert claim.holds is holds
+    assert "'few labels' over 'plain head'" in claim.why
+    # Of a share r of right pixels the IoU is r / (2 - r).
+    gain = 0.9 / 1.1 - plain / (2.0 - plain)
+    assert claim.value == pytest.approx(gain), "scenes are alike: the interval is a point"
+    assert record.metric("render_head_gain") == pytest.approx(gain)
+    by_photographs = record.metric("photograph_head_gain")
+    assert by_photographs is not None
+    assert by_photographs < 0.0, "photographs are told of, whatever they say"
+    heads = record.tables["heads"]
+    assert {(row["variant"], row["over"]) for row in heads} == {("few labels", "plain head")}
+    assert [row["class"] for row in heads] == ["mean", "all rocks", "small rocks", "large rocks"] * 2
+    by_class = {(row["group"], row["class"]): row["difference"] for row in heads}
+    assert by_class[RENDERS, "mean"] == by_class[RENDERS, "large rocks"] == pytest.approx(gain)
+    assert by_class[PHOTOGRAPHS, "mean"] == pytest.approx(by_photographs)
+    assert "plain head" in {row["variant"] for row in record.tables["seeds"]}
+    assert any("takes no part in the choice" in note for note in record.notes)
+
+
+def test_a_rival_is_no_training_that_the_gap_is_judged_by() -> None:
+    # Without labels of photographs all variants are trained on renders alone, and so is the rival.
+    entries = [measured("geometry", ONE, 0.4), measured("few labels", more(0.1), 0.6)]
+    rival = measured("plain head", more(0.3), 0.9, rival_of="few labels")
+    without, beside = (
+        ablation_record.judged(given, SCENES, SETTINGS, "", 0.0) for given in (entries, [*entries, rival])
+    )
+    assert beside.verdicts[0] == without.verdicts[0]
+    assert beside.tables["photograph_gains"] == without.tables["photograph_gains"]
+    assert beside.tables["ablation"] == without.tables["ablation"]
+    assert "heads" not in without.tables
+    assert HEAD not in {one.name for one in without.verdicts}
+    few = {**SCENES, RENDERS: ("a", "b", "c", "d") * 3}
+    claim = ablation_record.judged([*entries, rival], few, SETTINGS, "", 0.0).verdicts[-1]
+    assert (claim.name, claim.holds) == (HEAD, None)
+    assert "fewer than 5 scenes" in claim.why
+
+
 def test_of_few_scenes_every_one_must_be_better() -> None:
     # All but the last scene gain much: the interval is above 0, the last scene is not.
     other = [*more(0.2)[:-1], ONE[-1] - 0.01]
@@ -227,7 +289,7 @@ def test_a_gain_by_chance_does_not_hold_and_few_scenes_tell_nothing() -> None:
 
 def test_each_variant_has_what_those_before_it_have() -> None:
     learning = RockLearningSettings()
-    found = ablation.variants(learning, own=True)
+    *found, (rival, plain) = ablation.variants(learning, own=True)
     assert [one.name for one, _ in found] == ["geometry", "augmented", "style", "few labels", "own renders"]
     assert [one.own for one, _ in found] == [False] * 4 + [True]
     assert [settings.photograph_labels for _, settings in found] == [False] * 3 + [True] * 2
@@ -239,7 +301,16 @@ def test_each_variant_has_what_those_before_it_have() -> None:
     assert found[1][1].augmentation.style == 0.0
     assert found[1][1].augmentation.sensor == learning.augmentation.sensor
     assert found[2][1].augmentation == found[4][1].augmentation == learning.augmentation
-    assert [one.name for one, _ in ablation.variants(learning, own=False)][-1] == "few labels"
+    assert all(settings.network == learning.network for _, settings in found)
+    # The rival has the crops of the one that it is held against, and the plain last layer.
+    labelled = found[3][1]
+    assert (rival.name, rival.rival_of, rival.own, rival.photographs) == ("plain head", "few labels", False, LABELLED)
+    assert plain.network.head == "plain"
+    assert plain.model_copy(update={"network": labelled.network}) == labelled
+    assert plain.network.model_copy(update={"head": "horizon"}) == labelled.network
+    assert [one.name for one, _ in ablation.variants(learning, own=False)][-2:] == ["few labels", "plain head"]
+    published = learning.model_copy(update={"network": plain.network})
+    assert [one.name for one, _ in ablation.variants(published, own=False)][-1] == "few labels", "there is no rival"
     without = learning.model_copy(update={"photograph_labels": False})
     assert not any(settings.photograph_labels for _, settings in ablation.variants(without, own=True))
 

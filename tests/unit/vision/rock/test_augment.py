@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from lunarsite.settings.rock import RockAugmentationSettings
-from lunarsite.vision.rock.augment import CHANGES, SKY, UNKNOWN, augment, cropped
+from lunarsite.vision.rock.augment import CHANGES, augment, cropped
 from lunarsite.vision.rock.augment_ground import slope
 from lunarsite.vision.rock.augment_light import relit
+from lunarsite.vision.rock.classes import SKY, UNKNOWN
 from lunarsite.vision.rock.style import gathered
 
 NOTHING = RockAugmentationSettings(**dict.fromkeys(RockAugmentationSettings.model_fields, 0.0))

@@ -18,7 +18,7 @@ from lunarsite.settings import RockInferenceSettings
 from lunarsite.vision.learn import LearningError
 from lunarsite.vision.rock import onnx_export
 from lunarsite.vision.rock.onnx_export import Pooled, export, made_up_images, run, session_of
-from lunarsite.vision.rock.uncertainty import softmax
+from lunarsite.vision.rock.uncertainty import softmax, tempered
 
 from .made_model import made_image, made_segmenter, write_model
 
@@ -87,7 +87,7 @@ def test_a_single_member_can_be_exported(segmenter: Any, tmp_path: Path) -> None
         given = torch.from_numpy(made_image(64, 96).transpose(2, 0, 1).astype(np.float32))[None]
         logits = segmenter.members[0]((given - 127.5) / 127.5)[0].numpy()
     found = run(session_of(tmp_path / "one.onnx"), made_image(64, 96), 96)
-    np.testing.assert_allclose(found, softmax(logits / TEMPERATURE), atol=1e-3)
+    np.testing.assert_allclose(found, tempered(softmax(logits), TEMPERATURE), atol=1e-3)
 
 
 @pytest.mark.parametrize("changes", [{"method": "dropout"}, {"scales": (1.0, 0.5)}])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from lunarsite.vision.rock.head import HorizonHead, horizon
+from lunarsite.vision.rock.head import HorizonHead, horizon, rows_of_ground
 from lunarsite.vision.rock.network import head_of, load_model, spec_of
 
 from .made_model import write_model
@@ -76,6 +77,41 @@ def test_a_model_file_brings_it_along(tmp_path: Path) -> None:
     members, card = load_model(write_model(tmp_path / "model.safetensors"))
     assert spec_of(card).head == "horizon"
     assert [head_of(member) for member in members] == ["horizon", "horizon"]
+
+
+def test_a_picture_on_its_head_has_rocks_of_the_same_sizes() -> None:
+    layer, features = head(), torch.randn(1, 5, 24, 8)
+    with torch.no_grad():
+        # The first convolution is then the same upside down.
+        layer.kind.weight.copy_(0.5 * (layer.kind.weight + layer.kind.weight.flip(2)))
+    turned = layer(features.flip(2), upside_down=True).flip(2)
+    torch.testing.assert_close(turned, layer(features), atol=1e-4, rtol=1e-4)
+    assert (layer(features.flip(2)).flip(2) - layer(features)).abs().max() > 0.01
+
+
+def test_sums_do_not_hang_on_their_order() -> None:
+    sky = torch.rand(2, 1, 480, 64, generator=torch.Generator().manual_seed(1))
+    above, beneath = rows_of_ground(sky), rows_of_ground(sky.flip(2)).flip(2)
+    assert torch.equal(above * 4096.0, (above * 4096.0).round()), "whole numbers are summed"
+    assert torch.equal(above[:, :, -1], beneath[:, :, 0]), "from above and from below, to the last bit"
+    assert torch.equal(above[:, :, :-1] + beneath[:, :, 1:], above[:, :, -1:].expand(-1, -1, 479, -1))
+    torch.testing.assert_close(above, (1.0 - sky).cumsum(dim=2), atol=480 / 8192, rtol=0.0)
+
+
+def test_no_floats_are_summed_along_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, summed = torch.Tensor.cumsum, []
+
+    def whole_numbers_alone(values: Tensor, *given: Any, **named: Any) -> Tensor:
+        # So CUDA has it where it must be deterministic.
+        assert not values.is_floating_point(), "CUDA sums no floats in an order of its own"
+        summed.append(values.dtype)
+        return plain(values, *given, **named)
+
+    monkeypatch.setattr(torch.Tensor, "cumsum", whole_numbers_alone)
+    layer, features = head(), torch.randn(1, 5, 12, 20, requires_grad=True)
+    layer(features).square().sum().backward()
+    layer(features, upside_down=True)
+    assert summed == [torch.int32, torch.int32]
 
 
 @pytest.mark.parametrize("rows", [32, 96])

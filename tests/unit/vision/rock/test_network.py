@@ -17,8 +17,8 @@ from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.settings.rock import RockNetworkSettings
 from lunarsite.stage import Job
 from lunarsite.vision.learn import LearningError
+from lunarsite.vision.rock.classes import CLASSES
 from lunarsite.vision.rock.network import (
-    CLASSES,
     METHODS,
     RockSpec,
     Unfamiliarity,
@@ -176,3 +176,25 @@ def test_random_weights_are_those_of_the_seed() -> None:
     assert source.words == "tu-mobilenetv2_035 with random weights"
     other = start(SMALL, images, 2)[0]
     assert not torch.equal(next(one.parameters()), next(other.parameters()))
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_members_of_either_head_begin_with_the_same_weights_elsewhere(tmp_path: Path, folded: bool) -> None:
+    settings = folded_file(tmp_path / "folded.safetensors") if folded else SMALL
+    images = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(2))
+    horizon, plain = (
+        unet(start(settings.model_copy(update={"head": head}), images, 5)[0]) for head in ("horizon", "plain")
+    )
+    assert type(horizon.segmentation_head) is not type(plain.segmentation_head)
+    for part in ("encoder", "decoder"):
+        ours, theirs = (getattr(one, part).state_dict() for one in (horizon, plain))
+        assert ours.keys() == theirs.keys()
+        for name, values in ours.items():
+            assert torch.equal(values, theirs[name]), f"{part}.{name}"
+
+
+def test_a_last_layer_of_its_own_is_no_convolution_to_be_set() -> None:
+    network = build(network_spec(SMALL), "horizon")
+    with pytest.raises(LearningError, match="HorizonHead"):
+        _ = network.last
+    assert build(network_spec(SMALL)).last.out_channels == 4  # type: ignore[operator, union-attr]

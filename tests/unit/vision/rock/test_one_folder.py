@@ -1,8 +1,7 @@
-"""A folder of pictures through the command line: files, tables, what is kept, what is refused, what means nothing."""
+"""A folder of pictures through the command line: files, tables, what is kept, what means nothing."""
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from pathlib import Path
@@ -10,70 +9,30 @@ from typing import Any
 
 import numpy as np
 import pytest
-import rasterio
 from PIL import Image
-from rasterio.errors import NotGeoreferencedWarning
 
-from lunarsite import command
 from lunarsite.settings import RockCameraSettings, RockHazardSettings, RockInferenceSettings
 from lunarsite.vision.rock import folder as folders
 from lunarsite.vision.rock import one_folder, results
-from lunarsite.vision.rock import overlay as overlays
 from lunarsite.vision.rock.distribution import size_distribution
 from lunarsite.vision.rock.folder import names_of
 from lunarsite.vision.rock.pictures import Picture
 from lunarsite.vision.rock.results import Task, write_results
 from lunarsite.vision.rock.segmenter import Segmented, load_segmenter
 
+from .made_folder import CAMERA, LONGEST_PX, call, maps_of, table
 from .made_model import made_image, made_spec, write_model
 
-CAMERA = ("--camera-height-m", "1.6", "--pitch-deg", "12", "--field-of-view-deg", "60")
+pytestmark = pytest.mark.usefixtures("code")
+
 COLOURS = [(0, 0, 0), (0, 255, 0), (0, 0, 255), (255, 0, 0)]
-LONGEST_PX = 96
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("model") / "model.safetensors")
-
-
-@pytest.fixture(autouse=True)
-def code(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The package may be edited while the tests run.
-    monkeypatch.setattr(one_folder, "_code", lambda: "0123456789abcdef")
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    place = tmp_path / "pictures"
-    place.mkdir()
-    Image.fromarray(made_image(60, 90, 1)).save(place / "b.png")
-    Image.fromarray(made_image(150, 200, 2)).save(place / "a.tif")
-    (place / "notes.txt").write_text("no picture")
-    (place / "inside").mkdir()
-    Image.fromarray(made_image(20, 20)).save(place / "inside" / "c.png")
-    return place
-
-
-def call(pictures: Path, model: Path, *options: str, out: str = "out") -> int:
-    given = ["--model", str(model), "--flips", "1", "--longest-side-px", str(LONGEST_PX), *options]
-    return command.main(["rocks", str(pictures), "--out", str(pictures.parent / out), *given])
-
-
-def table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def maps_of(path: Path) -> tuple[np.ndarray, tuple[str, ...], dict[str, str]]:
-    with pytest.warns(NotGeoreferencedWarning), rasterio.open(path) as dataset:
-        return dataset.read(), dataset.descriptions, dataset.tags()
 
 
 def test_a_folder_is_segmented(pictures: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(pictures, model, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["images"], told["kept"], told["failed"], told["out_of_distribution"]) == (2, 0, {}, [])
+    assert told["not_judged"] == []
     out = pictures.parent / "out"
     expected = {f"{name}{suffix}" for name in "ab" for suffix in results.SUFFIXES}
     assert {path.name for path in out.iterdir()} == expected | {
@@ -211,6 +170,26 @@ def test_strange_pictures_are_told_and_nothing_is_derived(
     assert np.asarray(Image.open(out / "b_overlay.png")).reshape(-1, 3).tolist().count([213, 94, 0]) > 1_000
 
 
+def test_of_pictures_without_ground_it_is_unknown_whether_they_are_familiar(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = write_model(tmp_path / "model.safetensors", 1, all_sky=True)
+    assert call(pictures, model, *CAMERA, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["out_of_distribution"], told["not_judged"]) == ([], ["a.tif", "b.png"])
+    out = pictures.parent / "out"
+    for row in table(out / "summary.csv"):
+        assert (row["familiar"], row["unfamiliarity_nat"], row["sky_share"]) == ("unknown", "", "1.0")
+        assert all(row[name] == "" for name in ("rock_area_share", "rock_area_share_high", "rocks", "safe_share"))
+    assert table(out / "rocks.csv") == table(out / "distribution.csv") == []
+    assert maps_of(out / "a_maps.tif")[2]["OUT_OF_DISTRIBUTION"] == "unknown"
+    assert np.asarray(Image.open(out / "b_overlay.png")).reshape(-1, 3).tolist().count([213, 94, 0]) > 1_000
+    assert call(pictures, model, *CAMERA) == 0
+    shown = capsys.readouterr().out
+    assert "2 show no ground" in shown
+    assert "out of distribution" not in shown
+
+
 def test_results_of_the_same_are_kept_and_others_made_again(
     pictures: Path,
     model: Path,
@@ -265,25 +244,6 @@ def test_a_run_that_was_cut_off_goes_on(
     assert json.loads(capsys.readouterr().out)["kept"] == 1
 
 
-def test_what_cannot_be_used_is_named_and_the_others_go_on(
-    pictures: Path, model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    whole = (pictures / "b.png").read_bytes()
-    (pictures / "cut.png").write_bytes(whole[: len(whole) // 2])
-    Image.fromarray(made_image(30, 40)).convert("CMYK").save(pictures / "print.jpg")
-    assert call(pictures, model) == 3
-    shown = capsys.readouterr()
-    assert "2 of 4 pictures" in shown.out
-    assert "Traceback" not in shown.err
-    for name, words in (("cut.png", "truncated"), ("print.jpg", "CMYK")):
-        assert any(name in line and words in line for line in shown.err.splitlines())
-    rows = {row["image"]: row for row in table(pictures.parent / "out" / "summary.csv")}
-    assert list(rows) == ["a.tif", "b.png", "cut.png", "print.jpg"]
-    assert rows["a.tif"]["error"] == ""
-    assert "truncated" in rows["cut.png"]["error"]
-    assert rows["cut.png"]["height_px"] == ""
-
-
 def test_transparent_pixels_are_grey_and_unknown(pictures: Path, model: Path) -> None:
     rgba = np.dstack([made_image(60, 90, 1), np.full((60, 90), 255, np.uint8)])
     rgba[:, 60:, 3] = 0
@@ -301,38 +261,6 @@ def test_transparent_pixels_are_grey_and_unknown(pictures: Path, model: Path) ->
     )
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("--camera-height-m", "1.6"), "together"),
-        (("--disc-radius-m", "2"), "needs the camera"),
-        (("--longest-side-px", "5"), "longest_side_px"),
-        (("--scales", "0.1,1"), "scales.0"),
-        (("--scales", "1,nan"), "scales.1"),
-        (("--scales", ",".join(["1"] * 9)), "scales"),
-        (("--method", "dropout", "--passes", "1"), "passes"),
-        (("--passes", "20"), "--method dropout"),
-        ((*CAMERA[:1], "-1", *CAMERA[2:]), "height_m"),
-        ((*CAMERA[:1], "nan", *CAMERA[2:]), "height_m"),
-    ],
-)
-def test_options_that_do_not_hold(
-    pictures: Path, model: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], words: str
-) -> None:
-    assert call(pictures, model, *options) == 2
-    assert words in capsys.readouterr().err
-    assert not (pictures.parent / "out").exists()
-
-
-@pytest.mark.parametrize("scales", ["", "1,", "1;2", "one"])
-def test_scales_are_numbers_with_commas(
-    pictures: Path, model: Path, capsys: pytest.CaptureFixture[str], scales: str
-) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        call(pictures, model, "--scales", scales)
-    assert "is no list of numbers such as 0.75,1,1.5" in capsys.readouterr().err
-
-
 def test_scales_and_passes_reach_the_segmenter(pictures: Path, model: Path) -> None:
     assert call(pictures, model, "--method", "dropout", "--passes", "3", "--scales", "0.5,1") == 0
     about = json.loads((pictures.parent / "out" / "about.json").read_text())["inference"]
@@ -343,50 +271,6 @@ def test_scales_and_passes_reach_the_segmenter(pictures: Path, model: Path) -> N
     np.testing.assert_array_equal(maps[:4], truth.probability.transpose(2, 0, 1))
 
 
-def test_folders_that_cannot_be_used(pictures: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def refused(*arguments: str, words: str) -> None:
-        assert command.main(["rocks", *arguments]) == 3
-        assert words in capsys.readouterr().err
-
-    own, out, by = str(pictures), str(pictures.parent / "out"), ("--model", str(model))
-    refused(str(pictures / "none"), "--out", out, *by, words="does not exist as a folder")
-    refused(str(pictures / "b.png"), "--out", out, *by, words="does not exist as a folder")
-    refused(own, "--out", out, "--model", out, words="the model does not exist")
-    (pictures / "inside" / "c.png").unlink()
-    refused(str(pictures / "inside"), "--out", out, *by, words="holds no pictures")
-    refused(own, "--out", own, *by, words="own folder")
-    refused(own, "--out", str(pictures / "b.png"), *by, words="is a file")
-    refused(str(pictures), "--out", str(model.parent), *by, words="no results of this command")
-    assert not (pictures.parent / "out").exists()
-
-
 def test_pictures_that_share_a_name_keep_their_suffix() -> None:
     paths = [Path("x/a.png"), Path("x/A.JPG"), Path("x/b.tif"), Path("x/b.c.png")]
     assert names_of(paths) == ["a.png", "A.JPG", "b", "b.c"]
-
-
-def test_outlines_show_where_rocks_end() -> None:
-    classes = np.zeros((600, 800), dtype=np.uint8)
-    classes[100:200, 100:300], classes[400:500, 500:560], classes[:50] = 1, 2, 3
-    drawn = np.asarray(overlays.overlay(np.full((600, 800, 3), 90, np.uint8), classes, False))
-    assert drawn.shape[1] == 800
-    assert drawn.shape[0] > 600
-    outline = (drawn[:600] != 90).any(axis=2)
-    assert (drawn[100, 150] == (230, 159, 0)).all()
-    assert (drawn[401, 520] == (86, 180, 233)).all()
-    assert (drawn[49, 400] == (204, 121, 167)).all()
-    assert not outline[0].any(), "the picture's border is no edge of the sky"
-    assert not outline[150, 110:290].any(), "inside a rock the picture is seen"
-    for size, width in (((20, 30), 480), ((3_000, 4_000), 1_600)):
-        assert overlays.overlay(np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8), True).width == width
-
-
-def test_a_disk_that_is_too_full_is_told_before(
-    pictures: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    class Full:
-        free = 1_000
-
-    monkeypatch.setattr(results.shutil, "disk_usage", lambda _: Full)
-    assert call(pictures, model) == 3
-    assert "GiB of disk" in capsys.readouterr().err

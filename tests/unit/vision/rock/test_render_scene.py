@@ -10,10 +10,11 @@ from scipy import ndimage
 
 from lunarsite.settings import RockCameraSettings, RockRenderSettings
 from lunarsite.vision.rock.camera import Camera
+from lunarsite.vision.rock.classes import BACKGROUND, LARGE, SKY, SMALL
 from lunarsite.vision.rock.render.ground import ground
 from lunarsite.vision.rock.render.light import Sensor
 from lunarsite.vision.rock.render.rocks import Rocks, ball
-from lunarsite.vision.rock.render.scene import BACKGROUND, LARGE, SKY, SMALL, Light, Scene, World, picture, scene
+from lunarsite.vision.rock.render.scene import Light, Scene, World, picture, scene
 
 CAMERA = Camera(2.0, 15.0, 60.0, 128, 192)
 CLEAN = Sensor(level=0.6, gamma=1.0, electrons=1e9, tint=(1.0, 1.0, 1.0), vignetting=0.0)
@@ -30,7 +31,7 @@ def balls(
     draws = np.random.default_rng(0)
     land = ground(camera, 0.0, 0.0, draws, flat=True)
     sun = light or Light(40.0, 120.0, 0.0, 0.0, 0.0)
-    return picture(World(camera, land, ball(lift), rocks, sun), CLEAN, 24.0, draws)
+    return picture(World(camera, land, ball(lift), rocks, sun), CLEAN, 0.4, draws)
 
 
 def test_pixels_of_a_ball_are_those_whose_rays_pass_it() -> None:
@@ -72,8 +73,16 @@ def test_a_ball_casts_its_shadow_away_from_the_sun() -> None:
     assert (ground_px & near & (past < 0.36) & (x < 0.0)).sum() > 50
 
 
-def test_kinds_go_by_apparent_width_and_narrow_rocks_are_left_out() -> None:
-    # Widths at 192 columns count half: 12 px part small from large, 3 px is the least in a mask, 1 px in the table.
+def test_a_far_rock_is_large_that_looks_narrower_than_a_near_small_one() -> None:
+    # 0.4 heights of the camera are 0.8 m.
+    found = balls((0.0, 8.0, 0.6), (8.0, 30.0, 1.0))
+    widths = [np.ptp(np.nonzero(found.rock == number)[1]) + 1 for number in range(2)]
+    assert widths[0] > 1.5 * widths[1]
+    assert [found.mask[found.rock == number].max() for number in range(2)] == [SMALL, LARGE]
+
+
+def test_narrow_rocks_are_left_out() -> None:
+    # Widths at 192 columns count half: 3 px is the least in a mask, 1 px in the table.
     focal = CAMERA.focal_px
     far, middle, near = 0.12, 0.4, 1.5
     found = balls((-2.0, 10.0, far), (0.0, 10.0, middle), (3.0, 10.0, near), (1.0, 10.0, 0.04), lift=0.0)

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from lunarsite.vision.learn import LearningError
 from lunarsite.vision.rock import style as styles
+from lunarsite.vision.rock.classes import SKY
 from tests.unit.vision.rock.made_rocks import PHOTOGRAPH, RENDER, write_scenes
-
-SKY = 3
 
 
 def ground(seed: int, side_px: int = 64, mean: float = 110.0, spread: float = 18.0) -> NDArray[np.uint8]:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
-from lunarsite.vision.rock.calibration import familiar_limit, fitted_temperature, likelihood
+from lunarsite.settings import RockInferenceSettings
+from lunarsite.stage import Job
+from lunarsite.vision.learn import LearningError
+from lunarsite.vision.rock.calibration import (
+    _Pooled,
+    _worth,
+    calibrated,
+    familiar_limits,
+    fitted_temperature,
+    likelihood,
+)
+from lunarsite.vision.rock.classes import ROCKS
 from lunarsite.vision.rock.data import Place
 from lunarsite.vision.rock.training import RockLoss
-from lunarsite.vision.rock.uncertainty import softmax
+from lunarsite.vision.rock.uncertainty import classes_of, logarithm, softmax
+
+from .made_model import made_image, made_members, made_spec
 
 rock_loss = RockLoss(1.0)
 
@@ -41,11 +56,31 @@ def test_a_rock_of_the_wrong_size_is_a_rock_all_the_same() -> None:
     without, _ = RockLoss(0.0)(logits, {"target": target})
     assert float(without) == pytest.approx(float(parts["cross_entropy"] + parts["dice"]))
     # Ground where the truth has rock: nothing of it is found.
-    _, missed = rock_loss(torch.zeros(1, 4, 2, 2), {"target": target})
+    ground = 30.0 * torch.nn.functional.one_hot(torch.zeros_like(target), 4).permute(0, 3, 1, 2).float()
+    _, missed = rock_loss(ground, {"target": target})
     assert float(missed["rock_iou"]) == 0.0
     assert float(missed["rock_dice"]) > 0.4
     assert float(parts["size"]) == pytest.approx(30.0, abs=1e-3)
     assert float(total) == pytest.approx(float(without) + 30.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("probability", "rock"),
+    [
+        ((0.4, 0.3, 0.3, 0.0), True),  # two sizes share what is more than ground
+        ((0.0, 0.3, 0.3, 0.4), True),
+        ((0.4, 0.15, 0.15, 0.3), False),
+        ((0.3, 0.15, 0.15, 0.4), False),
+    ],
+)
+def test_rock_is_told_in_training_by_the_rule_that_classes_go_by(
+    probability: tuple[float, float, float, float], rock: bool
+) -> None:
+    told = np.array(probability, np.float32)[:, None, None]
+    assert bool(classes_of(told)[0, 0] in ROCKS) is rock
+    logits = torch.from_numpy(logarithm(told))[None]
+    _, parts = rock_loss(logits, {"target": torch.ones(1, 1, 1, dtype=torch.int64)})
+    assert float(parts["rock_iou"]) == float(rock)
 
 
 def test_classes_that_the_batch_lacks_do_not_count_in_dice() -> None:
@@ -77,8 +112,64 @@ def test_likelihood_of_known_probabilities() -> None:
     assert likelihood(probability, np.array([0, 1], np.uint8), 1.0) == pytest.approx(-np.log([0.5, 0.9]).mean())
 
 
-def test_the_limit_is_that_of_the_stranger_kind() -> None:
-    found = [Place(0, number, number >= 19, False, f"{number}", f"{number}") for number in range(21)]
+def images(renders: int, photographs: int) -> list[Place]:
+    return [Place(0, k, k >= renders, False, f"{k}", f"{k}") for k in range(renders + photographs)]
+
+
+def test_each_kind_has_its_limit() -> None:
     told = [0.01 * number for number in range(19)] + [0.5, 0.6]
-    assert familiar_limit(told, found) == pytest.approx(0.595)
-    assert familiar_limit(told[:19], found[:19]) == pytest.approx(0.171)
+    assert familiar_limits(told, images(19, 2)) == pytest.approx({"renders": 0.171, "photographs": 0.595})
+    assert familiar_limits(told[:19], images(19, 0)) == pytest.approx({"renders": 0.171})
+    # What shows no ground tells nothing.
+    assert familiar_limits([*told, math.nan], images(19, 3)) == pytest.approx({"renders": 0.171, "photographs": 0.595})
+    assert familiar_limits([0.2, math.nan], images(1, 1)) == {"renders": 0.2}
+    assert familiar_limits([math.nan], images(1, 0)) == {}
+
+
+class Held:
+    """Validation images that show what members see in them."""
+
+    places = images(2, 1)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def picture(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        return made_image(32, 64, number), np.zeros((32, 64), np.uint8)
+
+
+def test_a_model_that_sees_no_ground_is_refused_for_nothing_tells_what_is_familiar() -> None:
+    job = Job("rock-train", "default", "code", "settings", origin="local", git=(None, None))
+    spec, inference = made_spec(1, dropout=0.0), RockInferenceSettings(flips=1, longest_side_px=64)
+    blind, seeing = (made_members(spec, all_sky=all_sky) for all_sky in (True, False))
+    with pytest.raises(LearningError, match=r"all 3 validation images sky.*rock\.learning\.training\.epochs"):
+        calibrated(job, blind, spec.network, Held(), inference)  # type: ignore[arg-type]
+    found, measured = calibrated(job, seeing, spec.network, Held(), inference)  # type: ignore[arg-type]
+    assert found.unfamiliarity["single"].limit == measured["limit_single"] > 0.0
+
+
+def test_what_probabilities_are_worth_is_told_by_kind() -> None:
+    """Sure by 0.9: of renders nine in ten pixels are right, of photographs five."""
+    probability = np.array([[0.9], [0.04], [0.03], [0.03]], np.float32).repeat(10, axis=1)
+    pools = [
+        _Pooled(probability, np.array([0] * right + [3] * (10 - right), np.uint8), *(np.zeros(1),) * 3)  # type: ignore[arg-type]
+        for right in (9, 5)
+    ]
+    found = _worth("ensemble", pools, images(1, 1), 1.0)
+    nll = [-(right * np.log(0.9) + (10 - right) * np.log(0.03)) / 10 for right in (9, 5)]
+    assert found == pytest.approx(
+        {
+            "ece_tempered_ensemble_renders": 0.0,
+            "nll_tempered_ensemble_renders": nll[0],
+            "ece_tempered_ensemble_photographs": 0.4,
+            "nll_tempered_ensemble_photographs": nll[1],
+        },
+        abs=1e-5,
+    )
+    assert set(_worth("single", pools[:1], images(1, 0), 1.0)) == {
+        "ece_tempered_single_renders",
+        "nll_tempered_single_renders",
+    }
+    # A temperature that brings 0.9 down to 0.5 is what the photographs ask for.
+    warm = _worth("ensemble", pools, images(1, 1), 2.5)
+    assert warm["ece_tempered_ensemble_photographs"] < 0.15 < warm["ece_tempered_ensemble_renders"]

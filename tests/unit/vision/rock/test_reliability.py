@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lunarsite.validate.rock_calibration import brier, calibration, class_ece, ece, log_score
+from lunarsite.vision.rock.reliability import brier, calibration, class_ece, ece, log_score
 
 
 def constant(confidence: float, shape: tuple[int, int]) -> np.ndarray:
@@ -66,3 +66,10 @@ def test_unknown_pixels_do_not_count() -> None:
     assert np.isnan(brier(found.scores))
     truth[0, 0] = 0
     assert calibration(constant(0.7, truth.shape), truth, 15).scores[0] == 1.0
+
+
+def test_what_is_said_is_believed_as_far_as_its_own_probability() -> None:
+    # Rock with 0.6, small with 0.35: ground's 0.4 is the largest of the four and is not said.
+    probability = np.broadcast_to(np.array([0.4, 0.35, 0.25, 0.0], np.float32)[:, None, None], (4, 10, 10))
+    found = calibration(probability, np.full((10, 10), 1, np.uint8), 20)
+    assert found.top.sum(axis=0) == pytest.approx([100.0, 35.0, 100.0])

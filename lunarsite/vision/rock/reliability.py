@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lunarsite.vision.rock.scores import COUNT, UNKNOWN, Classes, ratio
+from lunarsite.vision.rock.classes import COUNT, UNKNOWN
+from lunarsite.vision.rock.scores import Classes, ratio
+from lunarsite.vision.rock.uncertainty import classes_of, confidence_of
 
 Floats = NDArray[np.float64]
 LEAST = 1e-12
@@ -45,8 +47,8 @@ def calibration(probability: NDArray[np.float32], truth: Classes, bins: int) -> 
     known = truth != UNKNOWN
     given = probability[:, known].astype(np.float64)
     true = truth[known]
-    said = given.argmax(axis=0)
-    top = _binned(given.max(axis=0), said == true, bins)
+    said = classes_of(probability[:, known])
+    top = _binned(confidence_of(probability[:, known], said).astype(np.float64), said == true, bins)
     hits = np.arange(COUNT)[:, None] == true[None]
     by_class = np.stack([_binned(given[k], hits[k], bins) for k in range(COUNT)])
     own = np.take_along_axis(given, true[None].astype(np.int64), axis=0)[0]
