@@ -4,10 +4,10 @@
 
 Pictures are squares of `--size` pixels of made-up ground. `--model` is a trained model (default: the one that comes
 with lunarsite, if it is there; else untrained members of the default settings, which cost the same). Timed are the maps
-that the segmenter returns (probability, classes, entropy, mutual information), by one member and by the ensemble. The
-plain loop does the same in the obvious way: image by image, member by member, view by view, the network as it was
-trained, gradients on, softmax and entropies in numpy; the temperature and the rule of classes are lunarsite's own. ONNX
-Runtime gives probability and mutual information.
+that the segmenter returns (probability, classes, entropy, mutual information) and the unfamiliarity, by one member and
+by the ensemble. The plain loop does the same in the obvious way: image by image, member by member, view by view, the
+network as it was trained, gradients on, softmax and entropies in numpy; the temperature, the rule of classes and the
+distance of features are lunarsite's own. ONNX Runtime gives probability, mutual information and unfamiliarity.
 
 Parts take turns, round by round, and the best round of each counts: other work on the machine disturbs all alike. CPU
 seconds are told beside the clock's. Limits: the segmenter is at least as fast as the plain loop, by the CPU's seconds,
@@ -67,7 +67,7 @@ def model_of(path: Path | None) -> tuple[list[Any], Any]:
         head=learning.network.head,
         members=learning.members,
         temperature=dict.fromkeys(METHODS, 1.0),
-        unfamiliarity=dict.fromkeys(METHODS, Unfamiliarity(statistic="entropy", limit=1.0)),
+        unfamiliarity=dict.fromkeys(METHODS, Unfamiliarity(statistic="feature_distance", limit=1.0)),
     )
     return [build(network, spec.head).eval() for _ in range(spec.members)], spec
 
@@ -88,16 +88,19 @@ def plain_loop(members: Sequence[Any], image: Any, flips: int, temperature: floa
     """Return what the segmenter returns of a picture whose sides are multiples of 32, in the obvious way."""
     import torch
 
+    from lunarsite.vision.rock.familiarity import distance
     from lunarsite.vision.rock.network import headed
     from lunarsite.vision.rock.uncertainty import classes_of, tempered
 
-    found = []
+    found, distances = [], []
     for member in members:
         views = []
         for axes in ((), (1,), (0,), (0, 1))[:flips]:
             seen = np.flip(image, axes).astype(np.float32).transpose(2, 0, 1)
-            features = member.unet.decoder(member.unet.encoder(torch.from_numpy((seen - 127.5) / 127.5)[None]))
-            logits = headed(member, features, upside_down=0 in axes).detach().numpy()[0]
+            levels = member.unet.encoder(torch.from_numpy((seen - 127.5) / 127.5)[None])
+            if not axes:
+                distances.append(float(distance(member, levels)))
+            logits = headed(member, member.unet.decoder(levels), upside_down=0 in axes).detach().numpy()[0]
             powers = np.exp(logits - logits.max(axis=0))
             views.append(np.flip(powers / powers.sum(axis=0), [1 + axis for axis in axes]))
         found.append(np.mean(views, axis=0))
@@ -108,7 +111,7 @@ def plain_loop(members: Sequence[Any], image: Any, flips: int, temperature: floa
 
     calibrated = tempered(mean, temperature)
     disagreement = entropy(mean) - np.mean([entropy(member) for member in found], axis=0)
-    return calibrated, classes_of(calibrated), entropy(calibrated), disagreement
+    return calibrated, classes_of(calibrated), entropy(calibrated), disagreement, np.mean(distances)
 
 
 def main() -> int:

@@ -36,6 +36,7 @@ UNKNOWN = "#9A9A9A"
 INK, FAINT = "#1A1A1A", "#5A5A5A"
 
 SYNTHETIC_MARK: Final = "SYNTHETIC — not the real Moon"
+PARTLY_MARK: Final = "PARTLY SYNTHETIC — renders and photographs"
 
 _RC: Final[dict[str, Any]] = {
     "font.family": "DejaVu Sans",
@@ -78,8 +79,15 @@ def halo(width: float = 1.6, colour: str = "white") -> list[Any]:
     return [withStroke(linewidth=width, foreground=colour)]
 
 
-def header(figure: Figure, title: str, *, synthetic: bool) -> None:
-    """Write a figure's title, and beside it that the figure shows the synthetic Moon where it does."""
+def header(figure: Figure, title: str, *, synthetic: bool, real_among: bool = False) -> None:
+    """Write a figure's title, and beside it that the figure shows the synthetic Moon where it does.
+
+    Args:
+        figure: The figure.
+        title: Its title.
+        synthetic: Whether anything in it goes back to the synthetic Moon or to renders.
+        real_among: Whether photographs are among what is synthetic.
+    """
     width, height = figure.get_size_inches()
     top = 1.0 - 0.14 / height
     style: dict[str, Any] = {"fontsize": BODY_PT + 1.5, "fontweight": "bold", "color": INK}
@@ -88,7 +96,7 @@ def header(figure: Figure, title: str, *, synthetic: bool) -> None:
         figure.text(
             1.0 - 0.07 / width,
             top,
-            SYNTHETIC_MARK,
+            PARTLY_MARK if real_among else SYNTHETIC_MARK,
             ha="right",
             va="center",
             fontsize=SMALL_PT,

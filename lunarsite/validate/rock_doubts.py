@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lunarsite.settings.rock import RockReferenceSettings
 from lunarsite.validate.enhance_intervals import Estimate
 from lunarsite.validate.rock_intervals import Draws
-from lunarsite.validate.rock_results import ENTROPY, INFORMATION, RIVALS, Facts, Measured
+from lunarsite.validate.rock_results import DISTANCE, ENTROPY, INFORMATION, RIVALS, Facts, Measured
 from lunarsite.validate.rock_tables import Rows, told
 from lunarsite.validate.rock_unfamiliar import detection
 
@@ -61,7 +61,7 @@ def detection_rows(kinds: Kinds, reference: RockReferenceSettings) -> Rows:
     for kind in kinds.facts:
         if kind == kinds.against:
             continue
-        for statistic in (INFORMATION, ENTROPY, *RIVALS):
+        for statistic in (DISTANCE, INFORMATION, ENTROPY, *RIVALS):
             own, theirs = (kinds.values(name, statistic) for name in (kinds.against, kind))
             known = bool(np.isfinite(own).all() and np.isfinite(theirs).all())
             none = np.zeros(0)

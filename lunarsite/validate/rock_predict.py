@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.vision.rock.network import Method
 from lunarsite.vision.rock.segmenter import Segmenter
-from lunarsite.vision.rock.uncertainty import beyond, classes_of, entropy, mutual_information, pooled, softmax, tempered
+from lunarsite.vision.rock.uncertainty import (
+    beyond,
+    classes_of,
+    entropy,
+    mutual_information,
+    pooled,
+    softmax,
+    tempered,
+    unfamiliarity_of,
+)
 from lunarsite.vision.rock.views import enlarged, reduced
 
 Image = NDArray[np.uint8]
@@ -112,7 +121,7 @@ class SegmenterPredictor:
         if self.segmenter.spec.network.dropout > 0.0:
             found[DROPOUT] = pooled(self.segmenter.member_logits(small, self._by("dropout")))
         size = image.shape[:2]
-        doubt = self._doubt(found[DELIVERED], mutual_information(logits), size)
+        doubt = self._doubt(small, found[DELIVERED], mutual_information(logits), size)
         return Predicted(
             {name: enlarged(one, *size) for name, one in found.items()},
             tuple(enlarged(one, *size) for one in members),
@@ -124,10 +133,10 @@ class SegmenterPredictor:
         small = reduced(image, self.settings.longest_side_px)
         logits = self.segmenter.member_logits(small, self._by("ensemble"))
         calibrated = tempered(pooled(logits), self.temperatures[DELIVERED])
-        return self._doubt(calibrated, mutual_information(logits), image.shape[:2])
+        return self._doubt(small, calibrated, mutual_information(logits), image.shape[:2])
 
-    def _doubt(self, calibrated: Floats, disagreement: Floats, size: tuple[int, ...]) -> Doubt:
-        unfamiliarity = self.segmenter.unfamiliarity(calibrated, disagreement, self._by("ensemble"))
+    def _doubt(self, small: Image, calibrated: Floats, disagreement: Floats, size: tuple[int, ...]) -> Doubt:
+        unfamiliarity = unfamiliarity_of(self.segmenter.distance(small, self._by("ensemble")), classes_of(calibrated))
         large = enlarged(np.concatenate([calibrated, disagreement[None]]), size[0], size[1])
         classes = classes_of(large[:4])
         flagged = beyond(unfamiliarity, self.limit[1])

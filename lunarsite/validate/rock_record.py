@@ -129,8 +129,8 @@ def _metrics(evidence: Evidence) -> list[Metric]:
         Metric(
             name="unfamiliarity_limit",
             value=limit,
-            unit="nat",
-            why=f"mean {statistic} of an image, on the model's card; images above it are out of distribution",
+            unit="1",
+            why=f"{statistic} of an image, on the model's card; images above it are out of distribution",
         )
     ]
     for one in evidence.figures:

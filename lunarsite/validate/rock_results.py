@@ -34,6 +34,8 @@ ENTROPY, INFORMATION, CONFIDENCE = STATISTICS = ("entropy", "mutual information"
 BRIGHTNESS, CONTRAST, BLACK = RIVALS = ("brightness", "contrast", "black share")
 _BLACK_GREY = 16.0
 """Below, a pixel counts as black: sky, or deep shadow."""
+DISTANCE = "feature distance"
+"""What the model's card judges images by."""
 PICTURED = 3
 """Images of a kind of which pictures are kept."""
 
@@ -46,8 +48,8 @@ class Facts:
     values: dict[str, float]
     """By statistic and rival; of statistics the mean over all pixels, which the error that they order is as well."""
     below_sky: dict[str, float]
-    """Entropy and mutual information, the mean below the sky: what tells unfamiliar images, as in the segmenter. They
-    are 0 where no ground is seen: a stranger of which nothing tells is one that is missed."""
+    """Distance of the features, and entropy and mutual information, the mean below the sky: what tells unfamiliar
+    images. They are 0 where no ground is seen: a stranger of which nothing tells is one that is missed."""
     unfamiliarity: float
     """NaN where no ground is seen."""
     flagged: bool | None
@@ -194,6 +196,7 @@ def image_facts(scene: str, image: Image, doubt: Doubt, confidence: float = floa
         **grey_facts(image),
     }
     below_sky = {
+        DISTANCE: doubt.unfamiliarity,
         ENTROPY: mean_below_sky(doubt.entropy, doubt.classes),
         INFORMATION: mean_below_sky(doubt.mutual_information, doubt.classes),
     }

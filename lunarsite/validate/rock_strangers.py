@@ -70,7 +70,9 @@ def measure_strangers(
     if lit is not None:
         with images.opened(lit, LIT_SCENES) as reader:
             grounds = [str(name) for name in reader.read("ground")]
-            _ask_all(found, RENDERED, reader, "sunlit", (np.arange(len(reader)), grounds), predictor, seed)
+            # On scenes for training it was chosen what tells images apart.
+            fresh = reader.read("split") != LIT_SCENES.class_number("split", "training")
+            _ask_all(found, RENDERED, reader, "sunlit", (np.flatnonzero(fresh), grounds), predictor, seed)
     if orbital is not None:
         with images.opened(orbital, PSR_IMAGES) as reader:
             scenes = [str(name) for name in reader.read("scene")]

@@ -127,7 +127,7 @@ def test_the_unfamiliar_is_told_from_held_out_renders(told: Record) -> None:
     assert {row["against"] for row in rows} == {"held-out renders"}
     kinds = {row["images"] for row in rows}
     assert {"photographs", "rendered orbital images", "noise", "blur", "inverted", "shuffled blocks"} <= kinds
-    statistics = {"mutual information", "entropy", "brightness", "contrast", "black share"}
+    statistics = {"feature distance", "mutual information", "entropy", "brightness", "contrast", "black share"}
     assert {row["statistic"] for row in rows} == statistics
     assert all(row["auroc"] is not None for row in rows)
 

@@ -79,9 +79,17 @@ def test_every_figure_is_drawn_whole(run: FakeRun, drawn: dict[str, Any]) -> Non
 
 def test_pictures_tell_what_they_are_and_whether_they_are_familiar(drawn: dict[str, Any]) -> None:
     found = words(drawn["rock_samples"])
-    assert {"photograph: PCAM $12", "orbital image: scene 3", "mean IoU 0.40", "familiar (0.02 nat)"} <= set(found)
+    assert {"photograph: PCAM $12", "orbital image: scene 3", "mean IoU 0.40", "familiar (distance 0.02)"} <= set(found)
     assert found.count("no truth") == 2
-    assert "unfamiliar (0.04 nat)" in found
+    assert "unfamiliar (distance 0.04)" in found
+
+
+def test_renders_among_photographs_are_called_partly_synthetic(run: FakeRun, drawn: dict[str, Any]) -> None:
+    for name, figure in drawn.items():
+        assert style.PARTLY_MARK in words(figure), name
+    only = Samples.read(run.path("rock_samples"))
+    only = replace(only, found=tuple(sample for sample in only.found if sample.kind != "photograph"))
+    assert style.SYNTHETIC_MARK in words(only.draw())
 
 
 def test_pictures_without_ground_are_told_as_not_judged(run: FakeRun) -> None:

@@ -11,6 +11,8 @@ ROCK_IMAGES = ROCK_SCENES if ROCK.enabled and SETTINGS.source.rock_images.folder
 ROCK_SETS = {name: scenes for name, scenes in (("images", ROCK_IMAGES), ("renders", ROCK_RENDERS)) if scenes}
 # It learns from the user's dataset if there is one: lunarsite's own renders tell small rocks from large ones otherwise.
 ROCK_TAUGHT = [ROCK_IMAGES or ROCK_RENDERS]
+# Where these do not teach, the network must not call them strange: it is used on them.
+ROCK_FAMILIAR = [ROCK_RENDERS] if ROCK_IMAGES else []
 ROCK_ABLATED = ROCK_TRAINED and ROCK.ablate
 ROCK_ABLATION = f"{ROCK_FOLDER}/ablation.json" if ROCK_ABLATED else []
 ROCK_TRAINING = f"{ROCK_FOLDER}/training.json" if ROCK_TRAINED else []
@@ -107,6 +109,7 @@ if ROCK_TRAINED:
     rule rock_train:
         input:
             scenes=ROCK_TAUGHT,
+            familiar=ROCK_FAMILIAR,
         output:
             model=ROCK_MODEL,
             record=ROCK_TRAINING,

@@ -54,17 +54,17 @@ ROCK_MAPS = ImagesSpec(
     ),
     (
         *_IMAGE,
-        PerImage("unfamiliarity", "float64", "nat"),
+        PerImage("unfamiliarity", "float64", "1"),
         PerImage("out_of_distribution", "uint8", classes=_ANSWERS),
     ),
     may_be_blank=True,
 )
 """What the images show, pixel by pixel, in the images' order and at their size; beyond the valid part classes are 255
 and the rest NaN. Probabilities (in the order of ROCK_CLASSES) are calibrated; entropy is that of them, mutual
-information what the members or passes disagree about, in nats. `unfamiliarity` is what an image is told from the
-familiar kind by, and `out_of_distribution` whether it exceeds the limit on the model's card: then the maps mean
-nothing, and hazards are not derived. Of an image without a pixel of ground or rock nothing tells: `unfamiliarity` is
-NaN, `out_of_distribution` unknown, and there are no hazards either."""
+information what the members or passes disagree about, in nats. `unfamiliarity` is how far an image's features lie from
+those of the images that taught (`vision/rock/familiarity`), and `out_of_distribution` whether that exceeds the limit on
+the model's card: then the maps mean nothing, and hazards are not derived. Of an image without a pixel of ground or rock
+nothing tells: `unfamiliarity` is NaN, `out_of_distribution` unknown, and there are no hazards either."""
 ROCK_HAZARD = ImagesSpec(
     "rock_hazard",
     (
@@ -150,7 +150,7 @@ ROCK_SAMPLES = ImagesSpec(
         PerImage("valid_height", "int64", "px"),
         PerImage("valid_width", "int64", "px"),
         PerImage("miou", "float64", "1"),
-        PerImage("unfamiliarity", "float64", "nat"),
+        PerImage("unfamiliarity", "float64", "1"),
         PerImage("out_of_distribution", "uint8", classes=_ANSWERS),
     ),
     portable=False,

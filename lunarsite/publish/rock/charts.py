@@ -50,7 +50,7 @@ def draw_overlap(found: Measured) -> Figure:
             "Bars: 95 % intervals over scenes. No training saw these scenes; masks of photographs are drawn by hand"
             " and leave out\nmany small stones. Numbers from validate/rock.json.",
         )
-        header(figure, "What is found, by class", synthetic=found.synthetic)
+        header(figure, "What is found, by class", synthetic=found.synthetic, real_among=found.photographs)
         return figure
 
 
@@ -82,7 +82,7 @@ def draw_reliability(found: Measured) -> Figure:
             f" pixels. Signs: with\n95 % intervals over scenes; dotted: {BOUND:g}, asked of the best on held-out"
             " renders. Numbers from validate/rock.json.",
         )
-        header(figure, "Does confidence mean what it says?", synthetic=found.synthetic)
+        header(figure, "Does confidence mean what it says?", synthetic=found.synthetic, real_among=found.photographs)
         return figure
 
 
@@ -110,7 +110,9 @@ def draw_risk(found: Measured) -> Figure:
             "Pixels, and whole images, the most doubtful first. The oracle hands over what is wrong.\nNo"
             " training saw these scenes; each panel has a scale of its own. Numbers from validate/rock.json.",
         )
-        header(figure, "What is left when doubt is handed over", synthetic=found.synthetic)
+        header(
+            figure, "What is left when doubt is handed over", synthetic=found.synthetic, real_among=found.photographs
+        )
         return figure
 
 

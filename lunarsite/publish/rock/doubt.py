@@ -43,7 +43,7 @@ def draw_unfamiliar(found: Measured) -> Figure:
         left.set_yticks(range(len(kinds)), kinds)
         left.set_ylim(len(kinds) - 0.5, -0.5)
         left.set_xlim(left=0.0)
-        left.set_xlabel(f"Mean {drawn} (nat)")
+        left.set_xlabel(look(drawn).words.capitalize())
         left.set_title("How unfamiliar")
         right.set_xlim(0.0, 1.02)
         against = " and ".join(dict.fromkeys(str(row["against"]) for row in told)) or "renders"
@@ -55,14 +55,14 @@ def draw_unfamiliar(found: Measured) -> Figure:
             "Left: median, middle half, 5 to 95 % of the images that show ground; dashed: the card's limit, beyond"
             " which maps mean nothing.\nRight: with 95 % intervals; dotted: chance. Numbers from validate/rock.json.",
         )
-        header(figure, "Does it know what it does not know?", synthetic=found.synthetic)
+        header(figure, "Does it know what it does not know?", synthetic=found.synthetic, real_among=found.photographs)
         return figure
 
 
 def _statistic(found: Measured) -> str:
-    """Return what is drawn: the first of the known measures of doubt of which the record has quantiles."""
-    names = in_order((str(row["statistic"]) for row in found.rows(UNFAMILIARITY)), ("mutual information", "entropy"))
-    return names[0] if names else "mutual information"
+    """Return what is drawn: the first of the known statistics of which the record has quantiles."""
+    names = in_order((str(row["statistic"]) for row in found.rows(UNFAMILIARITY)), STATISTICS)
+    return names[0] if names else next(iter(STATISTICS))
 
 
 def _spread(axes: Axes, row: Row, place: int) -> None:

@@ -76,7 +76,12 @@ def draw_hazards(found: Measured, sizes: Mapping[str, pd.DataFrame]) -> Figure:
             " training scenes too, and in how many; where\nnone can be seen there is no point. Numbers from"
             " rock/*_distribution.parquet.",
         )
-        header(figure, "Hazards against the truth, and sizes in all images", synthetic=found.synthetic)
+        header(
+            figure,
+            "Hazards against the truth, and sizes in all images",
+            synthetic=found.synthetic,
+            real_among=found.photographs,
+        )
         return figure
 
 

@@ -33,6 +33,7 @@ METHODS: Final[dict[str, Look]] = {
 }
 """By the names that the record has, in the order in which they are listed."""
 STATISTICS: Final[dict[str, Look]] = {
+    "feature distance": Look("distance of features", VERMILION, "solid", "*"),
     "oracle": Look("oracle: knows every error", BLACK, _DOTS, ""),
     "entropy": Look("entropy", BLUE, "solid", "o", 1.9),
     "mutual information": Look("mutual information", GREEN, _LONG, "s"),
@@ -52,7 +53,8 @@ CLASSES: Final[dict[str, tuple[str, str]]] = {
 """Words and colour of each class, by its name in the record; the colours hold in pictures too."""
 MEAN: Final = "mean"
 """The name of all classes' mean in the record."""
-GROUPS: Final = ("held-out renders", "own renders", "photographs")
+PHOTOGRAPHS: Final = "photographs"
+GROUPS: Final = ("held-out renders", "own renders", PHOTOGRAPHS)
 """Images that are measured apart, in their order."""
 STRANGERS: Final = ("rendered orbital images", "orbital images", "shadowed orbital images")
 """Images of another kind; corrupted renders come after them."""

@@ -61,7 +61,7 @@ class Sample:
         entropy: (rows, cols), nats; NaN where unknown. So for `mutual_information`.
         mutual_information: What the members disagree about.
         miou: Mean IoU of the image; NaN where there is no truth.
-        unfamiliarity: Of the whole image, nats; NaN where no ground is seen.
+        unfamiliarity: Distance of its features; NaN where no ground is seen.
         out_of_distribution: Whether it exceeds the limit on the model's card; None where nothing tells.
     """
 
@@ -139,7 +139,12 @@ class Samples:
                 " called unfamiliar.\nEntropy and mutual information in nats, one scale for all. Pictures from"
                 " validate/rock_samples.h5.",
             )
-            header(figure, "Rocks: what is seen, what is said, how sure", synthetic=self.stamp.origin == "synthetic")
+            header(
+                figure,
+                "Rocks: what is seen, what is said, how sure",
+                synthetic=self.stamp.origin == "synthetic",
+                real_among=any(sample.kind == "photograph" for sample in shown),
+            )
             return figure
 
 
@@ -212,7 +217,7 @@ def _verdict(sample: Sample) -> tuple[str, str]:
     if sample.out_of_distribution is None:
         return "no ground: not judged", FAINT
     words = "unfamiliar" if sample.out_of_distribution else "familiar"
-    return f"{words} ({sample.unfamiliarity:.2g} nat)", VERMILION if sample.out_of_distribution else FAINT
+    return f"{words} (distance {sample.unfamiliarity:.2f})", VERMILION if sample.out_of_distribution else FAINT
 
 
 def _name_words(sample: Sample) -> str:

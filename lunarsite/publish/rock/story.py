@@ -16,7 +16,7 @@ from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.publish.crater_story import card_table
 from lunarsite.publish.report import Table
-from lunarsite.publish.rock.looks import MEAN, METHODS, class_words, in_order, look
+from lunarsite.publish.rock.looks import MEAN, METHODS, STATISTICS, class_words, in_order, look
 from lunarsite.publish.rock.tables import CALIBRATION, DETECTION, RISK, SEGMENTATION, UNFAMILIARITY, Measured, Row
 from lunarsite.publish.words import number_words
 
@@ -45,7 +45,7 @@ PICTURES: Final[dict[str, tuple[str, str]]] = {
     "rock_unfamiliar": (
         "Ranges of unfamiliarity by kind of image beside the limit of the model's card, and the area under the ROC"
         " curve of several statistics with intervals.",
-        "What the model calls unfamiliar, and whether its doubt tells such images from those it knows better than"
+        "What the model calls unfamiliar, and whether that tells such images from those it knows better than"
         " their brightness, contrast or share of black does.",
     ),
     "rock_hazards": (
@@ -55,6 +55,8 @@ PICTURES: Final[dict[str, tuple[str, str]]] = {
     ),
 }
 """Alternative texts and captions, in the order of the report."""
+_TELLING: Final = "feature distance"
+"""What the model's card judges images by, as the record names it."""
 _HANDED: Final = 0.1
 """Share of the pixels that is handed over where a sentence tells of it: the nearest one in the record."""
 _BEST_FIRST: Final = ("ensemble scaled", "ensemble", "single scaled", "single", "dropout")
@@ -171,14 +173,14 @@ def _doubt(found: Measured) -> Iterator[str]:
     told = []
     for kind in kinds:
         at = {str(row["statistic"]): row for row in rows if row["images"] == kind and row["auroc"] is not None}
-        if "mutual information" not in at:
+        if _TELLING not in at:
             continue
-        rivals = [name for name in ("entropy", "brightness", "contrast", "black share") if name in at]
+        rivals = [name for name in STATISTICS if name in at and name != _TELLING]
         beside = ", ".join(f"{number_words(at[name]['auroc'])} by {look(name).words}" for name in rivals)
-        told.append(f"{kind} {_with_interval(at['mutual information'], 'auroc')}" + (f" ({beside})" if beside else ""))
+        told.append(f"{kind} {_with_interval(at[_TELLING], 'auroc')}" + (f" ({beside})" if beside else ""))
     if told:
         against = " and ".join(dict.fromkeys(str(row["against"]) for row in rows))
-        yield f"Told from {against} by mutual information (AUROC; 0.5 is chance): {'; '.join(told)}."
+        yield f"Told from {against} by the {look(_TELLING).words} (AUROC; 0.5 is chance): {'; '.join(told)}."
     spreads = [row for row in found.rows(UNFAMILIARITY) if row["flagged_share"] is not None]
     if spreads:
         parts = ", ".join(_caught(row) for row in {str(row["images"]): row for row in spreads}.values())

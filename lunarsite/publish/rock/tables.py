@@ -11,7 +11,7 @@ from lunarsite.artefact import record
 from lunarsite.artefact.contracts import ROCK_RECORD
 from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import ArtefactError, Stamp
-from lunarsite.publish.rock.looks import GROUPS, in_order
+from lunarsite.publish.rock.looks import GROUPS, PHOTOGRAPHS, in_order
 
 Row = Mapping[str, Any]
 """A row of a table of the record."""
@@ -83,6 +83,11 @@ class Measured:
     def synthetic(self) -> bool:
         """Whether any of it goes back to the synthetic Moon or to rendered rocks."""
         return self.stamp.origin == "synthetic"
+
+    @property
+    def photographs(self) -> bool:
+        """Whether photographs are among the images."""
+        return PHOTOGRAPHS in self.groups(SEGMENTATION)
 
     def rows(self, table: str, **where: object) -> Sequence[Row]:
         """Return the rows of a table in which each of these columns has its value."""

@@ -100,7 +100,8 @@ CAPTIONS: Final = {
     "members": "Each member of the ensemble, their mean, and the ensemble itself.",
     "out_of_distribution": "Images of other kinds against held-out renders: how well each statistic tells them apart,"
     " and what the card's limit catches.",
-    "unfamiliarity": "Unfamiliarity of each kind of image (nat), and how many the card's limit calls unfamiliar.",
+    "unfamiliarity": "Unfamiliarity of each kind of image (how far its features lie from those of the images that"
+    " taught), and how many the card's limit calls unfamiliar.",
     "parameters": "The baseline without learning: its parameters, chosen on validation images.",
     "aurc": "Error over all shares handed over: the less the better, between the oracle's and random order's.",
     "ablation": "What closes the gap between renders and photographs: the same training with one thing more each.",
@@ -131,14 +132,14 @@ METRICS: Final = {
     "seconds": "Time taken",
     "validation_loss": "Loss on validation images",
     **{
-        f"{name}_{method}{kind and '_'}{kind}": f"{words}, {told}{kind and ', '}{kind and f'validation {kind}'}"
+        f"{name}_{method}{kind and '_'}{kind}": f"{words}, {told}{kind and ', validation '}{kind.replace('_', ' ')}"
         for method, told in _METHODS.items()
         for name, words, kinds in (
             ("temperature", "Temperature", ("",)),
             ("nll", "Negative log likelihood on validation images", ("",)),
             ("nll_tempered", "Negative log likelihood with the temperature", ("", *_KINDS)),
             ("ece_tempered", "Calibration error (ECE) with the temperature", _KINDS),
-            ("limit", "Limit of unfamiliarity", ("", *_KINDS)),
+            ("limit", "Limit of unfamiliarity", ("", *_KINDS, "own_renders")),
         )
         for kind in kinds
     },

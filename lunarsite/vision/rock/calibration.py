@@ -1,13 +1,14 @@
-"""What makes members' probabilities and their doubt true: temperatures and limits, from whole validation images.
+"""What makes members' probabilities and their doubt true: what is familiar, temperatures, and limits.
 
-They are fitted with the views that inference uses: the temperature of each method is that of the least negative
-log-likelihood of its pooled probability, and an image is out of distribution where its statistic exceeds that of 95 %
-of the validation renders, and of the photographs.
+What images look like that a member knows is fitted to those that taught it, as they are without changes, and to others
+that it will be used on. The rest comes from whole validation images, with the views that inference uses: the
+temperature of each method is that of the least negative log-likelihood of its pooled probability, and an image is out
+of distribution where its features are farther off than are those of 95 % of every kind of familiar image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,11 @@ from lunarsite.vision.learn.networks import NetworkSpec
 from lunarsite.vision.rock import scores
 from lunarsite.vision.rock.classes import CLASSES, UNKNOWN
 from lunarsite.vision.rock.data import Place, Whole
+from lunarsite.vision.rock.familiarity import MOST_IMAGES, fit
 from lunarsite.vision.rock.network import METHODS, Method, RockSpec, Unfamiliarity, head_of
 from lunarsite.vision.rock.reliability import calibration, ece
-from lunarsite.vision.rock.segmenter import Segmenter
-from lunarsite.vision.rock.uncertainty import classes_of, entropy, mean_below_sky, pool_of, tempered
+from lunarsite.vision.rock.segmenter import Segmenter, features_of
+from lunarsite.vision.rock.uncertainty import classes_of, pool_of, tempered, unfamiliarity_of
 
 if TYPE_CHECKING:
     from lunarsite.stage import Job
@@ -44,7 +46,12 @@ _BINS = RockReferenceSettings().bins
 
 
 def calibrated(
-    job: Job, networks: Sequence[nn.Module], spec: NetworkSpec, held: Whole, inference: RockInferenceSettings
+    job: Job,
+    networks: Sequence[nn.Module],
+    spec: NetworkSpec,
+    held: Whole,
+    inference: RockInferenceSettings,
+    familiar: Whole,
 ) -> tuple[RockSpec, dict[str, float]]:
     """Return members' spec with temperatures and limits, and what they were on validation images, with the IoU there.
 
@@ -53,10 +60,11 @@ def calibrated(
 
     Args:
         job: Whose log tells of it.
-        networks: The members.
+        networks: The members, whose familiarity is fitted; see `fit_familiarity`.
         spec: What rebuilds one.
         held: Validation images.
         inference: Views and passes; every method is fitted, whichever is set.
+        familiar: Validation images that set limits alone; there may be none.
 
     Raises:
         LearningError: No ground is seen on any validation image, so that no limit can be set.
@@ -74,21 +82,19 @@ def calibrated(
         probability = np.concatenate([pool.probability for pool in pools], axis=1)
         target = np.concatenate([pool.target for pool in pools])
         temperature[method] = fitted_temperature(probability, target)
-        alone = method == "single" or (method == "ensemble" and len(networks) == 1)
-        statistic = "entropy" if alone else "mutual_information"
-        told = []
-        for pool in pools:
-            calibrated_mean = tempered(pool.mean, temperature[method])
-            values = entropy(calibrated_mean) if alone else pool.mutual_information
-            told.append(mean_below_sky(values, classes_of(calibrated_mean)))
-        by_kind = familiar_limits(told, held.places)
+        told = {
+            kind: [pools[k].unfamiliarity for k in np.flatnonzero(which)] for kind, which in _kinds(held.places).items()
+        }
+        by_kind = familiar_limits(told)
         if not by_kind:
             raise LearningError(
-                f"method '{method}': members call every pixel of all {len(told)} validation images sky, so that nothing"
-                " tells what is familiar; train longer (rock.learning.training.epochs) or with another seed"
+                f"method '{method}': members call every pixel of all {len(pools)} validation images sky, so that"
+                " nothing tells what is familiar; train longer (rock.learning.training.epochs) or with another seed"
                 " (rock.learning.training.seed), and look whether the masks hold ground"
             )
-        limits[method] = Unfamiliarity(statistic=statistic, limit=max(by_kind.values()))
+        shown = _unfamiliarities(segmenter, familiar, inference.model_copy(update={"method": method}))
+        by_kind |= familiar_limits({"own_renders": shown})
+        limits[method] = Unfamiliarity(statistic="feature_distance", limit=max(by_kind.values()))
         measured |= {
             f"temperature_{method}": temperature[method],
             f"nll_{method}": likelihood(probability, target, 1.0),
@@ -99,10 +105,9 @@ def calibrated(
             **_ious(method, np.sum([pool.confusion for pool in pools], axis=0)),
         }
         job.log.info(
-            "%s: temperature %.3f, limit of %s %.4f",
+            "%s: temperature %.3f, limit of unfamiliarity %.4f",
             method,
             temperature[method],
-            statistic,
             measured[f"limit_{method}"],
         )
         job.log.info("%s: IoU of rocks on validation images %.3f", method, measured.get(f"iou_{method}_rocks", 1.0))
@@ -116,21 +121,39 @@ def calibrated(
     return start_with.model_copy(update={"temperature": temperature, "unfamiliarity": limits}), measured
 
 
-def familiar_limits(told: Sequence[float], found: Sequence[Place]) -> dict[str, float]:
+def fit_familiarity(job: Job, networks: Sequence[nn.Module], taught: Sequence[Whole]) -> None:
+    """Fit what is familiar to each member to images, of each set at most `familiarity.MOST_IMAGES`, drawn.
+
+    Raises:
+        LearningError: Fewer than two images.
+    """
+    features: list[list[NDArray[np.float64]]] = [[] for _ in networks]
+    for pictures in taught:
+        drawn = np.random.default_rng(job.seed).permutation(len(pictures))[:MOST_IMAGES]
+        for done, number in enumerate(np.sort(drawn), start=1):
+            image, _ = pictures.picture(int(number))
+            for network, found in zip(networks, features, strict=True):
+                found.append(features_of(network, image))
+            job.progress(done, drawn.size, "images that are familiar")
+    for network, found in zip(networks, features, strict=True):
+        fit(network, np.stack(found) if found else np.empty((0, 0)))
+    job.log.info("familiar are %d images", len(features[0]))
+
+
+def familiar_limits(told: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """Return the limit of unfamiliarity that each kind of image would set: what 95 % of it do not exceed.
 
-    The greater one is the model's. Photographs are few, and stranger to a model that has learned from renders: pooled,
+    The greatest one is the model's. Photographs are few, and stranger to a model that has learned from renders: pooled,
     most of them could exceed it.
 
     Args:
-        told: The statistic of each image; NaN where it shows no ground, of which nothing is told.
-        found: The images.
+        told: By kind, the unfamiliarity of each image; NaN where it shows no ground, of which nothing is told.
 
     Returns:
-        By kind, 'renders' and 'photographs': those of which any image tells something.
+        By kind: those of which any image tells something.
     """
-    values = np.asarray(told, dtype=np.float64)
-    known = {kind: values[which & np.isfinite(values)] for kind, which in _kinds(found).items()}
+    values = {kind: np.asarray(of, dtype=np.float64) for kind, of in told.items()}
+    known = {kind: of[np.isfinite(of)] for kind, of in values.items()}
     return {kind: float(np.quantile(of, FAMILIAR_SHARE)) for kind, of in known.items() if of.size}
 
 
@@ -163,10 +186,8 @@ class _Pooled:
     """(4, n), the pooled probability of some pixels."""
     target: NDArray[np.uint8]
     """(n,), their classes."""
-    mean: Floats
-    """(4, h, w), the pooled probability of every 4th row and column."""
-    mutual_information: Floats
-    """(h, w), of the same, nats."""
+    unfamiliarity: float
+    """NaN where no ground is seen."""
     confusion: scores.Floats
     """(4, 4), pixels by true and by found class."""
 
@@ -182,8 +203,18 @@ def _pools(segmenter: Segmenter, held: Whole, inference: RockInferenceSettings) 
         some = np.random.default_rng([inference.seed, number]).permutation(known)[:_PIXELS_PER_IMAGE]
         flat = mean.reshape(mean.shape[0], -1)
         matrix = scores.confusion(mask, classes_of(mean))
-        every = (..., slice(None, None, 4), slice(None, None, 4))
-        found.append(_Pooled(flat[:, some], truth[some], mean[every], pool.mutual_information[every], matrix))
+        far = unfamiliarity_of(segmenter.distance(image, inference), classes_of(mean))
+        found.append(_Pooled(flat[:, some], truth[some], far, matrix))
+    return found
+
+
+def _unfamiliarities(segmenter: Segmenter, familiar: Whole, inference: RockInferenceSettings) -> list[float]:
+    """Return the unfamiliarity of each image by a method, NaN where no ground is seen."""
+    found = []
+    for number in range(len(familiar)):
+        image, _ = familiar.picture(number)
+        classes = classes_of(pool_of(segmenter.member_logits(image, inference)).mean)
+        found.append(unfamiliarity_of(segmenter.distance(image, inference), classes))
     return found
 
 

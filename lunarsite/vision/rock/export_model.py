@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 _ABOUT = """\
 The file takes 'image' (N, 3, H, W), RGB levels 0..255 as 32-bit floats, sides multiples of 32, and gives 'probability'
-(N, 4, H, W), calibrated, of background, small rocks, large rocks and sky, and 'mutual_information' (N, H, W), nats.
-Its metadata tells how images are prepared, from which mean an image is of an unfamiliar kind, and the licence.
+(N, 4, H, W), calibrated, of background, small rocks, large rocks and sky, 'mutual_information' (N, H, W), nats, and
+'unfamiliarity' (N,). Its metadata tells how images are prepared, above which unfamiliarity an image is of another kind
+than the model knows, and the licence.
 """
 
 
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str]) -> int:
         "images": agreement.images if agreement else 0,
         "same_classes_share": agreement.share if agreement else None,
         "most_probability_difference": agreement.most_difference if agreement else None,
+        "most_unfamiliarity_difference": agreement.most_unfamiliarity_difference if agreement else None,
     }
     print(json.dumps(told, indent=1) if options.json else _text(told))  # noqa: T201 - the command line's own output
     return 0

@@ -26,7 +26,7 @@ from lunarsite.vision.rock.results import NOT_JUDGED, Row, Task, Told, census_of
 ABOUT, SUMMARY, ROCKS, DISTRIBUTION = "about.json", "summary.csv", "rocks.csv", "distribution.csv"
 SUMMARY_COLUMNS = (
     *("image", "height_px", "width_px", "full_scale", "unknown_share", "familiar"),
-    *("unfamiliarity_nat", "unfamiliarity_limit_nat", "mean_entropy_nat"),
+    *("unfamiliarity", "unfamiliarity_limit", "mean_entropy_nat"),
     *("background_share", "small_rocks_share", "large_rocks_share", "sky_share"),
     *("rock_area_share", "rock_area_share_low", "rock_area_share_high", "rocks", "safe_share", "error"),
 )

@@ -8,6 +8,7 @@ and is smaller by a third, so five members stay below 30 MB.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -26,13 +27,14 @@ from lunarsite.vision.learn.encoder_weights import Source
 from lunarsite.vision.learn.networks import NetworkSpec
 from lunarsite.vision.learn.saved import load, save
 from lunarsite.vision.rock.classes import CLASSES, COUNT
+from lunarsite.vision.rock.familiarity import with_familiarity
 from lunarsite.vision.rock.head import HorizonHead
 
 INPUTS = ("red, 0..255", "green, 0..255", "blue, 0..255")
 NORMALISATION: dict[str, JsonValue] = {"mean": 127.5, "deviation": 127.5, "words": "(level - 127.5) / 127.5, -1..1"}
 Method = Literal["single", "ensemble", "dropout"]
 METHODS: tuple[Method, ...] = ("single", "ensemble", "dropout")
-Statistic = Literal["mutual_information", "entropy"]
+Statistic = Literal["feature_distance"]
 Head = Literal["horizon", "plain"]
 _FIELDS = ("rock.learning.network.encoder_weights", "encoder")
 
@@ -45,9 +47,8 @@ class Unfamiliarity(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     statistic: Statistic
-    """What is averaged over the pixels of an image that are not sky: members' mutual information, or,
-    for a single network, which has none, the entropy of the calibrated probability; nats."""
-    limit: Annotated[float, Field(ge=0.0)]
+    """The mean of the members' distances (see `familiarity`); of a single network or of dropout the first one's."""
+    limit: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
     """Images above it are out of distribution."""
 
 
@@ -92,11 +93,11 @@ def build(spec: NetworkSpec, head: Head = "plain") -> nn.Module:
     """Return a member: (N, 3, H, W), sides multiples of 32, to logits (N, 4, H, W). Weights are torch's next draws.
 
     Raises:
-        LearningError: There is no such encoder.
+        LearningError: There is no such encoder, or it has too few levels.
     """
-    network = networks.build(spec)
+    network = with_familiarity(cast(networks.SmpUnet, networks.build(spec)))
     if head == "horizon":
-        cast(networks.SmpUnet, network).unet.segmentation_head = HorizonHead(spec.decoder_channels[-1])
+        network.unet.segmentation_head = HorizonHead(spec.decoder_channels[-1])
     return network
 
 
@@ -198,6 +199,8 @@ def spec_of(card: Card) -> RockSpec:
 
 
 def _build_all(spec: Mapping[str, JsonValue]) -> nn.Module:
+    if "feature_distance" not in json.dumps(spec.get("unfamiliarity", "")):
+        raise LearningError("it tells strange images by another statistic than the distance of features")
     found = RockSpec.model_validate(spec)
     return nn.ModuleList([build(found.network, found.head) for _ in range(found.members)])
 

@@ -1,8 +1,8 @@
 """A model of rocks as ONNX: one file with normalisation, members, mirrored views, their mean and its calibration.
 
 Input 'image' (N, 3, H, W) float32: red, green and blue, 0 to 255, sides multiples of 32. Outputs 'probability'
-(N, 4, H, W), calibrated, and 'mutual_information' (N, H, W), nats. What the file cannot hold, reducing and padding
-images and judging their unfamiliarity by the limit, its metadata tells in words and numbers.
+(N, 4, H, W), calibrated, 'mutual_information' (N, H, W), nats, and 'unfamiliarity' (N,). What the file cannot hold,
+reducing and padding images and the limit of unfamiliarity, its metadata tells in words and numbers.
 
 The graph is traced (torch's older exporter): the newer one follows every size as a symbol and takes minutes for each
 member, and needs a further library. What tracing fixes is the padding by the encoder, which is the same for all
@@ -29,14 +29,17 @@ from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.vision.learn import LearningError
 from lunarsite.vision.learn.networks import MULTIPLE_PX, SmpUnet
 from lunarsite.vision.rock.classes import CLASSES, LARGE, SKY, SMALL
+from lunarsite.vision.rock.familiarity import distance
 from lunarsite.vision.rock.network import headed
 from lunarsite.vision.rock.segmenter import Segmenter
 from lunarsite.vision.rock.uncertainty import classes_of
-from lunarsite.vision.rock.views import padded, reduced, views_of
+from lunarsite.vision.rock.views import AS_IT_IS, padded, reduced, views_of
 
 OPSET = 18
 LEAST_AGREEING = 0.999
 """Share of the pixels whose class must be the same in ONNX Runtime."""
+MOST_UNFAMILIAR = 0.01
+"""By which an image's unfamiliarity may differ there, as a share of the limit."""
 _TRACED = (1, 3, 2 * MULTIPLE_PX, 3 * MULTIPLE_PX)
 _LEAST = 1e-12
 _MEND = "pip install 'lunarsite[onnx]'"
@@ -51,10 +54,12 @@ class Agreement:
     """Of the pixels that have the same class."""
     most_difference: float
     """Largest difference of a probability."""
+    most_unfamiliarity_difference: float
+    """Largest difference of an image's unfamiliarity, as a share of the limit."""
 
 
 class Pooled(nn.Module):
-    """Maps (N, 3, H, W), 0..255, to calibrated probability and mutual information."""
+    """Maps (N, 3, H, W), 0..255, to calibrated probability, mutual information and unfamiliarity."""
 
     def __init__(self, segmenter: Segmenter, settings: RockInferenceSettings) -> None:
         super().__init__()
@@ -65,22 +70,25 @@ class Pooled(nn.Module):
         self.views = views_of(settings)
         self.temperature = segmenter.spec.temperature[settings.method]
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (N, 4, H, W) and (N, H, W)."""
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (N, 4, H, W), (N, H, W) and (N,)."""
         given = (image - 127.5) / 127.5
-        found = []
+        found, distances = [], []
         for member in self.members:
             body: Any = cast(SmpUnet, member).unet
             views = []
             for view in self.views:
-                features = body.decoder(body.encoder(_turned(given, view.flip)))
+                levels = body.encoder(_turned(given, view.flip))
+                if view == AS_IT_IS:
+                    distances.append(distance(member, levels))
+                features = body.decoder(levels)
                 logits = headed(member, features, upside_down=view.upside_down)
                 views.append(_turned(logits.softmax(dim=1), view.flip))
             found.append(torch.stack(views).mean(dim=0))
         mean = torch.stack(found).mean(dim=0)
         entropies = torch.stack([_entropy(member) for member in found]).mean(dim=0)
         disagreement = (_entropy(mean) - entropies).clamp_min(0.0)
-        return _tempered(mean, self.temperature), disagreement
+        return _tempered(mean, self.temperature), disagreement, torch.stack(distances).mean(dim=0)
 
 
 def _tempered(probability: Tensor, temperature: float) -> Tensor:
@@ -112,7 +120,7 @@ def export(
 
     Raises:
         LearningError: The package onnx is not installed, or the method cannot be exported.
-        ArtefactError: The classes differ on more than one pixel of a thousand.
+        ArtefactError: The classes differ on more than one pixel of a thousand, or an image's unfamiliarity does.
     """
     try:
         import onnx  # noqa: F401
@@ -123,6 +131,11 @@ def export(
         _trace(pooled, partial)
         _describe(partial, _told(segmenter, settings) | dict(about))
         agreement = _compare(segmenter, settings, partial, images)
+        if agreement is not None and (off := agreement.most_unfamiliarity_difference) > MOST_UNFAMILIAR:
+            raise ArtefactError(
+                f"{out}: ONNX Runtime gives an image's unfamiliarity wrongly, by {off:.2%}"
+                f" of the limit, allowed are {MOST_UNFAMILIAR:.0%}; nothing was written"
+            )
         if agreement is not None and agreement.share < LEAST_AGREEING:
             raise ArtefactError(
                 f"{out}: ONNX Runtime gives the same class on {agreement.share:.4%} of the pixels, wanted are"
@@ -142,12 +155,12 @@ def made_up_images() -> Iterator[NDArray[np.uint8]]:
         yield np.clip(ground, 0.0, 255.0).astype(np.uint8)
 
 
-def run(session: Any, image: NDArray[np.uint8], longest_side_px: int) -> NDArray[np.float32]:
-    """Return the calibrated probability (4, h, w) that an ONNX Runtime session gives of an image (H, W, 3), reduced."""
+def run(session: Any, image: NDArray[np.uint8], longest_side_px: int) -> tuple[NDArray[np.float32], float]:
+    """Return what an ONNX Runtime session says of an image (H, W, 3): probability (4, h, w) and unfamiliarity."""
     small = reduced(image, longest_side_px)
     given = padded(torch.from_numpy(small.transpose(2, 0, 1).astype(np.float32))[None]).numpy()
-    probability: NDArray[np.float32] = session.run(["probability"], {"image": given})[0]
-    return probability[0, :, : small.shape[0], : small.shape[1]]
+    probability, unfamiliarity = session.run(["probability", "unfamiliarity"], {"image": given})
+    return probability[0, :, : small.shape[0], : small.shape[1]], float(unfamiliarity[0])
 
 
 def session_of(path: Path) -> Any | None:
@@ -186,17 +199,17 @@ def _trace(pooled: Pooled, path: Path) -> None:
             dynamo=False,
             opset_version=OPSET,
             input_names=["image"],
-            output_names=["probability", "mutual_information"],
-            dynamic_axes={"image": free, "probability": free, "mutual_information": dict(enumerate(free.values()))},
+            output_names=["probability", "mutual_information", "unfamiliarity"],
+            dynamic_axes={
+                "image": free,
+                "probability": free,
+                "mutual_information": dict(enumerate(free.values())),
+                "unfamiliarity": {0: "batch"},
+            },
         )
 
 
 def _told(segmenter: Segmenter, settings: RockInferenceSettings) -> dict[str, Any]:
-    judged = segmenter.spec.unfamiliarity[settings.method]
-    words = {
-        "mutual_information": "the mean of 'mutual_information'",
-        "entropy": "the mean entropy of 'probability'",
-    }
     return {
         "classes": list(CLASSES),
         "class_of_a_pixel": (
@@ -212,11 +225,11 @@ def _told(segmenter: Segmenter, settings: RockInferenceSettings) -> dict[str, An
         "flips": settings.flips,
         "temperature": segmenter.spec.temperature[settings.method],
         "unfamiliarity": (
-            f"{words[judged.statistic]} over the image's own pixels whose class is not sky, nats (if all are sky,"
-            " nothing tells); above 'unfamiliarity_limit' the image is of another kind than the model knows, and its"
-            " maps mean nothing"
+            "distance of the image's features from those of the images that taught (where all of the image's own pixels"
+            " are sky nothing tells, whatever it is); above 'unfamiliarity_limit' the image is of another kind than the"
+            " model knows, and its maps mean nothing"
         ),
-        "unfamiliarity_limit": judged.limit,
+        "unfamiliarity_limit": segmenter.spec.unfamiliarity[settings.method].limit,
     }
 
 
@@ -238,13 +251,16 @@ def _compare(
     if session is None:
         return None
     same = pixels = count = 0
-    most = 0.0
+    most = most_far = 0.0
+    limit = segmenter.spec.unfamiliarity[settings.method].limit or 1.0
     for image in images:
         truth = segmenter.segment_reduced(image, settings)
-        found = run(session, image, settings.longest_side_px)
+        found, far = run(session, image, settings.longest_side_px)
+        if truth.out_of_distribution is not None:  # without ground nothing is judged
+            most_far = max(most_far, abs(far - truth.unfamiliarity) / limit)
         same += int(np.count_nonzero(classes_of(found) == truth.classes))
         most = max(most, float(np.abs(found.transpose(1, 2, 0) - truth.probability).max()))
         pixels, count = pixels + truth.classes.size, count + 1
     if not pixels:
         raise ArtefactError(f"{path}: no image to check the export with")
-    return Agreement(count, same / pixels, most)
+    return Agreement(count, same / pixels, most, most_far)

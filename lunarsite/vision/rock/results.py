@@ -134,8 +134,8 @@ def _summary(found: Segmented, classes: NDArray[np.uint8], entropy: float, full_
         "full_scale": full_scale,
         "unknown_share": _number(1.0 - pixels / classes.size),
         "familiar": ROCK_ANSWERS[None if found.out_of_distribution is None else not found.out_of_distribution],
-        "unfamiliarity_nat": _number(found.unfamiliarity),
-        "unfamiliarity_limit_nat": _number(task.segmenter.spec.unfamiliarity[task.inference.method].limit),
+        "unfamiliarity": _number(found.unfamiliarity),
+        "unfamiliarity_limit": _number(task.segmenter.spec.unfamiliarity[task.inference.method].limit),
         "mean_entropy_nat": _number(entropy / pixels),
         # What means nothing is not told; of a picture without ground it is told what is seen instead.
         **{f"{name}_share": None if found.out_of_distribution else _number(share) for name, share in shares.items()},

@@ -5,13 +5,14 @@ are averaged, by one member, by every member of the ensemble, or by passes of Mo
 each pass drops channels of the decoder by a seed of its own, the same ones in every view, while batch normalisation
 keeps its statistics. The pool of them is calibrated with the method's temperature of the model's card.
 
-How unfamiliar an image is, one statistic of its maps tells; beyond the card's limit they mean nothing. Statistic, limit
-and temperature belong to the method: a single member disagrees with nobody, so that its entropy must tell. An image
-without a pixel of ground, a black one say, is neither familiar nor unfamiliar: nothing tells.
+How unfamiliar an image is, the mean distance of its features tells (`familiarity`), seen as it is whatever the views;
+beyond the card's limit its maps mean nothing. Limit and temperature belong to the method. An image in which no ground
+is seen, a black one say, is neither familiar nor unfamiliar: nothing tells.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.vision.learn import LearningError
 from lunarsite.vision.learn.networks import SmpUnet
 from lunarsite.vision.rock.classes import UNKNOWN
+from lunarsite.vision.rock.familiarity import distance, mean_features
 from lunarsite.vision.rock.folding import folded
 from lunarsite.vision.rock.network import RockSpec, headed, load_model, spec_of
 from lunarsite.vision.rock.uncertainty import (
@@ -37,10 +39,11 @@ from lunarsite.vision.rock.uncertainty import (
     classes_of,
     entropy,
     logarithm,
-    mean_below_sky,
     tempered,
+    unfamiliarity_of,
 )
 from lunarsite.vision.rock.views import (
+    AS_IT_IS,
     brought_back,
     enlarged,
     enlarged_strips,
@@ -54,6 +57,7 @@ from lunarsite.vision.rock.views import (
 MOST_PX = 1 << 24
 """Pixels of an image whose maps are returned whole; of larger ones they are read strip by strip."""
 _MOST_PASSES = 1_000
+_SPOILED = "the network's result is not finite; its weights are spoiled"
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Segmented:
     mutual_information: Floats
     """(H, W), what members or passes disagree about, nats; 0 for a single member."""
     unfamiliarity: float
-    """The method's statistic of the image, nats; NaN where no known pixel is ground or rock."""
+    """Mean distance of the image's features; NaN where no known pixel is ground or rock."""
     out_of_distribution: bool | None
     """Whether it exceeds the limit: then the maps mean nothing. None where nothing tells."""
 
@@ -108,8 +112,8 @@ class Segmenter:
             LearningError: It is no image, or has more than MOST_PX pixels.
         """
         _check_size(image)
-        found = self._probabilities(reduced(image, settings.longest_side_px), settings)
-        return np.stack([logarithm(enlarged(member, image.shape[0], image.shape[1])) for member in found])
+        found = self._answers(reduced(image, settings.longest_side_px), settings)
+        return np.stack([logarithm(enlarged(member.probability, *image.shape[:2])) for member in found])
 
     def segment(
         self, image: NDArray[np.uint8], settings: RockInferenceSettings, known: NDArray[np.bool_] | None = None
@@ -140,12 +144,13 @@ class Segmenter:
         """
         small = reduced(image if known is None else filled(image, known), settings.longest_side_px)
         known = None if known is None else thinned(known, small.shape[:2])
-        pool = Pool()
-        for member in self._probabilities(small, settings):
-            pool.add(member)
+        pool, distances = Pool(), []
+        for answer in self._answers(small, settings):
+            pool.add(answer.probability)
+            distances.append(answer.distance)
         raw, disagreement = pool.mean, pool.mutual_information
         calibrated = tempered(raw, self.spec.temperature[settings.method])
-        unfamiliarity = self.unfamiliarity(calibrated, disagreement, settings, known)
+        unfamiliarity = unfamiliarity_of(float(np.mean(distances)), classes_of(calibrated), known)
         return Segmented(
             calibrated.transpose(1, 2, 0),
             raw.transpose(1, 2, 0),
@@ -156,28 +161,35 @@ class Segmenter:
             beyond(unfamiliarity, self.spec.unfamiliarity[settings.method].limit),
         )
 
-    def unfamiliarity(
-        self,
-        probability: Floats,
-        mutual_information: Floats,
-        settings: RockInferenceSettings,
-        known: NDArray[np.bool_] | None = None,
-    ) -> float:
-        """Return the method's statistic of calibrated probabilities (4, H, W) and mutual information (H, W), nats.
+    def distance(self, image: NDArray[np.uint8], settings: RockInferenceSettings) -> float:
+        """Return the mean distance of the features of an image (H, W, 3); see `unfamiliarity_of`.
 
-        It is the mean over the known pixels below the sky, NaN if there are none; see `mean_below_sky`.
+        Raises:
+            LearningError: It is no image, or the weights are spoiled.
         """
-        entropies = self.spec.unfamiliarity[settings.method].statistic == "entropy"
-        values = entropy(probability) if entropies else mutual_information
-        return mean_below_sky(values, classes_of(probability), known)
+        given = looked_at(normalised(reduced(image, settings.longest_side_px)), AS_IT_IS)
+        with torch.inference_mode():
+            found = [distance(member, _body(member).encoder(given)) for member in self._asked(settings)]
+        far = float(torch.cat(found).double().mean())
+        if not math.isfinite(far):
+            raise LearningError(_SPOILED)
+        return far
 
-    def _probabilities(self, image: NDArray[np.uint8], settings: RockInferenceSettings) -> Iterator[Floats]:
-        """Yield the probabilities (4, h, w) of each member or pass, the mean of its views."""
+    def _asked(self, settings: RockInferenceSettings) -> Sequence[nn.Module]:
+        return self.members if settings.method == "ensemble" else self.members[:1]
+
+    def _answers(self, image: NDArray[np.uint8], settings: RockInferenceSettings) -> Iterator[_Answer]:
+        """Yield what each member or pass says of an image at the size that the network knows."""
         given, views = normalised(image), views_of(settings)
-        for member in self.members if settings.method == "ensemble" else self.members[:1]:
+        for member in self._asked(settings):
             # The encoder drops nothing: it runs once for all passes.
             with torch.inference_mode():
                 seen = [_body(member).encoder(looked_at(given, view)) for view in views]
+                if AS_IT_IS in views:
+                    plain = seen[views.index(AS_IT_IS)]
+                else:
+                    plain = _body(member).encoder(looked_at(given, AS_IT_IS))
+                far = float(distance(member, plain))
             for number in range(settings.passes if settings.method == "dropout" else 1):
                 found = torch.zeros((self.spec.network.outputs, *given.shape[2:]))
                 with torch.inference_mode(), _dropping(member, settings):
@@ -186,9 +198,26 @@ class Segmenter:
                             torch.manual_seed(settings.seed * _MOST_PASSES + number)
                         logits = headed(member, _body(member).decoder(levels), upside_down=view.upside_down)
                         found += brought_back(logits.softmax(dim=1), given, view)[0] / len(views)
-                if not bool(torch.isfinite(found).all()):
-                    raise LearningError("the network's result is not finite; its weights are spoiled")
-                yield found.numpy()
+                if not (bool(torch.isfinite(found).all()) and math.isfinite(far)):
+                    raise LearningError(_SPOILED)
+                yield _Answer(found.numpy(), far)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """Of one member or pass."""
+
+    probability: Floats
+    """(4, h, w), the mean of its views."""
+    distance: float
+    """Of the image's features."""
+
+
+def features_of(member: nn.Module, image: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the mean features (features,) that a member sees in an image (H, W, 3), already reduced."""
+    member.eval()
+    with torch.inference_mode():
+        return mean_features(_body(member).encoder(looked_at(normalised(image), AS_IT_IS)))
 
 
 def load_segmenter(path: Path) -> Segmenter:

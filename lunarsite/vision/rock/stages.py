@@ -47,17 +47,19 @@ def train(
     learning: RockLearningSettings,
     inference: RockInferenceSettings,
     scenes: Annotated[tuple[Path, ...], Input(ROCK_SCENES)],
+    familiar: Annotated[tuple[Path, ...] | None, Input(ROCK_SCENES)],
     model: Annotated[Path, Output(ROCK_MODEL)],
     record: Annotated[Path, Output(ROCK_TRAINING)],
     pictures: Annotated[Path | None, Output(None)],
 ) -> None:
     """Train the members of the segmenter, and calibrate their probabilities and their doubt.
 
-    `pictures` (PNG) shows what the changes of training images do.
+    `pictures` (PNG) shows what the changes of training images do. Scenes that are `familiar` teach nothing; they tell
+    what is not strange.
     """
     from lunarsite.vision.rock.training import train_stage
 
-    train_stage(job, split, learning, inference, scenes, model, record, pictures)
+    train_stage(job, split, learning, inference, (scenes, familiar or ()), model, record, pictures)
 
 
 @stage

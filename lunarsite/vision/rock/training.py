@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -31,9 +32,10 @@ from lunarsite.vision.learn.networks import NetworkSpec
 from lunarsite.vision.learn.saved import rounded
 from lunarsite.vision.learn.training import Trained, train
 from lunarsite.vision.rock.augment_figure import write_figure
-from lunarsite.vision.rock.calibration import FAMILIAR_SHARE, calibrated
+from lunarsite.vision.rock.calibration import FAMILIAR_SHARE, calibrated, fit_familiarity
 from lunarsite.vision.rock.classes import BACKGROUND, ROCKS, SKY, UNKNOWN
 from lunarsite.vision.rock.data import Crops, Place, Whole, places, style_of
+from lunarsite.vision.rock.familiarity import FEWEST_IMAGES
 from lunarsite.vision.rock.network import save_model, start
 from lunarsite.vision.rock.split import TRAINING, VALIDATION
 
@@ -78,7 +80,7 @@ def train_stage(
     split: RockSplitSettings,
     learning: RockLearningSettings,
     inference: RockInferenceSettings,
-    scenes: tuple[Path, ...],
+    files: tuple[tuple[Path, ...], tuple[Path, ...]],
     model: Path,
     record: Path,
     pictures: Path | None,
@@ -87,13 +89,29 @@ def train_stage(
 
     A member's checkpoint stays until the model is written, so a killed training goes on where it was.
 
+    Args:
+        job: Whose log and progress tell of it.
+        split: Which scenes teach, which choose.
+        learning: What is trained.
+        inference: Views and passes that probabilities are calibrated with.
+        files: Files of scenes that teach, and of scenes that teach nothing but are to be familiar.
+        model: Where the model goes.
+        record: Where the record goes.
+        pictures: Where the figure goes; None: nowhere.
+
     Raises:
-        ArtefactError: The files hold no scenes for training or validation.
+        ArtefactError: The files hold no scenes for training or validation, or too few to tell what is familiar.
         LearningError: The encoder's weights do not fit, the training diverges, or its members see no ground.
     """
     job.seed = learning.training.seed
+    scenes, familiar = files
     folder = model.with_name(f"{model.stem}.checkpoints")
     taught = places(scenes, split, TRAINING, labelled=learning.photograph_labels)
+    if len(taught) < FEWEST_IMAGES:
+        raise ArtefactError(
+            f"{', '.join(map(str, scenes))}: {len(taught)} scene(s) would teach, too few to tell what is familiar;"
+            " lower rock.split.test_share and rock.split.validation_share, or give more scenes"
+        )
     if pictures is not None:
         crops = Crops(scenes, taught, learning, inference.longest_side_px, style_of(scenes, split), job.seed)
         write_figure(pictures, crops)
@@ -105,11 +123,19 @@ def train_stage(
         trained.append(found)
         # Plain strides, whether a member was just trained or read back: what is fitted is the same to the last bit.
         networks.append(rounded(found.network).to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
+    side = inference.longest_side_px
+    with (
+        closing(Whole(scenes, taught, side)) as pictures_taught,
+        closing(Whole(familiar, places(familiar, split, TRAINING, labelled=False), side)) as shown,
+    ):
+        fit_familiarity(job, networks, (pictures_taught, shown))
     held = places(scenes, split, VALIDATION, labelled=learning.photograph_labels)
-    whole = Whole(scenes, held, inference.longest_side_px)
-    fitted, measured = calibrated(job, networks, spec, whole, inference)
-    whole.close()
-    told = _told(learning, split, scenes, source, trained, measured, taught, held, _seen(learning, split, scenes))
+    with (
+        closing(Whole(scenes, held, side)) as whole,
+        closing(Whole(familiar, places(familiar, split, VALIDATION, labelled=False), side)) as shown,
+    ):
+        fitted, measured = calibrated(job, networks, spec, whole, inference, shown)
+    told = _told(learning, split, scenes, source, trained, measured, taught, held, _seen(learning, split, *files))
     save_model(model, networks, fitted, job.stamp(ROCK_MODEL), told)
     records.write(record, ROCK_TRAINING, _record(learning, trained, measured, taught, held), job.stamp(ROCK_TRAINING))
     shutil.rmtree(folder)
@@ -205,12 +231,18 @@ def _counts(found: Sequence[Place]) -> dict[str, JsonValue]:
     }
 
 
-def _seen(learning: RockLearningSettings, split: RockSplitSettings, scenes: tuple[Path, ...]) -> list[str]:
+def _seen(
+    learning: RockLearningSettings, split: RockSplitSettings, scenes: tuple[Path, ...], familiar: tuple[Path, ...]
+) -> list[str]:
     """Return the scenes that are no strangers to the model, whatever file they come from."""
     # Photographs that lend their look without their labels are none either.
     labelled = learning.photograph_labels or learning.augmentation.style > 0.0
-    both = (places(scenes, split, part, labelled=labelled) for part in (TRAINING, VALIDATION))
-    return sorted({place.scene for part in both for place in part})
+    found = [
+        place
+        for part in (TRAINING, VALIDATION)
+        for place in (*places(scenes, split, part, labelled=labelled), *places(familiar, split, part, labelled=False))
+    ]
+    return sorted({place.scene for place in found})
 
 
 def _told(
@@ -266,7 +298,7 @@ def _record(
             Metric(name="seconds", value=sum(found.seconds for found in trained), unit="s"),
             Metric(name="validation_loss", value=float(np.mean(best)), unit="1"),
             *(
-                Metric(name=name, value=value, unit="nat" if name.startswith(("nll", "limit")) else "1")
+                Metric(name=name, value=value, unit="nat" if name.startswith("nll") else "1")
                 for name, value in measured.items()
             ),
         ),
@@ -274,7 +306,8 @@ def _record(
         notes=(
             f"Seed {settings.seed}; {settings.batch} crops of {settings.crop_px} px a step.",
             f"{len(taught)} images taught, {len(held)} chose epochs, temperatures and limits.",
-            f"An image is out of distribution beyond what {FAMILIAR_SHARE:.0%} of the validation renders, or of the"
-            " photographs, do not exceed, whichever is more.",
+            "An image is out of distribution where its features are farther from those of the images that taught than"
+            f" those of {FAMILIAR_SHARE:.0%} of the validation renders, of the photographs, or of lunarsite's own"
+            " renders, whichever is most.",
         ),
     )

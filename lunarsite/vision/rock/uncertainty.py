@@ -3,7 +3,7 @@
 Members are pooled first and calibrated then: the mean of their probabilities is taken as it is, and one temperature
 corrects the mean (Rahaman & Thiery 2021: members that are calibrated one by one make an underconfident mean). Entropy
 of the mean is the whole uncertainty of a pixel; the mutual information of class and member is the part that the members
-disagree about (Depeweg et al. 2018; Gal, Islam & Ghahramani 2017), which is what an image of an unknown kind raises.
+disagree about (Depeweg et al. 2018; Gal, Islam & Ghahramani 2017), which an image of an unknown kind raises as a rule.
 Both are in nats: at most ln(4) = 1.386 with four classes. Arrays are (classes, H, W), members or passes before them.
 """
 
@@ -131,6 +131,20 @@ def _kinds(probability: Floats) -> tuple[Floats, Floats, Floats]:
 
 def _divided(probability: Floats, temperature: float) -> Floats:
     return softmax(np.divide(logarithm(probability), temperature, dtype=np.float32))
+
+
+def unfamiliarity_of(distance: float, classes: NDArray[Any], known: NDArray[np.bool_] | None = None) -> float:
+    """Return how unfamiliar an image is: the distance of its features, NaN where no known pixel is ground or rock.
+
+    Args:
+        distance: Of the image's features.
+        classes: (H, W).
+        known: (H, W), where the image shows anything; None: everywhere.
+    """
+    ground = classes != SKY
+    if known is not None:
+        ground &= known
+    return distance if ground.any() else math.nan
 
 
 def mean_below_sky(values: Floats, classes: NDArray[Any], known: NDArray[np.bool_] | None = None) -> float:

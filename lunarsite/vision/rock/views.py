@@ -42,6 +42,10 @@ class View:
         return _UP in self.flip
 
 
+AS_IT_IS = View((), 1.0)
+"""Neither mirrored nor scaled."""
+
+
 def views_of(settings: RockInferenceSettings) -> tuple[View, ...]:
     """Return the views that are averaged: every mirrored one at every scale."""
     return tuple(View(flip, scale) for scale in settings.scales for flip in _FLIPS[settings.flips])

@@ -88,7 +88,7 @@ class KnowsGreys:
     """Says what the grey levels say, with a confidence by method; what is not one of the greys makes it doubtful."""
 
     confidence: tuple[float, ...] = (0.8, 0.95, 0.9, 0.98, 0.85)
-    limit: tuple[str, float] = ("mutual information", 0.1)
+    limit: tuple[str, float] = ("feature distance", 0.1)
 
     @property
     def temperatures(self) -> dict[str, float]:
@@ -103,7 +103,7 @@ class KnowsGreys:
         return Predicted(probability, (sure(classes, 0.8), sure(blind, 0.8)), self.doubt(image))
 
     def doubt(self, image: NDArray[np.uint8]) -> Doubt:
-        """Return the distance from the nearest grey as mutual information."""
+        """Return the distance from the nearest grey as mutual information, and as that of features."""
         classes = reads_greys(image)
         far = np.abs(image[..., 0].astype(float) - np.array(GREYS)[classes]) / 128.0
         unfamiliarity = float(far.mean())

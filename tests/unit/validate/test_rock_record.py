@@ -159,19 +159,19 @@ def test_of_few_scenes_every_one_must_be_better() -> None:
 
 def test_images_from_orbit_are_told_apart_above_chance(judged: tuple[Record, list[Picture], Credit]) -> None:
     told = judged[0]
-    claim = verdict(told, "Orbital images are told from held-out renders by mutual information")
-    found = row(told, "out_of_distribution", images="orbital images", statistic="mutual information")
+    claim = verdict(told, "Orbital images are told from held-out renders by feature distance")
+    found = row(told, "out_of_distribution", images="orbital images", statistic="feature distance")
     # Four tiles only: of so few scenes there is no interval, and no claim.
     assert found["auroc_low"] is None
     assert claim.holds is None
     for low, holds in ((0.51, True), (0.5, False), (None, None)):
         one = {**found, "auroc_low": low, "auroc_high": 1.0}
-        assert _auroc_verdict("orbital images", HELD_OUT, "mutual information", [one], "> 0.5").holds is holds
+        assert _auroc_verdict("orbital images", HELD_OUT, "feature distance", [one], "> 0.5").holds is holds
 
 
 def test_the_unfamiliar_is_asked(judged: tuple[Record, list[Picture], Credit]) -> None:
     told = judged[0]
-    inverted = row(told, "out_of_distribution", images="inverted", statistic="mutual information")
+    inverted = row(told, "out_of_distribution", images="inverted", statistic="feature distance")
     assert inverted["auroc"] == 1.0
     assert inverted["fpr_at_95"] == 0.0
     turned = row(told, "out_of_distribution", images="turned by 90 degrees", statistic="brightness")

@@ -33,13 +33,13 @@ def test_images_without_ground_are_not_judged() -> None:
     """They count as missed, wherever it is told what is caught, and have no part in how unfamiliar a kind is."""
     told = [Facts(f"{k}", {}, {}, value, flag) for k, (value, flag) in enumerate([(0.3, True), (np.nan, None)])]
     kinds = Kinds({"orbital images": told, "noise": told[1:]}, "orbital images", [])
-    seen, blind = spread_rows(kinds, "mutual information", RockReferenceSettings(draws=100))
+    seen, blind = spread_rows(kinds, "feature distance", RockReferenceSettings(draws=100))
     assert (seen["count"], seen["not_judged"], seen["flagged_share"]) == (2, 1, 0.5)
     assert seen["q05"] == seen["q95"] == 0.3
     assert (blind["not_judged"], blind["flagged_share"], blind["q50"]) == (1, 0.0, None)
     none, sky = np.full((4, 6), 0.5, np.float32), np.full((4, 6), SKY, np.uint8)
     facts = image_facts("a", np.zeros((4, 6, 3), np.uint8), Doubt(none, none, sky, np.nan, None))
-    assert facts.below_sky == {"entropy": 0.0, "mutual information": 0.0}
+    assert facts.below_sky == {"feature distance": 0.0, "entropy": 0.0, "mutual information": 0.0}
     assert facts.flagged is None
 
 

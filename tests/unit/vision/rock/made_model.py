@@ -12,10 +12,10 @@ from torch import nn
 
 from lunarsite.artefact.stamp import Stamp
 from lunarsite.vision.learn.networks import NetworkSpec
+from lunarsite.vision.rock.familiarity import familiarity_of
 from lunarsite.vision.rock.network import METHODS, RockSpec, Unfamiliarity, build, save_model
 from lunarsite.vision.rock.segmenter import Segmenter
 
-STATISTIC = {"single": "entropy", "ensemble": "mutual_information", "dropout": "mutual_information"}
 STAMP = Stamp.model_validate(
     {
         "artefact": "rock_model",
@@ -39,7 +39,7 @@ def made_spec(
     limit: float = 2.0,
     dropout: float = 0.1,
 ) -> RockSpec:
-    """No image exceeds a limit of 2 nats, every one a limit of 0."""
+    """No image exceeds a limit of 2, every one a limit of 0."""
     network = NetworkSpec(
         kind="smp-unet",
         inputs=3,
@@ -55,9 +55,7 @@ def made_spec(
         head="horizon",
         members=members,
         temperature={method: of[method] for method in METHODS},
-        unfamiliarity={
-            method: Unfamiliarity.model_validate({"statistic": STATISTIC[method], "limit": limit}) for method in METHODS
-        },
+        unfamiliarity=dict.fromkeys(METHODS, Unfamiliarity(statistic="feature_distance", limit=limit)),
     )
 
 
@@ -71,6 +69,8 @@ def made_members(spec: RockSpec, seed: int = 0, *, all_sky: bool = False) -> lis
         members = [build(spec.network, spec.head).eval() for _ in range(spec.members)]
         for member in members:
             with torch.no_grad():
+                # Random features are large.
+                familiarity_of(member).whitening.mul_(0.02)
                 head = member.unet.segmentation_head  # type: ignore[union-attr]
                 head.kind.weight.mul_(5.0)  # type: ignore[union-attr, operator]
                 head.size[-1].weight.mul_(20.0)  # type: ignore[operator,union-attr,index]

@@ -17,7 +17,9 @@ from lunarsite.artefact import ArtefactError
 from lunarsite.settings import RockInferenceSettings
 from lunarsite.vision.learn import LearningError
 from lunarsite.vision.rock import onnx_export
+from lunarsite.vision.rock.familiarity import fit
 from lunarsite.vision.rock.onnx_export import Pooled, export, made_up_images, run, session_of
+from lunarsite.vision.rock.segmenter import features_of
 from lunarsite.vision.rock.uncertainty import softmax, tempered
 
 from .made_model import made_image, made_segmenter, write_model
@@ -31,7 +33,10 @@ TEMPERATURE = 1.7
 
 @pytest.fixture(scope="module")
 def segmenter() -> Any:
-    return made_segmenter(2, temperature=TEMPERATURE)
+    made = made_segmenter(2, temperature=TEMPERATURE)
+    for member in made.members:
+        fit(member, np.stack([features_of(member, made_image(64, 96, seed)) for seed in range(12)]))
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +47,7 @@ def exported(segmenter: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert agreement.images == 3
     assert agreement.share >= 0.999
     assert agreement.most_difference < 1e-3
+    assert agreement.most_unfamiliarity_difference < 1e-3
     return path
 
 
@@ -51,20 +57,21 @@ def test_the_file_gives_the_same_at_any_size(segmenter: Any, exported: Path) -> 
         image = made_image(*shape, seed=3)
         truth = segmenter.segment_reduced(image, SETTINGS)
         assert len(np.unique(truth.classes)) > 1
-        found = run(session, image, SETTINGS.longest_side_px)
+        found, _ = run(session, image, SETTINGS.longest_side_px)
         np.testing.assert_allclose(found.transpose(1, 2, 0), truth.probability, atol=1e-3)
 
 
 def test_a_batch_is_its_images_one_by_one(segmenter: Any, exported: Path) -> None:
     session = session_of(exported)
     images = np.stack([made_image(64, 96, seed) for seed in range(3)]).transpose(0, 3, 1, 2).astype(np.float32)
-    probability, disagreement = session.run(None, {"image": images})  # type: ignore[union-attr]
+    probability, disagreement, unfamiliarity = session.run(None, {"image": images})  # type: ignore[union-attr]
     assert probability.shape == (3, 4, 64, 96)
     assert disagreement.shape == (3, 64, 96)
     for index in range(3):
         truth = segmenter.segment(made_image(64, 96, index), SETTINGS)
         np.testing.assert_allclose(probability[index].transpose(1, 2, 0), truth.probability, atol=1e-3)
         np.testing.assert_allclose(disagreement[index], truth.mutual_information, atol=1e-3)
+        assert unfamiliarity[index] == pytest.approx(truth.unfamiliarity, abs=1e-4)
 
 
 def test_the_metadata_tells_what_the_graph_cannot(exported: Path) -> None:
@@ -73,7 +80,7 @@ def test_the_metadata_tells_what_the_graph_cannot(exported: Path) -> None:
     assert json.loads(told["classes"]) == ["background", "small_rocks", "large_rocks", "sky"]
     assert json.loads(told["temperature"]) == TEMPERATURE
     assert json.loads(told["unfamiliarity_limit"]) == 2.0
-    assert "mutual_information" in told["unfamiliarity"]
+    assert "'unfamiliarity_limit'" in told["unfamiliarity"]
     assert told["licence"] == "CC BY-NC-SA 4.0"
     assert model.opset_import[0].version == onnx_export.OPSET >= 17
 
@@ -86,7 +93,7 @@ def test_a_single_member_can_be_exported(segmenter: Any, tmp_path: Path) -> None
     with torch.inference_mode():
         given = torch.from_numpy(made_image(64, 96).transpose(2, 0, 1).astype(np.float32))[None]
         logits = segmenter.members[0]((given - 127.5) / 127.5)[0].numpy()
-    found = run(session_of(tmp_path / "one.onnx"), made_image(64, 96), 96)
+    found, _ = run(session_of(tmp_path / "one.onnx"), made_image(64, 96), 96)
     np.testing.assert_allclose(found, tempered(softmax(logits), TEMPERATURE), atol=1e-3)
 
 
@@ -100,11 +107,27 @@ def test_what_onnx_cannot_hold_is_refused(segmenter: Any, tmp_path: Path, change
 def test_a_file_with_other_classes_is_not_left(segmenter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forward = Pooled.forward
 
-    def other(self: Pooled, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return forward(self, image * 0.9)
+    def other(self: Pooled, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        found = forward(self, image)
+        return forward(self, image * 0.9)[0], *found[1:]
 
     monkeypatch.setattr(Pooled, "forward", other)
     with pytest.raises(ArtefactError, match="gives the same class on"):
+        export(segmenter, SETTINGS, tmp_path / "x.onnx", {}, [made_image(64, 96)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_judges_otherwise_is_not_left(
+    segmenter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = Pooled.forward
+
+    def other(self: Pooled, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        *found, unfamiliarity = forward(self, image)
+        return *found, unfamiliarity + 0.05
+
+    monkeypatch.setattr(Pooled, "forward", other)
+    with pytest.raises(ArtefactError, match=r"unfamiliarity wrongly, by 2\.5"):
         export(segmenter, SETTINGS, tmp_path / "x.onnx", {}, [made_image(64, 96)])
     assert not list(tmp_path.iterdir())
 

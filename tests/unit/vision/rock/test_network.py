@@ -39,7 +39,7 @@ def spec(members: int = 2) -> RockSpec:
         network=network_spec(SMALL),
         members=members,
         temperature=dict.fromkeys(METHODS, 1.5),
-        unfamiliarity=dict.fromkeys(METHODS, Unfamiliarity(statistic="entropy", limit=0.2)),
+        unfamiliarity=dict.fromkeys(METHODS, Unfamiliarity(statistic="feature_distance", limit=0.2)),
     )
 
 
@@ -66,6 +66,12 @@ def test_a_member_gives_four_classes_and_drops_channels_of_its_decoder() -> None
         assert not torch.equal(network(image), network(image))
     none = build(network_spec(SMALL.model_copy(update={"dropout": 0.0})))
     assert not [layer for layer in none.modules() if isinstance(layer, nn.Dropout2d)]
+
+
+def test_a_decoder_of_few_levels_is_refused() -> None:
+    few = network_spec(SMALL.model_copy(update={"decoder_channels": (8, 8, 8)}))
+    with pytest.raises(LearningError, match=r"decoder of 3 levels.*rock\.learning\.network\.decoder_channels"):
+        build(few)
 
 
 def test_five_default_members_stay_below_30_mb_in_16_bits() -> None:
@@ -105,6 +111,10 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
     fewer = {name: value for name, value in tensors.items() if not name.endswith("segmentation_head.0.bias")}
     write_tensors(path, ROCK_MODEL, fewer, card, stamp)
     with pytest.raises(ArtefactError, match="lacks weights"):
+        load_model(path)
+    former = {**card.spec, "unfamiliarity": {"single": {"statistic": "entropy", "limit": 0.2}}}
+    write_tensors(path, ROCK_MODEL, tensors, card.model_copy(update={"spec": former}), stamp)
+    with pytest.raises(ArtefactError, match=r"another statistic than the distance of features.*train the model again"):
         load_model(path)
     write_tensors(path, ROCK_MODEL, tensors, card.model_copy(update={"spec": {"members": 2}}), stamp)
     with pytest.raises(ArtefactError, match="builds no network"):

@@ -59,8 +59,8 @@ def test_a_folder_is_segmented(pictures: Path, model: Path, capsys: pytest.Captu
         assert json.loads(tags["LUNARSITE_ROCKS"])["inference"]["flips"] == 1
         assert (int(row["height_px"]), int(row["width_px"])) == size
         assert row["familiar"] == "yes"
-        assert float(row["unfamiliarity_nat"]) == pytest.approx(truth.unfamiliarity, abs=1e-6)
-        assert float(row["unfamiliarity_limit_nat"]) == 2.0
+        assert float(row["unfamiliarity"]) == pytest.approx(truth.unfamiliarity, abs=1e-6)
+        assert float(row["unfamiliarity_limit"]) == 2.0
         shares = [float(row[f"{kind}_share"]) for kind in ("background", "small_rocks", "large_rocks", "sky")]
         assert shares == pytest.approx([(truth.classes == number).mean() for number in range(4)], abs=1e-6)
         assert float(row["mean_entropy_nat"]) == pytest.approx(truth.entropy.mean(dtype=float), abs=1e-5)
@@ -179,7 +179,7 @@ def test_of_pictures_without_ground_it_is_unknown_whether_they_are_familiar(
     assert (told["out_of_distribution"], told["not_judged"]) == ([], ["a.tif", "b.png"])
     out = pictures.parent / "out"
     for row in table(out / "summary.csv"):
-        assert (row["familiar"], row["unfamiliarity_nat"], row["sky_share"]) == ("unknown", "", "1.0")
+        assert (row["familiar"], row["unfamiliarity"], row["sky_share"]) == ("unknown", "", "1.0")
         assert all(row[name] == "" for name in ("rock_area_share", "rock_area_share_high", "rocks", "safe_share"))
     assert table(out / "rocks.csv") == table(out / "distribution.csv") == []
     assert maps_of(out / "a_maps.tif")[2]["OUT_OF_DISTRIBUTION"] == "unknown"

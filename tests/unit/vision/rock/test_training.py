@@ -16,11 +16,13 @@ from lunarsite.vision.rock.calibration import (
     _worth,
     calibrated,
     familiar_limits,
+    fit_familiarity,
     fitted_temperature,
     likelihood,
 )
 from lunarsite.vision.rock.classes import ROCKS
 from lunarsite.vision.rock.data import Place
+from lunarsite.vision.rock.segmenter import Segmenter
 from lunarsite.vision.rock.training import RockLoss
 from lunarsite.vision.rock.uncertainty import classes_of, logarithm, softmax
 
@@ -117,25 +119,27 @@ def images(renders: int, photographs: int) -> list[Place]:
 
 
 def test_each_kind_has_its_limit() -> None:
-    told = [0.01 * number for number in range(19)] + [0.5, 0.6]
-    assert familiar_limits(told, images(19, 2)) == pytest.approx({"renders": 0.171, "photographs": 0.595})
-    assert familiar_limits(told[:19], images(19, 0)) == pytest.approx({"renders": 0.171})
+    renders, photographs = [0.01 * number for number in range(19)], [0.5, 0.6]
+    expected = {"renders": 0.171, "photographs": 0.595}
+    assert familiar_limits({"renders": renders, "photographs": photographs}) == pytest.approx(expected)
+    assert familiar_limits({"renders": renders, "photographs": []}) == pytest.approx({"renders": 0.171})
     # What shows no ground tells nothing.
-    assert familiar_limits([*told, math.nan], images(19, 3)) == pytest.approx({"renders": 0.171, "photographs": 0.595})
-    assert familiar_limits([0.2, math.nan], images(1, 1)) == {"renders": 0.2}
-    assert familiar_limits([math.nan], images(1, 0)) == {}
+    assert familiar_limits({"renders": renders, "photographs": [*photographs, math.nan]}) == pytest.approx(expected)
+    assert familiar_limits({"renders": [0.2], "photographs": [math.nan]}) == {"renders": 0.2}
+    assert familiar_limits({"renders": [math.nan]}) == {}
 
 
 class Held:
-    """Validation images that show what members see in them."""
+    """Validation images that show what members see in them; each brighter than those of a lower seed."""
 
-    places = images(2, 1)
+    def __init__(self, renders: int = 2, photographs: int = 1, seed: int = 0) -> None:
+        self.places, self.seed = images(renders, photographs), seed
 
     def __len__(self) -> int:
         return len(self.places)
 
     def picture(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        return made_image(32, 64, number), np.zeros((32, 64), np.uint8)
+        return made_image(32, 64, self.seed + number), np.zeros((32, 64), np.uint8)
 
 
 def test_a_model_that_sees_no_ground_is_refused_for_nothing_tells_what_is_familiar() -> None:
@@ -143,16 +147,34 @@ def test_a_model_that_sees_no_ground_is_refused_for_nothing_tells_what_is_famili
     spec, inference = made_spec(1, dropout=0.0), RockInferenceSettings(flips=1, longest_side_px=64)
     blind, seeing = (made_members(spec, all_sky=all_sky) for all_sky in (True, False))
     with pytest.raises(LearningError, match=r"all 3 validation images sky.*rock\.learning\.training\.epochs"):
-        calibrated(job, blind, spec.network, Held(), inference)  # type: ignore[arg-type]
-    found, measured = calibrated(job, seeing, spec.network, Held(), inference)  # type: ignore[arg-type]
+        calibrated(job, blind, spec.network, Held(), inference, Held(0, 0))  # type: ignore[arg-type]
+    found, measured = calibrated(job, seeing, spec.network, Held(), inference, Held(0, 0))  # type: ignore[arg-type]
     assert found.unfamiliarity["single"].limit == measured["limit_single"] > 0.0
+    assert "limit_single_own_renders" not in measured
+
+
+def test_own_renders_that_teach_nothing_set_a_limit_of_their_own() -> None:
+    job = Job("rock-train", "default", "code", "settings", origin="local", git=(None, None))
+    spec, inference = made_spec(1, dropout=0.0), RockInferenceSettings(flips=1, longest_side_px=64)
+    members = made_members(spec)
+    fit_familiarity(job, members, (Held(30, 0), Held(0, 0)))  # type: ignore[arg-type]
+    others = Held(5, 0, seed=900)
+    found, measured = calibrated(job, members, spec.network, Held(), inference, others)  # type: ignore[arg-type]
+    segmenter = Segmenter(members, found)
+    far = [segmenter.distance(others.picture(k)[0], inference) for k in range(5)]
+    assert measured["limit_single_own_renders"] == pytest.approx(np.quantile(far, 0.95))
+    kinds = [measured[f"limit_single_{kind}"] for kind in ("renders", "photographs", "own_renders")]
+    assert found.unfamiliarity["single"].limit == max(kinds)
+    # Shown to it before, they are nearer.
+    fit_familiarity(job, members, (Held(30, 0), others))  # type: ignore[arg-type]
+    assert np.mean([segmenter.distance(others.picture(k)[0], inference) for k in range(5)]) < np.mean(far)
 
 
 def test_what_probabilities_are_worth_is_told_by_kind() -> None:
     """Sure by 0.9: of renders nine in ten pixels are right, of photographs five."""
     probability = np.array([[0.9], [0.04], [0.03], [0.03]], np.float32).repeat(10, axis=1)
     pools = [
-        _Pooled(probability, np.array([0] * right + [3] * (10 - right), np.uint8), *(np.zeros(1),) * 3)  # type: ignore[arg-type]
+        _Pooled(probability, np.array([0] * right + [3] * (10 - right), np.uint8), 0.5, np.zeros((4, 4)))  # type: ignore[arg-type]
         for right in (9, 5)
     ]
     found = _worth("ensemble", pools, images(1, 1), 1.0)
