@@ -56,7 +56,7 @@ class Case:
             return load_enhancer(self.method, self.model)
         torch.manual_seed(0)
         settings = DenoiserSettings()
-        spec = EnsembleSpec(network=member_spec(settings), members=settings.members)
+        spec = EnsembleSpec(network=member_spec(settings), contrast="square root", members=settings.members)
         return Enhancer(Ensemble(spec).eval(), "untrained", None)  # type: ignore[arg-type]
 
 

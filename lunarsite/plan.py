@@ -249,7 +249,8 @@ def _shadow(settings: Settings, size: Size) -> Iterator[Cost]:
         yield Cost("light-frames", 1, 20 + 420.0 * gathering, 600 + held_mib, "guessed")
     if not enhance.enabled:
         return
-    scenes = models * enhance.scenes.tiles_per_model * enhance.scenes.suns_per_tile
+    places = models * enhance.scenes.tiles_per_model + enhance.scenes.training_tiles
+    scenes = places * enhance.scenes.suns_per_tile
     tile = (enhance.scenes.tile_px / 128.0) ** 2
     yield Cost("light-scenes", 1, 8 + 1.6 * scenes * tile * gathering, 400 + held_mib)
     if enhance.model == "train":

@@ -19,6 +19,8 @@ class LitScenesSettings(Section):
     """Side of a scene, pixels."""
     tiles_per_model: Annotated[int, Field(ge=1, le=100_000)] = 16
     """Places drawn on each elevation model. Of those on the run's own, half lie in the test sector."""
+    training_tiles: Annotated[int, Field(ge=0, le=100_000)] = 0
+    """Further places on the run's own elevation model, all for training: measuring needs few, a network needs many."""
     suns_per_tile: Annotated[int, Field(ge=1, le=100)] = 2
     """Sub-solar points drawn for each place: a scene each."""
     least_shadow_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
@@ -33,7 +35,7 @@ class LitScenesSettings(Section):
     """Sector, from the first longitude eastwards to the second, whose scenes choose epochs and thresholds."""
     test_lon_deg: tuple[Longitude, Longitude] = (-180.0, 0.0)
     """Sector whose scenes are measured and nothing else. Scenes that reach into two sectors are left out."""
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 2012
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1610
     """Seed of places, sub-solar points and albedo."""
     elevation_credit: Annotated[str, Field(max_length=2_000)] = ""
     """Who made the elevation models and under which terms, for the credit of scenes and of networks trained on them;

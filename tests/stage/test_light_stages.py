@@ -126,6 +126,21 @@ def test_scenes_are_the_seeds_and_hold_the_models_own_heights(tmp_path: Path, gr
         np.testing.assert_allclose(height, expected, atol=0.1)
 
 
+def test_more_places_for_training_change_nothing_of_the_others(tmp_path: Path, ground: Ground) -> None:
+    few, more = tmp_path / "few.h5", tmp_path / "more.h5"
+    inputs = ground.inputs("dem", "fine_dem")
+    assert run("light-scenes", inputs, "scenes", few, seed=1, tiles_per_model=2) == 0
+    assert run("light-scenes", inputs, "scenes", more, seed=1, tiles_per_model=2, training_tiles=2) == 0
+    one, two = read(few), read(more)
+    count = len(one["name"])
+    assert count < len(two["name"])
+    for name, values in one.items():
+        np.testing.assert_array_equal(two[name][:count], values)
+    assert set(two["split"][count:]) == {0}
+    assert set(two["pixel_m"][count:]) == {500.0}
+    assert not set(two["ground"][count:]) & set(one["ground"])
+
+
 def test_the_credit_names_whose_elevation_it_is(tmp_path: Path, ground: Ground) -> None:
     named, plain, light = (tmp_path / f"{name}.h5" for name in ("named", "plain", "light"))
     made_by = "LOLA (Smith et al. 2010), NASA; free to use with credit"

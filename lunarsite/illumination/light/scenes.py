@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lunarsite.illumination.light.moment import Sun, sunlight
 from lunarsite.illumination.light.nested import FARTHEST_M, Model, Nested, nested
-from lunarsite.illumination.light.places import Place, Sectors, dealt, lattice_of, own_tiles, places
+from lunarsite.illumination.light.places import TRAINING, Place, Sectors, dealt, lattice_of, own_tiles, places
 from lunarsite.illumination.light.render import Rendered, render
 from lunarsite.illumination.light.scatter import farthest_m
 from lunarsite.settings import LitScenesSettings
@@ -38,6 +38,8 @@ LEAST_SCATTERED = 1e-6
 LEAST_KNOWN = 0.98
 """Share of the ground within reach whose height must be known."""
 
+_FOR_TRAINING = 1
+"""Seeds what is drawn for training alone apart from the rest."""
 _CANDIDATES = 48
 _SPARSE_PX = 24  # shares are estimated from so many squared pixels of the tile
 _AROUND_LEVEL, _AROUND_PX = 2, 32
@@ -88,10 +90,12 @@ def scenes(ground: Ground, lit: LitScenesSettings) -> Iterator[tuple[int, list[S
     """Yield the scenes of each place that serves, with the number of places done so far, model by model.
 
     A model gives up to `lit.tiles_per_model` places; one without room for them gives fewer. On the run's own the splits
-    take turns; a finer one covers so little ground that it often lies in one split as a whole.
+    take turns; a finer one covers so little ground that it often lies in one split as a whole. At last come up to
+    `lit.training_tiles` more on the run's own, where its training sectors have room; they change nothing of the others.
     """
     sectors = Sectors(lit.validation_lon_deg, lit.test_lon_deg)
     lattice = lattice_of(ground.models[ground.own].grid, lit.tile_px)
+    taken = set()
     for turn, number in enumerate(ground.drawn):
         model = ground.models[number]
         draws = np.random.default_rng([lit.seed, number])
@@ -101,7 +105,14 @@ def scenes(ground: Ground, lit: LitScenesSettings) -> Iterator[tuple[int, list[S
             dealt(drawn, make) if own_tiles(model, lattice, lit.tile_px) else (one for one in map(make, drawn) if one)
         )
         for done, found in enumerate(islice(made, lit.tiles_per_model), start=1):
+            taken.add(found[0].place.ground)
             yield turn * lit.tiles_per_model + done, found
+    draws = np.random.default_rng([lit.seed, ground.own, _FOR_TRAINING])
+    drawn = places(ground.models[ground.own], lattice, lit.tile_px, sectors, draws)
+    free = (place for place in drawn if place.split == TRAINING and place.ground not in taken)
+    made = (one for one in map(partial(_scenes_at, ground, ground.own, lit, draws), free) if one)
+    for done, found in enumerate(islice(made, lit.training_tiles), start=1):
+        yield len(ground.drawn) * lit.tiles_per_model + done, found
 
 
 def texture(shape: tuple[int, int], spread: float, draws: np.random.Generator) -> Images:

@@ -32,7 +32,7 @@ def scenes(
 
     job.seed = lit.seed
     ground = _ground(dem, far_dem, fine_dems or ())
-    total = lit.tiles_per_model * len(ground.drawn)
+    total = lit.tiles_per_model * len(ground.drawn) + lit.training_tiles
     credit = _credit("Ground of elevation models, rendered in sunlight and in scattered light", dem, lit)
     counts = [0, 0, 0]
     with images.creating(scenes, LIT_SCENES, job.stamp(LIT_SCENES), credit, {"tile": lit.tile_px}) as writer:

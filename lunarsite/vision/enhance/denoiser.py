@@ -4,7 +4,8 @@ The method is that of Lakshminarayanan et al. (2017, NeurIPS 30). A member looks
 and at flattened versions that keep its edges (total variation), and says for each pixel how to blend them, what to add,
 and the logarithm of the variance of what is left. It blends radiances, because a mean of their logarithms would be too
 dark where noise is strong; so it starts from smoothing, which is the best guess where noise is all there is, and learns
-where not to (after the kernels predicted by Bako et al. 2017, ACM TOG 36, 97). It works at half resolution, on the four
+where not to (after the kernels predicted by Bako et al. 2017, ACM TOG 36, 97). It sees radiances as roots, in which the
+noise of photons is about as strong in what is bright as in what is dark. It works at half resolution, on the four
 pixels of each 2 x 2 as channels (Zhang et al. 2018, IEEE TIP 27, 4608): a third of the cost at full resolution, and
 twice the view. The ensemble's mean is that of its members; its variance is the mean of theirs and the variance of their
 means, times one factor that is fitted on validation ground: trained members know what noise hides, their disagreement
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -52,6 +53,8 @@ class EnsembleSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     network: NetworkSpec
+    contrast: Literal["square root"]
+    """How members see radiances and correct them (`even`); files from before this was told are refused."""
     members: Annotated[int, Field(ge=1, le=20)]
     variance_factor: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1.0
 
@@ -73,20 +76,18 @@ class Member(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return mean and log variance."""
-        image = image.clamp(-MOST_STANDARD, MOST_STANDARD)
-        height, width = image.shape[2:]
-        # The glare of single bright pixels must not fill the blurs.
-        dimmed = image.clamp(-_DIMMED, _DIMMED)
-        linear, flat = torch.sinh(dimmed), torch.sinh(flattened(dimmed, _FLATTENING))
-        blurs = [_blurred(linear, sigma) for sigma in _BLURS_PX]
-        views = torch.cat((torch.sinh(image), *blurs, flat), dim=1)
+        return self.judged(*looked_at(image))
+
+    def judged(self, views: Tensor, roughness: Tensor) -> Tensor:
+        """Return mean and log variance (N, 2, H, W) of what `looked_at` gives."""
+        height, width = views.shape[2:]
         below, right = (-side % (_FOLD * MULTIPLE_PX) for side in (height, width))
-        seen = torch.cat((torch.asinh(views), _roughness(dimmed)), dim=1)
+        seen = torch.cat((even(views), roughness), dim=1)
         folded = functional.pixel_unshuffle(functional.pad(seen, (0, right, 0, below)), _FOLD)
         found = functional.pixel_shuffle(self.body(folded), _FOLD)[:, :, :height, :width]
         shares = torch.softmax(found[:, 2:], dim=1)
         blend = (shares * views).sum(dim=1, keepdim=True)
-        mean = torch.asinh(blend + found[:, :1] * torch.sqrt(1.0 + blend.square()))
+        mean = torch.asinh(blend + found[:, :1] * torch.sqrt(1.0 + blend.abs()))
         # Smooth up to its limits: a hard cut would leave members that once exceed it without a gradient.
         low, high = _LOG_VARIANCE
         spread = low + (high - low) * torch.sigmoid(found[:, 1:2] * _SLOPE + _START)
@@ -94,7 +95,7 @@ class Member(nn.Module):
 
 
 class Ensemble(nn.Module):
-    """Maps (N, 1, H, W) to (N, 2, H, W): mean and variance."""
+    """Maps (N, 1, H, W) to (N, 2, H, W): mean and variance. What members look at is made once for all."""
 
     def __init__(self, spec: EnsembleSpec, members: Sequence[Member] | None = None) -> None:
         super().__init__()
@@ -106,7 +107,9 @@ class Ensemble(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return mean and variance."""
-        means, variances = torch.stack([member(image).float() for member in self.members]).chunk(2, dim=2)
+        seen = looked_at(image)
+        told = [cast(Member, member).judged(*seen).float() for member in self.members]
+        means, variances = torch.stack(told).chunk(2, dim=2)
         total = variances.exp().mean(dim=0) + means.var(dim=0, correction=0)
         # Members are averaged as radiances, not as their logarithms.
         mean = torch.asinh(torch.sinh(means).mean(dim=0))
@@ -129,13 +132,39 @@ def build_ensemble(spec: Mapping[str, JsonValue]) -> Ensemble:
     """Return the ensemble of a card's spec, with weights drawn from torch's global generator.
 
     Raises:
-        LearningError: The spec is not one of an ensemble.
+        LearningError: The spec is not one of an ensemble, or of one that looks at images in another way.
     """
+    if "network" in spec and "contrast" not in spec:
+        raise LearningError("its networks see radiances in another scale than those of this version")
     try:
         found = EnsembleSpec.model_validate(spec)
     except ValidationError as error:
         raise LearningError(f"the spec is not one of an ensemble of denoisers: {error}") from error
+    if found.network != folded_spec(found.network.channels, found.network.depth):
+        raise LearningError("its network is not one of this version: it looks at other views, or at another resolution")
     return Ensemble(found)
+
+
+def looked_at(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what a member sees of an image (N, 1, H, W) in the standard scale: views and roughness.
+
+    Returns:
+        Radiances over the scale's spread (N, views, H, W): as they are, blurred, flattened; and `_roughness`.
+    """
+    image = image.clamp(-MOST_STANDARD, MOST_STANDARD)
+    # The glare of single bright pixels must not fill the blurs.
+    dimmed = image.clamp(-_DIMMED, _DIMMED)
+    linear, flat = torch.sinh(dimmed), torch.sinh(flattened(dimmed, _FLATTENING))
+    blurs = [_blurred(linear, sigma) for sigma in _BLURS_PX]
+    return torch.cat((torch.sinh(image), *blurs, flat), dim=1), _roughness(even(linear))
+
+
+def even(radiance: Tensor) -> Tensor:
+    """Return radiances over the scale's spread in a scale in which the noise of photons is about as strong everywhere.
+
+    Far from the median the standard scale is a logarithm, in which what is bright has hardly any contrast left to see.
+    """
+    return 2.0 * radiance.sign() * (torch.sqrt(1.0 + radiance.abs()) - 1.0)
 
 
 def denoiser_loss(raw: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

@@ -70,7 +70,7 @@ def train_stage(
     trained = [
         _member(job, sensor, denoiser, scenes, (drawn, held), folder, number) for number in range(denoiser.members)
     ]
-    spec = EnsembleSpec(network=member_spec(denoiser), members=denoiser.members)
+    spec = EnsembleSpec(network=member_spec(denoiser), contrast="square root", members=denoiser.members)
     # Plain strides, whether a member was just trained or read back: the factor is then the same to the last bit.
     members = [cast(Member, rounded(found.network).to(memory_format=torch.contiguous_format)) for found in trained]  # type: ignore[call-overload]
     measured = measure(Ensemble(spec, members).eval(), scenes, held[:: -(-held.size // _MOST_CALIBRATING)], sensor)

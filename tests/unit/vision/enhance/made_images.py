@@ -61,7 +61,7 @@ def shadowed(height: int, width: int, noise: float = 0.3, seed: int = 0) -> NDAr
 
 def write_model(path: Path) -> Path:
     """Write a small denoiser that was not trained: it smooths."""
-    spec = EnsembleSpec(network=member_spec(DenoiserSettings(channels=4, depth=2)), members=2)
+    spec = EnsembleSpec(network=member_spec(DenoiserSettings(channels=4, depth=2)), contrast="square root", members=2)
     torch.manual_seed(0)
     card = Card(spec=spec.to_json(), inputs=INPUTS, classes=OUTPUTS)
     save(path, DENOISER_MODEL, build_ensemble(spec.to_json()), card, make_stamp(DENOISER_MODEL.name))

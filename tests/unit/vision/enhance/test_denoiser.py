@@ -23,6 +23,7 @@ from lunarsite.vision.enhance.denoiser import (
     Member,
     build_ensemble,
     denoiser_loss,
+    even,
     flattened,
     folded_spec,
 )
@@ -37,7 +38,7 @@ SPEC = folded_spec(4, 2)
 
 def ensemble(members: int = 2, factor: float = 1.0) -> Ensemble:
     torch.manual_seed(1)
-    made = Ensemble(EnsembleSpec(network=SPEC, members=members, variance_factor=factor))
+    made = Ensemble(EnsembleSpec(network=SPEC, contrast="square root", members=members, variance_factor=factor))
     for member in made.members:
         nn.init.normal_(member.body.last.weight, std=0.2)  # type: ignore[union-attr,arg-type]
     return made.eval()
@@ -50,8 +51,10 @@ class Fixed(nn.Module):
         super().__init__()
         self.mean, self.variance = mean, variance
 
-    def forward(self, image: Tensor) -> Tensor:
-        return torch.cat((torch.full_like(image, self.mean), torch.full_like(image, np.log(self.variance))), dim=1)
+    def judged(self, views: Tensor, roughness: Tensor) -> Tensor:
+        del views
+        told = (torch.full_like(roughness, value) for value in (self.mean, np.log(self.variance)))
+        return torch.cat(tuple(told), dim=1)
 
 
 def test_a_new_member_blends_what_it_sees_evenly() -> None:
@@ -64,6 +67,18 @@ def test_a_new_member_blends_what_it_sees_evenly() -> None:
     flat = flattened(image, (0.12, 0.3, 0.7))[0, :, 48, 48]
     peaks = [0.01, *(0.01 / (2.0 * np.pi * sigma**2) for sigma in (0.8, 1.6, 3.2, 6.4)), *flat.tolist()]
     assert found[0, 0, 48, 48].item() == pytest.approx(np.mean(peaks), rel=0.01)
+
+
+def test_noise_of_photons_is_as_strong_in_what_is_bright() -> None:
+    """In the standard scale it is a tenth of what it is in the dark."""
+    rng = np.random.default_rng(3)
+    dark, bright = (torch.from_numpy((rng.poisson(level, 20_000) - 4.0) / 2.0).float() for level in (4.0, 400.0))
+    assert 0.6 < (even(bright).std() / even(dark).std()).item() < 1.6
+    assert (torch.asinh(bright).std() / torch.asinh(dark).std()).item() < 0.1
+    values = torch.linspace(-50.0, 50.0, 1001)
+    assert (even(values).diff() > 0.0).all()
+    assert torch.allclose(even(-values), -even(values))
+    assert even(torch.tensor(1e-3)).item() == pytest.approx(1e-3, rel=1e-3)
 
 
 def test_radiances_are_blended_not_their_logarithms() -> None:
@@ -113,14 +128,14 @@ def test_what_a_member_says_depends_on_no_pixel_out_of_reach() -> None:
 
 def test_the_ensemble_is_the_mixture_of_its_members() -> None:
     members = [Fixed(1.0, 0.5), Fixed(2.0, 0.7), Fixed(6.0, 0.3)]
-    mixture = Ensemble(EnsembleSpec(network=SPEC, members=3, variance_factor=2.0), members)  # type: ignore[arg-type]
+    mixture = Ensemble(EnsembleSpec(network=SPEC, contrast="square root", members=3, variance_factor=2.0), members)  # type: ignore[arg-type]
     found = mixture(torch.zeros(1, 1, 4, 4))
     assert found.shape == (1, 2, 4, 4)
     # Of radiances, not of their logarithms.
     assert found[0, 0].unique().item() == pytest.approx(np.arcsinh(np.sinh([1.0, 2.0, 6.0]).mean()), rel=1e-5)
     assert found[0, 1, 0, 0].item() == pytest.approx(2.0 * (0.5 + np.var([1.0, 2.0, 6.0])), rel=1e-5)
     with pytest.raises(LearningError, match="2 members was given 3"):
-        Ensemble(EnsembleSpec(network=SPEC, members=2), members)  # type: ignore[arg-type]
+        Ensemble(EnsembleSpec(network=SPEC, contrast="square root", members=2), members)  # type: ignore[arg-type]
 
 
 def test_the_likelihood_is_lowest_at_the_true_variance() -> None:
@@ -194,9 +209,20 @@ def test_a_file_with_another_number_of_members_is_refused(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("change", [{"members": 0}, {"variance_factor": -1.0}, {"network": 3}, {"more": 1}])
 def test_a_spec_of_something_else_is_refused(change: dict[str, object]) -> None:
-    spec = {**EnsembleSpec(network=SPEC, members=2).to_json(), **change}
+    spec = {**EnsembleSpec(network=SPEC, contrast="square root", members=2).to_json(), **change}
     with pytest.raises(LearningError, match="not one of an ensemble"):
         build_ensemble(spec)  # type: ignore[arg-type]
+
+
+def test_networks_that_see_otherwise_are_refused() -> None:
+    """Their weights would fit, and mean something else."""
+    spec = EnsembleSpec(network=SPEC, contrast="square root", members=2).to_json()
+    del spec["contrast"]
+    with pytest.raises(LearningError, match="see radiances in another scale"):
+        build_ensemble(spec)
+    network = SPEC.model_copy(update={"inputs": SPEC.inputs - 4})
+    with pytest.raises(LearningError, match="is not one of this version"):
+        build_ensemble(EnsembleSpec(network=network, contrast="square root", members=2).to_json())
 
 
 def test_the_factor_makes_errors_true(tmp_path: Path) -> None:
