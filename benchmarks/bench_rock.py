@@ -99,7 +99,7 @@ def plain_loop(members: Sequence[Any], image: Any, flips: int, temperature: floa
             seen = np.flip(image, axes).astype(np.float32).transpose(2, 0, 1)
             levels = member.unet.encoder(torch.from_numpy((seen - 127.5) / 127.5)[None])
             if not axes:
-                distances.append(float(distance(member, levels)))
+                distances.append(float(distance(member, levels).detach()))
             logits = headed(member, member.unet.decoder(levels), upside_down=0 in axes).detach().numpy()[0]
             powers = np.exp(logits - logits.max(axis=0))
             views.append(np.flip(powers / powers.sum(axis=0), [1 + axis for axis in axes]))
