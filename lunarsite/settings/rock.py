@@ -80,9 +80,10 @@ class RockNetworkSettings(Section):
     encoder_weights: FilePath | Literal["imagenet"] | None = None
     """Weights that the encoder starts from: a safetensors file, ImageNet's (which are downloaded), or random ones."""
     decoder_channels: Annotated[
-        tuple[Annotated[int, Field(ge=4, le=1_024)], ...], Field(min_length=3, max_length=5)
+        tuple[Annotated[int, Field(ge=4, le=1_024)], ...], Field(min_length=4, max_length=5)
     ] = (48, 32, 24, 16, 16)
-    """Channels of the decoder from its deepest level up; the published recipe has 256, 128, 64, 32, 16."""
+    """Channels of the decoder from its deepest level up; the published recipe has 256, 128, 64, 32, 16. With fewer than
+    four the encoder would not see the sixteenth of an image's size at which strange images are told."""
     head: Literal["horizon", "plain"] = "horizon"
     """Last layer: 'horizon' tells small rocks from large ones by how far below the horizon they are as well; 'plain' is
     that of the published recipe."""

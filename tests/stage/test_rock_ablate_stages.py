@@ -16,7 +16,7 @@ from lunarsite.vision.rock import ablation, ablation_record
 from tests.unit.vision.rock.made_rocks import PHOTOGRAPH, RENDER, write_scenes
 
 LEARNING = {
-    "network": {"encoder": "tu-mobilenetv2_035", "decoder_channels": [8, 8, 8]},
+    "network": {"encoder": "tu-mobilenetv2_035", "decoder_channels": [8, 8, 8, 8]},
     "training": {"batch": 2, "crop_px": 32, "workers": 0},
 }
 ABLATION = {"seeds": 2, "epochs": 1, "steps_per_epoch": 1, "draws": 100}
