@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -130,11 +131,13 @@ def test_a_split_without_places_leaves_its_turns_to_the_others() -> None:
 def test_default_settings_give_ground_enough_to_claim_something(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run's own model alone, of which every other place has no shadow with light in it."""
     served = np.random.default_rng(0)
-    monkeypatch.setattr(
-        light_scenes, "_scenes_at", lambda ground, number, lit, draws, place: [place] if served.random() < 0.5 else []
-    )
+
+    def some(ground: object, number: int, lit: object, draws: object, place: Place) -> list[SimpleNamespace]:
+        return [SimpleNamespace(place=place)] if served.random() < 0.5 else []
+
+    monkeypatch.setattr(light_scenes, "_scenes_at", some)
     own = Model(np.zeros((2_533, 2_533), np.float32), Grid(-304_000.0, 304_000.0, 240.0, 2_533, 2_533))
     ground = light_scenes.of_models(None, own, [], ["dem"])
-    found = [one for _, scenes in light_scenes.scenes(ground, LitScenesSettings()) for one in scenes]
-    grounds = {place.ground for place in found if place.split == TEST}  # type: ignore[attr-defined]
+    found = [one.place for _, scenes in light_scenes.scenes(ground, LitScenesSettings()) for one in scenes]
+    grounds = {place.ground for place in found if place.split == TEST}
     assert len(grounds) >= FEWEST_GROUNDS + 2, "one or two of them may be too dark to be measured"
