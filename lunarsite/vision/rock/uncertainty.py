@@ -141,10 +141,7 @@ def unfamiliarity_of(distance: float, classes: NDArray[Any], known: NDArray[np.b
         classes: (H, W).
         known: (H, W), where the image shows anything; None: everywhere.
     """
-    ground = classes != SKY
-    if known is not None:
-        ground &= known
-    return distance if ground.any() else math.nan
+    return distance if _below_sky(classes, known).any() else math.nan
 
 
 def mean_below_sky(values: Floats, classes: NDArray[Any], known: NDArray[np.bool_] | None = None) -> float:
@@ -158,10 +155,14 @@ def mean_below_sky(values: Floats, classes: NDArray[Any], known: NDArray[np.bool
         classes: (H, W).
         known: (H, W), where the image shows anything; None: everywhere.
     """
-    counted = classes != SKY
-    if known is not None:
-        counted &= known
+    counted = _below_sky(classes, known)
     return float(np.mean(values, dtype=np.float64, where=counted)) if counted.any() else math.nan
+
+
+def _below_sky(classes: NDArray[Any], known: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Return which pixels (H, W) are known, all if `known` is None, and not called sky."""
+    ground: NDArray[np.bool_] = classes != SKY
+    return ground if known is None else ground & known
 
 
 def beyond(unfamiliarity: float, limit: float) -> bool | None:
