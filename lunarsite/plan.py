@@ -273,16 +273,17 @@ def _rocks(settings: Settings) -> Iterator[Cost]:
     if folder:
         yield Cost("images-rocks", 1, 5 + 0.1 * _ROCK_IMAGES, 350, "guessed")
     yield Cost("rock-render", 1, 12 + 1.8 * rock.render.scenes * _render_size(settings), 480)
+    step_s = _rock_step_s(settings)
     if rock.model == "train":
-        step_s = _rock_step_s(settings)
-        plan, ablation = rock.learning.training, rock.ablation
+        plan = rock.learning.training
         steps = plan.epochs * plan.steps_per_epoch * rock.learning.members
         yield Cost("rock-train", 1, 30 + steps * step_s, 2_000, "guessed")
-        if rock.ablate:
-            # What the horizon head is held against is one training more.
-            variants = _ROCK_VARIANTS + (rock.learning.network.head == "horizon")
-            trained = variants * ablation.seeds * ablation.epochs * ablation.steps_per_epoch
-            yield Cost("rock-ablate", 1, 60 + trained * step_s, 2_000, "guessed")
+    if rock.ablate:
+        ablation = rock.ablation
+        # What the horizon head is held against is one training more.
+        variants = _ROCK_VARIANTS + (rock.learning.network.head == "horizon")
+        trained = variants * ablation.seeds * ablation.epochs * ablation.steps_per_epoch
+        yield Cost("rock-ablate", 1, 60 + trained * step_s, 2_000, "guessed")
     images = rock.render.scenes * _render_size(settings) + (_ROCK_IMAGES if folder else 0)
     jobs = 2 if folder else 1
     yield Cost("rock-infer", jobs, 6 * jobs + 0.12 * images * _rock_passes(settings), 640)

@@ -191,7 +191,7 @@ class RockSettings(Section):
     model: Literal["pretrained", "train"] = "pretrained"
     """'pretrained': the model that comes with lunarsite; 'train': train one on this run's scenes."""
     ablate: bool = False
-    """Whether a run that trains also measures what closes the gap to photographs, variant by variant."""
+    """Whether the run also measures, by small trainings of its own, what closes the gap to photographs."""
     render: RockRenderSettings = RockRenderSettings()
     split: RockSplitSettings = RockSplitSettings()
     learning: RockLearningSettings = RockLearningSettings()

@@ -18,9 +18,9 @@ from tests.workflow.checkout import REPOSITORY
 
 RECORD = REPOSITORY / os.environ.get("LUNARSITE_REFERENCE_RUN", "results/reference") / "validate" / "rock.json"
 VARIANTS = (
-    "snakemake results/rock_training/validate/rock.json --cores all --configfile workflow/runs/reference.yaml"
-    " workflow/runs/rock_training.yaml",
-    "LUNARSITE_REFERENCE_RUN=results/rock_training python -m pytest tests/reference/test_rock_reference.py",
+    "snakemake results/rock_ablation/validate/rock.json --cores all --configfile workflow/runs/reference.yaml"
+    " workflow/runs/rock_ablation.yaml",
+    "LUNARSITE_REFERENCE_RUN=results/rock_ablation python -m pytest tests/reference/test_rock_reference.py",
 )
 """Commands, one after the other."""
 CALIBRATED = ("single", "single scaled", "ensemble", "ensemble scaled", "dropout")

@@ -148,7 +148,7 @@ def test_work_grows_with_what_is_asked_for() -> None:
         ({}, "images-rocks", "rock-render"),
         ({"source": {"rock_images": {"folder": "rocks"}}}, "rock-train", "images-rocks"),
         ({"rock": {"model": "train"}}, "rock-ablate", "rock-train"),
-        ({"rock": {"model": "train", "ablate": True}}, None, "rock-ablate"),
+        ({"rock": {"ablate": True}}, "rock-train", "rock-ablate"),
     ],
 )
 def test_stages_that_a_run_has_not_cost_nothing(config: dict[str, Any], lacking: str | None, more: str | None) -> None:
@@ -159,7 +159,7 @@ def test_stages_that_a_run_has_not_cost_nothing(config: dict[str, Any], lacking:
 
 def test_an_ablation_costs_as_many_trainings_as_it_has_variants() -> None:
     def trainings_s(**network: Any) -> float:
-        rock = {"model": "train", "ablate": True, "learning": {"network": network}}
+        rock = {"ablate": True, "learning": {"network": network}}
         twice = {**rock, "ablation": {"seeds": 2 * RockAblationSettings().seeds}}
         return costs(rock=twice)["rock-ablate"].cpu_s - costs(rock=rock)["rock-ablate"].cpu_s
 

@@ -13,7 +13,8 @@ ROCK_SETS = {name: scenes for name, scenes in (("images", ROCK_IMAGES), ("render
 ROCK_TAUGHT = [ROCK_IMAGES or ROCK_RENDERS]
 # Where these do not teach, the network must not call them strange: it is used on them.
 ROCK_FAMILIAR = [ROCK_RENDERS] if ROCK_IMAGES else []
-ROCK_ABLATED = ROCK_TRAINED and ROCK.ablate
+# Its trainings are its own: whichever model the run uses.
+ROCK_ABLATED = ROCK.enabled and ROCK.ablate
 ROCK_ABLATION = f"{ROCK_FOLDER}/ablation.json" if ROCK_ABLATED else []
 ROCK_TRAINING = f"{ROCK_FOLDER}/training.json" if ROCK_TRAINED else []
 if ROCK_TRAINED:
