@@ -384,13 +384,17 @@ def rock(
     rock_unfamiliar_pdf: Figure,
     rock_hazards_png: Figure,
     rock_hazards_pdf: Figure,
+    rock_gap_png: MaybeFigure,
+    rock_gap_pdf: MaybeFigure,
 ) -> None:
     """Draw rocks as they are seen and told: pictures, overlap, calibration, doubt and hazards.
 
-    `renders` and `images` tell how many rocks of which size were found in own renders and in the user's dataset.
+    `renders` and `images` tell how many rocks of which size were found in own renders and in the user's dataset. What
+    closes the gap to photographs is drawn of a record that has an ablation.
     """
     from lunarsite.publish.rock import charts
     from lunarsite.publish.rock.doubt import draw_unfamiliar
+    from lunarsite.publish.rock.gap import draw_gap
     from lunarsite.publish.rock.hazards import draw_hazards, read_sizes
     from lunarsite.publish.rock.pictures import Samples
     from lunarsite.publish.rock.tables import Measured
@@ -400,14 +404,16 @@ def rock(
     files = {"own renders": renders, "the dataset's images": images}
     sizes = {name: read_sizes(path) for name, path in files.items() if path is not None}
     job.log.info("draws %d sample images", len(pictures.found))
-    drawn = (
+    drawn = [
         (rock_samples_png, rock_samples_pdf, pictures.draw),
         (rock_overlap_png, rock_overlap_pdf, lambda: charts.draw_overlap(found)),
         (rock_reliability_png, rock_reliability_pdf, lambda: charts.draw_reliability(found)),
         (rock_risk_png, rock_risk_pdf, lambda: charts.draw_risk(found)),
         (rock_unfamiliar_png, rock_unfamiliar_pdf, lambda: draw_unfamiliar(found)),
         (rock_hazards_png, rock_hazards_pdf, lambda: draw_hazards(found, sizes)),
-    )
+    ]
+    if rock_gap_png is not None and rock_gap_pdf is not None:
+        drawn.append((rock_gap_png, rock_gap_pdf, lambda: draw_gap(found)))
     save_drawn(drawn, publish.figure_dpi, job.progress)
 
 
@@ -539,6 +545,7 @@ def report(
     rock_risk_png: MaybePlain,
     rock_unfamiliar_png: MaybePlain,
     rock_hazards_png: MaybePlain,
+    rock_gap_png: MaybePlain,
     report: Annotated[Path, Output(None)],
 ) -> None:
     """Write the run's report: one HTML file without external parts."""

@@ -220,6 +220,7 @@ def check_rocks(calls: dict[str, dict[str, Any]], folder: bool) -> None:
     drawn = calls["publish-rock"]
     assert drawn["renders"].name == "renders_distribution.parquet"
     assert (drawn["images"].name if folder else drawn["images"]) == ("images_distribution.parquet" if folder else None)
+    assert all((calls[stage]["rock_gap_png"] is not None) is folder for stage in ("publish-rock", "publish-report"))
     derived = ("rock_maps", "rock_hazard", "rock_sizes", "rock_distribution")
     assert [len(listed[name]) for name in derived] == [len(names)] * len(derived)
     assert all((listed[name] is not None) is folder for name in ("rock_images", "rock_ablation"))

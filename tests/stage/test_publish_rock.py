@@ -168,6 +168,28 @@ def test_sizes_in_all_images_are_those_of_the_table(run: FakeRun, drawn: dict[st
     assert [len(axes.get_lines()) for axes in both.axes[2:]] == [2, 2]
 
 
+def test_trainings_stand_in_the_order_of_the_table_with_their_seeds(drawn: dict[str, Any]) -> None:
+    photographs, renders = drawn["rock_gap"].axes
+    labels = [label.get_text() for label in photographs.get_yticklabels()]
+    assert labels == ["no rocks: nothing is learned", "synthetic only: renders", "style: statistics <of photographs>"]
+    assert photographs.get_title(loc="left") == "Test photographs (5 scenes)"
+    seeds = [line for line in photographs.get_lines() if line.get_marker() == "|"]
+    assert [round(float(line.get_xdata()[0]), 2) for line in seeds] == [0.42, 0.38, 0.52, 0.48]
+    (chosen,) = (line for line in renders.get_lines() if line.get_marker() == "D")
+    assert [float(chosen.get_xdata()[0]), float(chosen.get_ydata()[0])] == [0.79, 2.0]
+
+
+def test_a_run_without_an_ablation_draws_and_tells_nothing_of_it() -> None:
+    made = fake_rock.rock_record()
+    tables = {key: rows for key, rows in made.tables.items() if key not in {"ablation", "seeds", "heads"}}
+    assert "From renders to photographs" not in " ".join(
+        story.sentences(measured(made.model_copy(update={"tables": tables})))
+    )
+    cut = [{key: value for key, value in row.items() if key != "chosen"} for row in made.tables["ablation"]]
+    with pytest.raises(ArtefactError, match=r"table 'ablation' lacks \['chosen'\]"):
+        measured(made.model_copy(update={"tables": {**made.tables, "ablation": cut}}))
+
+
 def test_a_record_without_rendered_truth_says_so() -> None:
     made = fake_rock.rock_record()
     bare = made.model_copy(update={"tables": {**made.tables, "sizes": [], "rock_area": []}})
@@ -205,6 +227,11 @@ def test_sentences_put_each_number_beside_its_baselines() -> None:
     assert (
         "10 % of the pixels are wrong; with the 10 % of highest entropy handed to a person, 7.29 % of the rest" in told
     )
+    assert (
+        "mean IoU 0.4 (95 %: 0.36 to 0.44) with 'synthetic only' (renders); 0.5 (95 %: 0.45 to 0.55) with 'style',"
+        in told
+    )
+    assert "which validation photographs chose; 0.2 (95 %: 0.18 to 0.22) where no rock is found at all." in told
     assert "It falls short in: photographs told from renders (0.61, asked: >= 0.9)." in told
 
 

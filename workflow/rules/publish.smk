@@ -23,6 +23,7 @@ INTO_SHADOW += ["enhance_frames"] if ENHANCED else []
 SHADOWCAM_CHECKS = ["shadowcam_pictures"] if SHADOWCAM_JUDGED else []
 SHADOWCAM_CHECKS += ["shadowcam_aucs"] if FRAMES else []
 ROCK_CHECKS = ["rock_samples", "rock_overlap", "rock_reliability", "rock_risk", "rock_unfamiliar", "rock_hazards"]
+ROCK_CHECKS += ["rock_gap"] if ROCK_ABLATED else []
 ROCK_CHECKS = ROCK_CHECKS if ROCK_RECORD else []
 SITE_CHECKS = ["calibration", "blocks", "sweeps", "dependence", "site_map", "site_ranks"]
 FIGURE = f"{RESULTS}/publish/figures"

@@ -25,6 +25,8 @@ RISK: Final = "risk_coverage"
 RISK_OF_IMAGES: Final = "risk_coverage_images"
 SIZES: Final = "sizes"
 ROCK_AREA: Final = "rock_area"
+ABLATION: Final = "ablation"
+SEEDS: Final = "seeds"
 LIMIT: Final = "unfamiliarity_limit"
 """A metric: what an image's unfamiliarity must not exceed."""
 
@@ -45,6 +47,18 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     SIZES: ("diameter_m", "truth_per_m2", *_with_ends("found_per_m2")),
     ROCK_AREA: ("group", "scene", "truth_share", "share", "share_low", "share_high"),
 }
+_NEEDS_IF_THERE: Final[dict[str, tuple[str, ...]]] = {
+    ABLATION: (
+        "variant",
+        "adds",
+        "seeds",
+        "chosen",
+        "photograph_scenes",
+        *_with_ends("photograph_miou", "render_miou"),
+    ),
+    SEEDS: ("variant", "photographs_miou", "renders_miou"),
+}
+"""Of a run that trains the variants of an ablation."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +85,11 @@ class Measured:
         Raises:
             ArtefactError: A table or a column is absent.
         """
-        for name, columns in _NEEDS.items():
-            if name not in found.tables:
-                raise ArtefactError(f"the record '{found.title}' has no table '{name}'; rerun validate-rock")
+        lacking = [name for name in _NEEDS if name not in found.tables]
+        if lacking:
+            raise ArtefactError(f"the record '{found.title}' has no table '{lacking[0]}'; rerun validate-rock")
+        there = {name: columns for name, columns in _NEEDS_IF_THERE.items() if name in found.tables}
+        for name, columns in {**_NEEDS, **there}.items():
             absent = sorted({column for row in found.tables[name] for column in columns if column not in row})
             if absent:
                 raise ArtefactError(f"the record '{found.title}': table '{name}' lacks {absent}; rerun validate-rock")
@@ -94,6 +110,10 @@ class Measured:
         return [
             row for row in self.record.tables[table] if all(row[column] == value for column, value in where.items())
         ]
+
+    def optional(self, table: str) -> Sequence[Row]:
+        """Return the rows of a table that only some runs have; none where it is absent."""
+        return self.record.tables.get(table, [])
 
     def groups(self, table: str) -> list[str]:
         """Return the groups of images that a table tells of, in their order."""
