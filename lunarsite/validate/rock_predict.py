@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lunarsite.settings.rock import RockInferenceSettings
 from lunarsite.vision.rock.network import Method
-from lunarsite.vision.rock.segmenter import Segmenter
+from lunarsite.vision.rock.segmenter import Said, Segmenter
 from lunarsite.vision.rock.uncertainty import (
     beyond,
     classes_of,
@@ -108,7 +108,8 @@ class SegmenterPredictor:
     def predict(self, image: Image) -> Predicted:
         """Return all that is said of an image (H, W, 3)."""
         small = reduced(image, self.settings.longest_side_px)
-        logits = self.segmenter.member_logits(small, self._by("ensemble"))
+        said = self.segmenter.said(small, self._by("ensemble"))
+        logits = said.logits
         temperature = self.temperatures
         members = [softmax(one) for one in logits]
         mean = pooled(logits)
@@ -119,9 +120,9 @@ class SegmenterPredictor:
             DELIVERED: tempered(mean, temperature[DELIVERED]),
         }
         if self.segmenter.spec.network.dropout > 0.0:
-            found[DROPOUT] = pooled(self.segmenter.member_logits(small, self._by("dropout")))
+            found[DROPOUT] = pooled(self.segmenter.said(small, self._by("dropout")).logits)
         size = image.shape[:2]
-        doubt = self._doubt(small, found[DELIVERED], mutual_information(logits), size)
+        doubt = self._doubt(said, found[DELIVERED], size)
         return Predicted(
             {name: enlarged(one, *size) for name, one in found.items()},
             tuple(enlarged(one, *size) for one in members),
@@ -131,13 +132,12 @@ class SegmenterPredictor:
     def doubt(self, image: Image) -> Doubt:
         """Return how doubtful an image (H, W, 3) is."""
         small = reduced(image, self.settings.longest_side_px)
-        logits = self.segmenter.member_logits(small, self._by("ensemble"))
-        calibrated = tempered(pooled(logits), self.temperatures[DELIVERED])
-        return self._doubt(small, calibrated, mutual_information(logits), image.shape[:2])
+        said = self.segmenter.said(small, self._by("ensemble"))
+        return self._doubt(said, tempered(pooled(said.logits), self.temperatures[DELIVERED]), image.shape[:2])
 
-    def _doubt(self, small: Image, calibrated: Floats, disagreement: Floats, size: tuple[int, ...]) -> Doubt:
-        unfamiliarity = unfamiliarity_of(self.segmenter.distance(small, self._by("ensemble")), classes_of(calibrated))
-        large = enlarged(np.concatenate([calibrated, disagreement[None]]), size[0], size[1])
+    def _doubt(self, said: Said, calibrated: Floats, size: tuple[int, ...]) -> Doubt:
+        unfamiliarity = unfamiliarity_of(said.distance, classes_of(calibrated))
+        large = enlarged(np.concatenate([calibrated, mutual_information(said.logits)[None]]), size[0], size[1])
         classes = classes_of(large[:4])
         flagged = beyond(unfamiliarity, self.limit[1])
         return Doubt(entropy(large[:4]), large[4], classes, unfamiliarity, flagged)

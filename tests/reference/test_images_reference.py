@@ -75,7 +75,7 @@ def test_an_original_mask_holds_the_palette() -> None:
     path = MOON.parent / "images" / "rocks" / "extra" / "clean0015.png"
     if not path.is_file():
         pytest.skip(f"REFERENCE DATA ABSENT: {path}")
-    classes = rocks.classes_of(read_picture(path, "reference"))
+    classes = rocks.nearest_classes(read_picture(path, "reference"))
     shares = {number: float((classes == number).mean()) for number in np.unique(classes)}
     print(f"original mask: {shares}")
     assert 255 not in shares

@@ -61,7 +61,7 @@ pytestmark = [
 def drawn(name: str) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     folder = FOLDER / "real_moon_images"
     with Image.open(folder / f"{name}.png") as picture, Image.open(folder / f"g_{name}.png") as mask:
-        return np.asarray(picture.convert("L"), np.float64), rocks.classes_of(np.asarray(mask.convert("RGB")))
+        return np.asarray(picture.convert("L"), np.float64), rocks.nearest_classes(np.asarray(mask.convert("RGB")))
 
 
 def test_two_drawings_of_the_same_ground_bound_what_a_score_can_be() -> None:

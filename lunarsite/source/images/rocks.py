@@ -162,7 +162,7 @@ def reduced_size(size: tuple[int, int], longest_side_px: int) -> tuple[int, int]
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def classes_of(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def nearest_classes(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the class of each colour (..., 3): that of the nearest colour of the palette, UNKNOWN beyond the bound."""
     levels = np.arange(256, dtype=np.int32)
     channels = [np.ascontiguousarray(colours[..., k]) for k in range(3)]
@@ -210,7 +210,7 @@ class RockReader:
                 f"{self.where}: {pair.mask}: is grey, and which level means which class is not told; needed are the"
                 " published colours (red sky, green small rocks, blue large rocks, black background)"
             )
-        mask = classes_of(colours)
+        mask = nearest_classes(colours)
         unknown_share = float((mask == UNKNOWN).mean())
         if unknown_share > self.most_unknown_share:
             raise LocalError(

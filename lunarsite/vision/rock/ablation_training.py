@@ -38,4 +38,4 @@ def segmenter_of(
     told = RockSpec(network=spec, head=learning.network.head, members=1, temperature={}, unfamiliarity={})
     segmenter = Segmenter((trained.network,), told)
     alone = inference.model_copy(update={"method": "single"})
-    return lambda image: classes_of(softmax(segmenter.member_logits(image, alone)[0]))
+    return lambda image: classes_of(softmax(segmenter.said(image, alone).logits[0]))

@@ -92,8 +92,8 @@ def calibrated(
                 " nothing tells what is familiar; train longer (rock.learning.training.epochs) or with another seed"
                 " (rock.learning.training.seed), and look whether the masks hold ground"
             )
-        shown = _unfamiliarities(segmenter, familiar, inference.model_copy(update={"method": method}))
-        by_kind |= familiar_limits({"own_renders": shown})
+        shown = _pools(segmenter, familiar, inference.model_copy(update={"method": method}))
+        by_kind |= familiar_limits({"own_renders": [pool.unfamiliarity for pool in shown]})
         limits[method] = Unfamiliarity(statistic="feature_distance", limit=max(by_kind.values()))
         measured |= {
             f"temperature_{method}": temperature[method],
@@ -197,24 +197,15 @@ def _pools(segmenter: Segmenter, held: Whole, inference: RockInferenceSettings) 
     found = []
     for number in range(len(held)):
         image, mask = held.picture(number)
-        pool = pool_of(segmenter.member_logits(image, inference))
+        said = segmenter.said(image, inference)
+        pool = pool_of(said.logits)
         mean, truth = pool.mean, mask.ravel()
         known = np.flatnonzero(truth != UNKNOWN)
         some = np.random.default_rng([inference.seed, number]).permutation(known)[:_PIXELS_PER_IMAGE]
         flat = mean.reshape(mean.shape[0], -1)
         matrix = scores.confusion(mask, classes_of(mean))
-        far = unfamiliarity_of(segmenter.distance(image, inference), classes_of(mean))
+        far = unfamiliarity_of(said.distance, classes_of(mean))
         found.append(_Pooled(flat[:, some], truth[some], far, matrix))
-    return found
-
-
-def _unfamiliarities(segmenter: Segmenter, familiar: Whole, inference: RockInferenceSettings) -> list[float]:
-    """Return the unfamiliarity of each image by a method, NaN where no ground is seen."""
-    found = []
-    for number in range(len(familiar)):
-        image, _ = familiar.picture(number)
-        classes = classes_of(pool_of(segmenter.member_logits(image, inference)).mean)
-        found.append(unfamiliarity_of(segmenter.distance(image, inference), classes))
     return found
 
 

@@ -93,16 +93,24 @@ class Segmented:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What members, or passes, say of an image."""
+
+    logits: Floats
+    """(M, 4, H, W), at the image's size: logarithms of the mean probability of each one's views."""
+    distance: float
+    """The mean distance of the image's features; see `unfamiliarity_of`."""
+
+
+@dataclass(frozen=True)
 class Segmenter:
     """A model, ready to run on the CPU."""
 
     members: Sequence[nn.Module]
     spec: RockSpec
 
-    def member_logits(self, image: NDArray[np.uint8], settings: RockInferenceSettings) -> Floats:
-        """Return logits of each member, or of each pass, at the image's size: (M, 4, H, W).
-
-        They are logarithms of the mean probability of the member's views.
+    def said(self, image: NDArray[np.uint8], settings: RockInferenceSettings) -> Said:
+        """Return what each member, or each pass, says of an image.
 
         Args:
             image: (H, W, 3).
@@ -112,8 +120,11 @@ class Segmenter:
             LearningError: It is no image, or has more than MOST_PX pixels.
         """
         _check_size(image)
-        found = self._answers(reduced(image, settings.longest_side_px), settings)
-        return np.stack([logarithm(enlarged(member.probability, *image.shape[:2])) for member in found])
+        logits, distances = [], []
+        for answer in self._answers(reduced(image, settings.longest_side_px), settings):
+            logits.append(logarithm(enlarged(answer.probability, *image.shape[:2])))
+            distances.append(answer.distance)
+        return Said(np.stack(logits), float(np.mean(distances)))
 
     def segment(
         self, image: NDArray[np.uint8], settings: RockInferenceSettings, known: NDArray[np.bool_] | None = None
@@ -160,20 +171,6 @@ class Segmenter:
             unfamiliarity,
             beyond(unfamiliarity, self.spec.unfamiliarity[settings.method].limit),
         )
-
-    def distance(self, image: NDArray[np.uint8], settings: RockInferenceSettings) -> float:
-        """Return the mean distance of the features of an image (H, W, 3); see `unfamiliarity_of`.
-
-        Raises:
-            LearningError: It is no image, or the weights are spoiled.
-        """
-        given = looked_at(normalised(reduced(image, settings.longest_side_px)), AS_IT_IS)
-        with torch.inference_mode():
-            found = [distance(member, _body(member).encoder(given)) for member in self._asked(settings)]
-        far = float(torch.cat(found).double().mean())
-        if not math.isfinite(far):
-            raise LearningError(_SPOILED)
-        return far
 
     def _asked(self, settings: RockInferenceSettings) -> Sequence[nn.Module]:
         return self.members if settings.method == "ensemble" else self.members[:1]

@@ -141,11 +141,12 @@ def unfamiliarity_of(distance: float, classes: NDArray[Any], known: NDArray[np.b
         classes: (H, W).
         known: (H, W), where the image shows anything; None: everywhere.
     """
-    return distance if _below_sky(classes, known).any() else math.nan
+    ground = classes != SKY
+    return distance if (ground if known is None else ground & known).any() else math.nan
 
 
-def mean_below_sky(values: Floats, classes: NDArray[Any], known: NDArray[np.bool_] | None = None) -> float:
-    """Return the mean of values (H, W) over the known pixels that are not called sky; NaN if there are none.
+def mean_below_sky(values: Floats, classes: NDArray[Any]) -> float:
+    """Return the mean of values (H, W) over the pixels that are not called sky; NaN if there are none.
 
     The sky is black and never doubtful: with it, a picture would look the more familiar the more sky it shows, and a
     black one, of which nothing can be known, the most familiar of all.
@@ -153,16 +154,9 @@ def mean_below_sky(values: Floats, classes: NDArray[Any], known: NDArray[np.bool
     Args:
         values: Of each pixel.
         classes: (H, W).
-        known: (H, W), where the image shows anything; None: everywhere.
     """
-    counted = _below_sky(classes, known)
-    return float(np.mean(values, dtype=np.float64, where=counted)) if counted.any() else math.nan
-
-
-def _below_sky(classes: NDArray[Any], known: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    """Return which pixels (H, W) are known, all if `known` is None, and not called sky."""
-    ground: NDArray[np.bool_] = classes != SKY
-    return ground if known is None else ground & known
+    ground = classes != SKY
+    return float(np.mean(values, dtype=np.float64, where=ground)) if ground.any() else math.nan
 
 
 def beyond(unfamiliarity: float, limit: float) -> bool | None:

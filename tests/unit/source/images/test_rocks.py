@@ -46,9 +46,9 @@ def read(folder: Path, longest_side_px: int = 720, most_unknown_share: float = 0
 
 def test_classes_of_the_published_colours() -> None:
     colours = np.array([(0, 0, 0), GREEN, BLUE, RED, (225, 3, 0), (8, 4, 9), (4, 3, 251)], np.uint8)
-    assert rocks.classes_of(colours).tolist() == [0, 1, 2, 3, 3, 0, 2]
+    assert rocks.nearest_classes(colours).tolist() == [0, 1, 2, 3, 3, 0, 2]
     far = np.array([(128, 0, 0), (255, 255, 255), (128, 128, 128), (200, 200, 0)], np.uint8)
-    assert rocks.classes_of(far).tolist() == [255] * 4
+    assert rocks.nearest_classes(far).tolist() == [255] * 4
 
 
 @given(st.tuples(*[st.integers(0, 255)] * 3))
@@ -56,14 +56,14 @@ def test_classes_are_the_nearest_colours(colour: tuple[int, int, int]) -> None:
     distance = {number: np.linalg.norm(np.subtract(colour, known)) for number, known in rocks.PALETTE.items()}
     nearest = min(distance, key=lambda number: distance[number])
     wanted = nearest if distance[nearest] <= 100.0 else 255
-    assert rocks.classes_of(np.array([[colour]], np.uint8)).tolist() == [[wanted]]
+    assert rocks.nearest_classes(np.array([[colour]], np.uint8)).tolist() == [[wanted]]
 
 
 def test_noisy_masks_have_the_classes_of_clean_ones() -> None:
     _, clean, ground = landscape(3, 480, 720)
-    differ = rocks.classes_of(clean) != rocks.classes_of(ground)
+    differ = rocks.nearest_classes(clean) != rocks.nearest_classes(ground)
     assert differ.sum() == 9  # the tiny rock that 'clean' leaves out
-    assert not (rocks.classes_of(ground) == 255).any()
+    assert not (rocks.nearest_classes(ground) == 255).any()
 
 
 def test_a_set_is_read_in_order(tmp_path) -> None:
@@ -91,7 +91,7 @@ def test_reduction_averages_pictures_and_takes_masks_as_they_are(tmp_path) -> No
     assert (scene.image[:10] == 0).all()
     assert (scene.mask[:10] == 3).all()
     with Image.open(folder / "images/clean/clean0001.png") as picture:
-        whole = rocks.classes_of(np.asarray(picture))
+        whole = rocks.nearest_classes(np.asarray(picture))
     assert np.array_equal(scene.mask, whole[1::2, 1::2])
     assert rocks.reduced_size((571, 777), 720) == (529, 720)
     assert rocks.reduced_size((480, 720), 720) == (480, 720)

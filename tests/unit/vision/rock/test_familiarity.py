@@ -105,9 +105,9 @@ def test_it_is_fitted_to_images_as_inference_sees_them() -> None:
     np.testing.assert_allclose(familiarity_of(members[1]).mean.numpy(), own.mean(axis=0), rtol=1e-4, atol=1e-5)
     segmenter = Segmenter(members, spec)
     settings = RockInferenceSettings(longest_side_px=64)
-    familiar = [segmenter.distance(made_image(32, 64, 100 + k), settings) for k in range(10)]
+    familiar = [segmenter.said(made_image(32, 64, 100 + k), settings).distance for k in range(10)]
     strange = np.random.default_rng(0).integers(0, 255, (32, 64, 3), dtype=np.uint8)
-    assert segmenter.distance(strange, settings) > max(familiar)
+    assert segmenter.said(strange, settings).distance > max(familiar)
 
 
 def test_of_many_images_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

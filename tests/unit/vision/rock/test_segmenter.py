@@ -48,7 +48,7 @@ def plain(member: Any, image: np.ndarray, upside_down: bool = False) -> np.ndarr
 
 def test_one_view_of_a_single_member_is_what_the_network_says(two: Segmenter) -> None:
     image = made_image(64, 96)
-    logits = two.member_logits(image, settings(method="single"))
+    logits = two.said(image, settings(method="single")).logits
     assert logits.shape == (1, 4, 64, 96)
     truth = softmax(plain(two.members[0], image))
     np.testing.assert_allclose(softmax(logits[0]), truth, atol=1e-4)
@@ -59,7 +59,7 @@ def test_one_view_of_a_single_member_is_what_the_network_says(two: Segmenter) ->
 
 
 def test_an_ensemble_is_the_mean_of_its_members_probabilities(two: Segmenter) -> None:
-    logits = two.member_logits(IMAGE, settings())
+    logits = two.said(IMAGE, settings()).logits
     assert logits.shape == (2, 4, 60, 90)
     members = softmax(logits)
     assert np.abs(members[0] - members[1]).max() > 0.1
@@ -77,7 +77,7 @@ def test_an_ensemble_is_the_mean_of_its_members_probabilities(two: Segmenter) ->
 def test_the_pool_is_calibrated_by_the_methods_temperature() -> None:
     warm = made_segmenter(2, temperature={"single": 1.0, "ensemble": 2.5, "dropout": 1.0})  # type: ignore[arg-type]
     found = warm.segment(IMAGE, settings())
-    raw = pooled(warm.member_logits(IMAGE, settings()))
+    raw = pooled(warm.said(IMAGE, settings()).logits)
     np.testing.assert_allclose(found.raw_probability.transpose(2, 0, 1), raw, atol=1e-5)
     np.testing.assert_allclose(found.probability.transpose(2, 0, 1), tempered(raw, 2.5), atol=1e-5)
     np.testing.assert_allclose(found.entropy, entropy(tempered(raw, 2.5)), atol=1e-4)
@@ -115,16 +115,16 @@ def test_dropout_drops_channels_by_seed_and_nothing_else_changes(two: Segmenter)
     before = torch.rand(1)
     torch.manual_seed(5)
     chosen = settings(method="dropout", flips=2)
-    first, again = two.member_logits(IMAGE, chosen), two.member_logits(IMAGE, chosen)
+    first, again = two.said(IMAGE, chosen).logits, two.said(IMAGE, chosen).logits
     assert torch.equal(torch.rand(1), before), "the caller's random numbers go on"
     assert first.shape == (3, 4, 60, 90)
     np.testing.assert_array_equal(first, again)
     assert np.abs(first[0] - first[1]).max() > 0.01
-    other = two.member_logits(IMAGE, settings(method="dropout", flips=2, seed=100))
+    other = two.said(IMAGE, settings(method="dropout", flips=2, seed=100)).logits
     assert np.abs(first[0] - other[0]).max() > 0.01
     assert not any(layer.training for layer in member.modules())
     assert all(torch.equal(value, state[name]) for name, value in member.state_dict().items())
-    single = two.member_logits(IMAGE, settings(method="single", flips=2))
+    single = two.said(IMAGE, settings(method="single", flips=2)).logits
     assert np.abs(first - single).max() > 0.01
 
 
@@ -147,8 +147,8 @@ def test_passes_see_one_drawn_network_in_all_views(two: Segmenter) -> None:
     """A mirrored image gives the mirrored passes: its two views meet the same dropped channels."""
     image = made_image(64, 96)
     chosen = settings(method="dropout", flips=2)
-    found = two.member_logits(image, chosen)
-    turned = two.member_logits(image[:, ::-1].copy(), chosen)
+    found = two.said(image, chosen).logits
+    turned = two.said(image[:, ::-1].copy(), chosen).logits
     np.testing.assert_allclose(softmax(turned)[..., ::-1], softmax(found), atol=1e-5)
 
 
@@ -169,12 +169,12 @@ def test_the_cards_limit_tells_what_is_out_of_distribution(method: str, limit: f
 @pytest.mark.parametrize("views", [{}, {"flips": 4}, {"scales": [0.5]}])
 def test_unfamiliarity_is_the_members_mean_distance_whatever_the_views(method: str, views: dict[str, Any]) -> None:
     segmenter = made_segmenter(2)
-    each = [Segmenter((member,), segmenter.spec).distance(IMAGE, settings()) for member in segmenter.members]
+    each = [Segmenter((member,), segmenter.spec).said(IMAGE, settings()).distance for member in segmenter.members]
     assert each[0] != pytest.approx(each[1], rel=1e-3)
     expected = float(np.mean(each)) if method == "ensemble" else each[0]
     chosen = settings(method=method, **views)
     assert segmenter.segment(IMAGE, chosen).unfamiliarity == pytest.approx(expected, rel=1e-5)
-    assert segmenter.distance(IMAGE, chosen) == pytest.approx(expected, rel=1e-5)
+    assert segmenter.said(IMAGE, chosen).distance == pytest.approx(expected, rel=1e-5)
 
 
 def test_larger_images_are_reduced_and_their_maps_brought_back(two: Segmenter) -> None:
@@ -188,7 +188,7 @@ def test_larger_images_are_reduced_and_their_maps_brought_back(two: Segmenter) -
     # Means over the pixels that one stands for are near its own values.
     means = found.probability.reshape(48, 4, 96, 4, 4).mean(axis=(1, 3))
     assert np.corrcoef(means.ravel(), reduced.probability.ravel())[0, 1] > 0.95
-    assert two.member_logits(large, settings()).shape == (2, 4, 192, 384)
+    assert two.said(large, settings()).logits.shape == (2, 4, 192, 384)
 
 
 def test_strips_are_the_parts_of_the_whole(two: Segmenter) -> None:
@@ -292,7 +292,7 @@ def test_maps_too_large_to_be_returned_are_read_in_strips(two: Segmenter, monkey
     with pytest.raises(LearningError, match="strips"):
         two.segment(panorama, settings())
     with pytest.raises(LearningError, match="strips"):
-        two.member_logits(panorama, settings())
+        two.said(panorama, settings())
     tracemalloc.start()
     rows = sum(part.stop - part.start for part, _ in two.segment_reduced(panorama, settings()).strips(1_000, 4_000, 50))
     peak = tracemalloc.get_traced_memory()[1]

@@ -161,13 +161,13 @@ def test_own_renders_that_teach_nothing_set_a_limit_of_their_own() -> None:
     others = Held(5, 0, seed=900)
     found, measured = calibrated(job, members, spec.network, Held(), inference, others)  # type: ignore[arg-type]
     segmenter = Segmenter(members, found)
-    far = [segmenter.distance(others.picture(k)[0], inference) for k in range(5)]
+    far = [segmenter.said(others.picture(k)[0], inference).distance for k in range(5)]
     assert measured["limit_single_own_renders"] == pytest.approx(np.quantile(far, 0.95))
     kinds = [measured[f"limit_single_{kind}"] for kind in ("renders", "photographs", "own_renders")]
     assert found.unfamiliarity["single"].limit == max(kinds)
     # Shown to it before, they are nearer.
     fit_familiarity(job, members, (Held(30, 0), others))  # type: ignore[arg-type]
-    assert np.mean([segmenter.distance(others.picture(k)[0], inference) for k in range(5)]) < np.mean(far)
+    assert np.mean([segmenter.said(others.picture(k)[0], inference).distance for k in range(5)]) < np.mean(far)
 
 
 def test_what_probabilities_are_worth_is_told_by_kind() -> None:

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from lunarsite.vision.rock.classes import BACKGROUND, LARGE, SKY, SMALL
-from lunarsite.vision.rock.uncertainty import beyond, classes_of, confidence_of, mean_below_sky, tempered
+from lunarsite.vision.rock.uncertainty import (
+    beyond,
+    classes_of,
+    confidence_of,
+    mean_below_sky,
+    tempered,
+    unfamiliarity_of,
+)
 
 VALUES = np.array([[0.0, 0.0, 0.0], [0.3, 0.6, 0.9]], dtype=np.float32)
 
@@ -20,16 +27,11 @@ def test_more_sky_makes_an_image_no_more_familiar() -> None:
     assert mean_below_sky(*more) == pytest.approx(0.6)
 
 
-def test_unknown_pixels_do_not_count() -> None:
-    classes = np.array([[SKY] * 3, [BACKGROUND] * 3], dtype=np.uint8)
-    known = np.array([[True] * 3, [True, True, False]])
-    assert mean_below_sky(VALUES, classes, known) == pytest.approx(0.45)
-
-
 def test_where_no_ground_is_known_nothing_tells() -> None:
     assert math.isnan(mean_below_sky(VALUES, np.full((2, 3), SKY, dtype=np.uint8)))
     classes = np.array([[SKY] * 3, [BACKGROUND] * 3], dtype=np.uint8)
-    assert math.isnan(mean_below_sky(VALUES, classes, classes == SKY))
+    assert math.isnan(unfamiliarity_of(0.3, classes, classes == SKY))
+    assert unfamiliarity_of(0.3, classes) == unfamiliarity_of(0.3, classes, classes != SKY) == 0.3
     assert [beyond(value, 0.1) for value in (0.1, 0.2, math.nan)] == [False, True, None]
 
 
