@@ -280,10 +280,11 @@ def _rocks(settings: Settings) -> Iterator[Cost]:
         yield Cost("rock-train", 1, 30 + steps * step_s, 2_000, "guessed")
     if rock.ablate:
         ablation = rock.ablation
-        # What the horizon head is held against is one training more.
-        variants = _ROCK_VARIANTS + (rock.learning.network.head == "horizon")
-        trained = variants * ablation.seeds * ablation.epochs * ablation.steps_per_epoch
-        yield Cost("rock-ablate", 1, 60 + trained * step_s, 2_000, "guessed")
+        # With the plain last layer the rival of the horizon head is none.
+        left_out = rock.learning.network.head == "plain" and "plain head" in ablation.variants
+        trainings = (1 + len(set(ablation.variants)) - left_out) * ablation.seeds
+        ablation_s = trainings * ablation.epochs * ablation.steps_per_epoch * step_s
+        yield Cost("rock-ablate", 1, 60 + ablation_s, 2_000, "guessed")
     images = rock.render.scenes * _render_size(settings) + (_ROCK_IMAGES if folder else 0)
     jobs = 2 if folder else 1
     yield Cost("rock-infer", jobs, 6 * jobs + 0.12 * images * _rock_passes(settings), 640)
@@ -292,8 +293,6 @@ def _rocks(settings: Settings) -> Iterator[Cost]:
 
 _ROCK_IMAGES = 180
 """Images in a user's folder, which are not counted before they are read: as many as the reference data have."""
-_ROCK_VARIANTS = 5
-"""Trainings of an ablation for each seed, without the rival of the horizon head."""
 
 
 def _render_size(settings: Settings) -> float:

@@ -57,9 +57,9 @@ class RockSplitSettings(Section):
     """Share of the renders that choose epochs, temperature and thresholds."""
     test_share: Fraction = 0.2
     """Share of the renders that are measured and nothing else. Of masks that leave out tiny rocks, those alone."""
-    photograph_training_share: Fraction = 0.34
+    photograph_training_share: Fraction = 0.25
     """Share of the photographs' scenes that a training with real labels may see."""
-    photograph_validation_share: Fraction = 0.16
+    photograph_validation_share: Fraction = 0.2
     """Share of them that choose; the rest are measured and nothing else."""
     seed: Seed = 42
 
@@ -151,10 +151,21 @@ class RockAblationSettings(Section):
     steps_per_epoch: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     """In the place of learning.training.steps_per_epoch. Of four crops a step: less than about 400 steps in all show
     nothing, for a network that has not learned the renders has no gap to photographs that anything could close."""
+    variants: tuple[Literal["augmented", "style", "few labels", "own renders", "plain head"], ...] = (
+        *("augmented", "style", "few labels", "own renders", "plain head"),
+    )
+    """What is trained besides renders with geometry alone: each has what those named before it here have, whether these
+    are trained or not; 'plain head' is 'few labels' with the plain last layer, and needs it."""
     draws: Annotated[int, Field(ge=100, le=1_000_000)] = 2_000
     """Draws of the bootstrap over scenes and seeds."""
     seed: Seed = 71
     """Of the draws."""
+
+    @model_validator(mode="after")
+    def _has_its_rival(self) -> Self:
+        if "plain head" in self.variants and "few labels" not in self.variants:
+            raise ValueError("variants has 'plain head' without 'few labels', which it is held against; add that")
+        return self
 
 
 class RockInferenceSettings(Section):

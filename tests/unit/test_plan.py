@@ -164,7 +164,11 @@ def test_an_ablation_costs_as_many_trainings_as_it_has_variants() -> None:
         return costs(rock=twice)["rock-ablate"].cpu_s - costs(rock=rock)["rock-ablate"].cpu_s
 
     counts = [
-        len(variants(RockLearningSettings(network=RockNetworkSettings(head=head)), own=True))
+        len(
+            variants(
+                RockLearningSettings(network=RockNetworkSettings(head=head)), RockAblationSettings().variants, own=True
+            )
+        )
         for head in ("horizon", "plain")
     ]
     assert counts[0] > counts[1]

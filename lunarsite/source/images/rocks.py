@@ -22,6 +22,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 
 from lunarsite.artefact.contracts import ROCK_SCENES
 from lunarsite.artefact.images import Credit
@@ -38,9 +39,9 @@ CREDIT = Credit(
 )
 """Of a folder that a user names. The data page's licence is stricter than what others say of it, and is kept."""
 
-UNKNOWN, SKY = (ROCK_SCENES.class_number("masks", name) for name in ("unknown", "sky"))
+UNKNOWN, SKY, _GROUND = (ROCK_SCENES.class_number("masks", name) for name in ("unknown", "sky", "background"))
 PALETTE = {
-    ROCK_SCENES.class_number("masks", "background"): (0, 0, 0),
+    _GROUND: (0, 0, 0),
     ROCK_SCENES.class_number("masks", "small_rocks"): (0, 255, 0),
     ROCK_SCENES.class_number("masks", "large_rocks"): (0, 0, 255),
     SKY: (255, 0, 0),
@@ -52,10 +53,13 @@ FOREIGN_MASKS = (4317, 5206, 5221, 9189)
 _SAME_GROUND = {
     **dict.fromkeys(("PCAM2", "PCAM3", "PCAM5", "PCAM7", "PCAM12"), "PCAM1"),
     "TCAM10": "TCAM9",
-    "TCAM13": "TCAM1",
+    **dict.fromkeys(("TCAM7", "TCAM13"), "TCAM1"),  # 7 under another Sun: no features match, the rocks are the same
     "TCAM14": "TCAM4",
 }
 """Photographs that show ground of another one."""
+
+_UNDRAWN_SKY = ("TCAM21",)
+"""Photographs that show a black sky which their published mask calls ground: it is unknown, and counts nowhere."""
 
 _RENDER = re.compile(r"(?:.*/)?images/render/render(\d{1,9})\.png", re.IGNORECASE)
 _MASK = re.compile(r"(?:.*/)?images/(clean|ground)/(clean|ground)(\d{1,9})\.png", re.IGNORECASE)
@@ -227,6 +231,8 @@ class RockReader:
         if pair.kind == 0 and sky.mean() >= _LEAST_SKY and (image.max(axis=2)[sky] < _BLACK).mean() < _LEAST_BLACK_SKY:
             self.foreign.append(pair.name)
             return None
+        if pair.name in _UNDRAWN_SKY:
+            mask[_black_above(image) & (mask == _GROUND)] = UNKNOWN
         height, width = reduced_size(mask.shape, self.longest_side_px)
         if (height, width) != mask.shape:
             image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
@@ -244,6 +250,13 @@ class RockReader:
                 f"{self.where}: the masks of {len(self.foreign)} of {self.renders} renders mark sky where the picture"
                 f" is not black ({listed(self.foreign)}): pictures and masks do not belong together"
             )
+
+
+def _black_above(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return where (h, w) a picture (h, w, 3) is black in one piece with its upper edge."""
+    pieces, _ = ndimage.label(image.max(axis=2) < _BLACK)
+    top = np.unique(pieces[0])
+    return np.isin(pieces, top[top > 0])
 
 
 def padded(scenes: list[Scene], height: int, width: int) -> dict[str, NDArray[Any]]:

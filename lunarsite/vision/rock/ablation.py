@@ -1,17 +1,18 @@
 """What closes the gap between renders and photographs: one training after another, each with one thing more.
 
-Every variant has the same network, steps and seeds, and starts from the same weights; its crops differ in what the
-variant adds. One more is trained as 'few labels' is, crops and all, with the plain last layer in the place of the
-horizon head, so that the default layer is held against something. All are measured on test photographs and on test
-renders of the dataset. Which one is best is told by validation photographs alone; test photographs tell only how good
-that choice was.
+Every variant has the same network, steps and seeds, starts from the same weights (but for the statistics that batch
+normalisation begins with, which are of its own crops), and has its best epoch chosen by the same renders; its crops
+differ in what the variant adds. One more is trained as 'few labels' is, crops and all, with the plain last layer in the
+place of the horizon head, so that the default layer is held against something. All are measured on test photographs and
+on test renders of the dataset. Which one is best is told by validation photographs alone; test photographs tell only
+how good that choice was.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 Segment = Callable[[NDArray[np.uint8]], Classes]
 """From an image (H, W, 3) to its classes (H, W)."""
 
+FIRST, PLAIN = "geometry", "plain head"
+"""The variant that is always trained, and the rival of 'few labels'."""
 OWN_STAGE = "rock-render"
 """The stage whose renders are lunarsite's own."""
 _RENDER, _PHOTOGRAPH = (ROCK_SCENES.class_number("kind", name) for name in ("render", "photograph"))
@@ -66,19 +69,22 @@ class Place:
     scene: str
 
 
-def variants(learning: RockLearningSettings, *, own: bool) -> list[tuple[Variant, RockLearningSettings]]:
+def variants(
+    learning: RockLearningSettings, wanted: Collection[str], *, own: bool
+) -> list[tuple[Variant, RockLearningSettings]]:
     """Return what is trained, from geometry alone to all of the settings; each has what those before it have.
 
     After them comes the rival of 'few labels' with the plain last layer, if the settings have the horizon head.
 
     Args:
         learning: The training that the run asks for; a thing that it leaves out is left out here too.
+        wanted: Names of the variants that are trained besides 'geometry'.
         own: Whether there are renders of lunarsite's own.
     """
     whole = learning.augmentation
     nothing = dict.fromkeys(RockAugmentationSettings.model_fields, 0.0)
     steps = (
-        ("geometry", "renders of the dataset, mirrored, scaled and cropped", {"geometry": whole.geometry}, False),
+        (FIRST, "renders of the dataset, mirrored, scaled and cropped", {"geometry": whole.geometry}, False),
         ("augmented", "lunar augmentations without style", {**whole.model_dump(), "style": 0.0}, False),
         ("style", "grey levels and colours of unlabelled photographs", whole.model_dump(), False),
         ("few labels", "labels of the photographs for training", whole.model_dump(), True),
@@ -86,13 +92,15 @@ def variants(learning: RockLearningSettings, *, own: bool) -> list[tuple[Variant
     )
     found = []
     for name, adds, augmentation, labels in steps[: None if own else -1]:
+        if name not in (FIRST, *wanted):
+            continue
         changed = {
             "augmentation": RockAugmentationSettings.model_validate({**nothing, **augmentation}),
             "photograph_labels": labels and learning.photograph_labels,
         }
         settings = learning.model_copy(update=changed)
         found.append((Variant(name, adds, seen_by(settings), own=name == "own renders"), settings))
-    if learning.network.head == "horizon":
+    if learning.network.head == "horizon" and PLAIN in wanted:
         found.append(_with_plain_head(*next(one for one in found if one[0].name == "few labels")))
     return found
 
@@ -100,7 +108,7 @@ def variants(learning: RockLearningSettings, *, own: bool) -> list[tuple[Variant
 def _with_plain_head(variant: Variant, learning: RockLearningSettings) -> tuple[Variant, RockLearningSettings]:
     plain = learning.network.model_copy(update={"head": "plain"})
     adds = f"no horizon head: '{variant.name}' with the plain last layer"
-    rival = Variant("plain head", adds, variant.photographs, rival_of=variant.name)
+    rival = Variant(PLAIN, adds, variant.photographs, rival_of=variant.name)
     return rival, learning.model_copy(update={"network": plain})
 
 
@@ -129,6 +137,7 @@ def ablate_stage(
         LearningError: A training fails.
     """
     from lunarsite.vision.rock.ablation_training import segmenter_of
+    from lunarsite.vision.rock.data import places as training_places
 
     own = tuple(path for path in scenes if images.read_stamp(path).stage == OWN_STAGE)
     dataset = tuple(path for path in scenes if path not in own)
@@ -140,7 +149,9 @@ def ablate_stage(
     )
     job.seed = training.seed
     learning = learning.model_copy(update={"training": training})
-    chosen = variants(learning, own=bool(own))
+    chosen = variants(learning, ablation.variants, own=bool(own))
+    # Renders of the dataset choose the epoch of every variant: photographs would choose those with labels alone.
+    held = training_places(dataset, split, VALIDATION, labelled=False)
     folder = record.with_name(f"{record.stem}.checkpoints")
     started, done = time.monotonic(), 0
     counts: list[dict[str, list[Floats]]] = [{name: [] for name in GROUPS} for _ in chosen]
@@ -149,7 +160,7 @@ def ablate_stage(
         for number, (variant, settings) in enumerate(chosen):
             job.log.info("seed %d of %d, variant '%s'", seed + 1, ablation.seeds, variant.name)
             files = (*dataset, *(own if variant.own else ()))
-            segment = segmenter_of(job, settings, split, inference, files, seed, folder / f"{number}_{seed}")
+            segment = segmenter_of(job, settings, split, inference, (files, held), seed, folder / f"{number}_{seed}")
             for name, confusions in counted(places, segment).items():
                 counts[number][name].append(confusions)
             done += 1

@@ -28,7 +28,8 @@ PHOTOGRAPHS, RENDERS, CHOOSING = GROUPS = ("photographs", "held-out renders", "v
 _PREFIXES = {PHOTOGRAPHS: "photograph", RENDERS: "render"}
 TITLE = "From renders to photographs: what closes the gap"
 NOTES = (
-    "Every variant adds one thing to the one above it, and has the same network, steps, seeds and first weights.",
+    "Every variant adds one thing to the one above it, and has the same network, steps, seeds and first weights (batch"
+    " normalisation begins with statistics of its own crops); renders of the dataset choose the epoch of each.",
     "Numbers are means over seeds; of each seed, pixels of all images are summed. Intervals are 2.5 and 97.5 % points"
     " over draws of scenes and of seeds, the same for every variant; those of few scenes are too narrow.",
     "Gains in the table of variants are over 'geometry', draw by draw; claims are of the chosen variant over every"

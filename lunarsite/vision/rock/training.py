@@ -149,6 +149,7 @@ def train_member(
     scenes: tuple[Path, ...],
     number: int,
     folder: Path,
+    held: tuple[Place, ...] | None = None,
 ) -> tuple[Trained, NetworkSpec, Source]:
     """Train one member, or read it back where its training is done; see `train_stage`.
 
@@ -160,6 +161,7 @@ def train_member(
         scenes: Files of scenes.
         number: Of the member, from 0.
         folder: Where its checkpoint lies.
+        held: What chooses the epoch; None: all validation scenes, photographs if they teach with labels.
 
     Returns:
         The member, the spec that rebuilds it, and where its encoder's weights came from.
@@ -167,8 +169,9 @@ def train_member(
     base = learning.training
     settings = base.model_copy(update={"seed": (base.seed + 7_919 * number) % 2**32})
     taught = places(scenes, split, TRAINING, labelled=learning.photograph_labels)
-    # Renders choose where photographs lend no labels, so that a training without them never sees one.
-    held = places(scenes, split, VALIDATION, labelled=learning.photograph_labels)
+    if held is None:
+        # Renders choose where photographs lend no labels, so that a training without them never sees one.
+        held = places(scenes, split, VALIDATION, labelled=learning.photograph_labels)
     if not held:
         raise ArtefactError(
             f"{', '.join(map(str, scenes))}: no scenes are left to choose by; raise rock.split.validation_share"
@@ -186,7 +189,7 @@ def train_member(
         whole,
         settings,
         folder=folder,
-        key=_key(job, number, learning),
+        key=_key(job, number, learning, source),
         job_log=job.log,
         progress=lambda done, of, phase: job.progress(number * of + done, learning.members * of, phase),
     )
@@ -216,10 +219,11 @@ def _rock_iou(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
         return torch.where(either > 0, (found & true).sum() / either.clamp(min=1), 1.0)
 
 
-def _key(job: Job, number: int, learning: RockLearningSettings) -> str:
+def _key(job: Job, number: int, learning: RockLearningSettings, source: Source) -> str:
     """What a checkpoint must have been made from to be gone on with."""
     inputs = (f"{name}={digest}" for name, digest in sorted(job.inputs.items()))
-    return " ".join([job.settings_hash, job.code, *inputs, f"member={number}", learning.model_dump_json()])
+    first = f"weights={source.sha256}"
+    return " ".join([job.settings_hash, job.code, *inputs, first, f"member={number}", learning.model_dump_json()])
 
 
 def _counts(found: Sequence[Place]) -> dict[str, JsonValue]:

@@ -31,7 +31,7 @@ from .rock_names import without_words
 def test_every_name_of_the_ablation_has_words() -> None:
     scenes = dict.fromkeys(GROUPS, tuple("abcdef"))
     right, wrong = np.eye(4), np.roll(np.eye(4), 1, axis=1)
-    names = [variant for variant, _ in variants(RockLearningSettings(), own=True)]
+    names = [variant for variant, _ in variants(RockLearningSettings(), RockAblationSettings().variants, own=True)]
     entries = []
     for place, variant in enumerate([Variant("no rocks", "", trained=False), *names]):
         share = 0.3 + 0.1 * place

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from lunarsite.artefact import ArtefactError
 from lunarsite.settings.rock import RockAblationSettings, RockLearningSettings, RockSplitSettings
@@ -30,6 +31,7 @@ from lunarsite.vision.rock.scores import iou
 from tests.unit.vision.rock.made_rocks import PHOTOGRAPH, RENDER, write_scenes
 
 SETTINGS = RockAblationSettings(seeds=2, draws=400)
+ALL = SETTINGS.variants
 SCENES = {
     PHOTOGRAPHS: ("a", "a", "b", "c", "d", "e", "f"),
     RENDERS: tuple(f"r{number}" for number in range(12)),
@@ -289,7 +291,7 @@ def test_a_gain_by_chance_does_not_hold_and_few_scenes_tell_nothing() -> None:
 
 def test_each_variant_has_what_those_before_it_have() -> None:
     learning = RockLearningSettings()
-    *found, (rival, plain) = ablation.variants(learning, own=True)
+    *found, (rival, plain) = ablation.variants(learning, ALL, own=True)
     assert [one.name for one, _ in found] == ["geometry", "augmented", "style", "few labels", "own renders"]
     assert [one.own for one, _ in found] == [False] * 4 + [True]
     assert [settings.photograph_labels for _, settings in found] == [False] * 3 + [True] * 2
@@ -308,11 +310,22 @@ def test_each_variant_has_what_those_before_it_have() -> None:
     assert plain.network.head == "plain"
     assert plain.model_copy(update={"network": labelled.network}) == labelled
     assert plain.network.model_copy(update={"head": "horizon"}) == labelled.network
-    assert [one.name for one, _ in ablation.variants(learning, own=False)][-2:] == ["few labels", "plain head"]
+    assert [one.name for one, _ in ablation.variants(learning, ALL, own=False)][-2:] == ["few labels", "plain head"]
     published = learning.model_copy(update={"network": plain.network})
-    assert [one.name for one, _ in ablation.variants(published, own=False)][-1] == "few labels", "there is no rival"
+    assert [one.name for one, _ in ablation.variants(published, ALL, own=False)][-1] == "few labels", (
+        "there is no rival"
+    )
     without = learning.model_copy(update={"photograph_labels": False})
-    assert not any(settings.photograph_labels for _, settings in ablation.variants(without, own=True))
+    assert not any(settings.photograph_labels for _, settings in ablation.variants(without, ALL, own=True))
+
+
+def test_variants_are_left_out_by_name() -> None:
+    learning = RockLearningSettings()
+    found = [one.name for one, _ in ablation.variants(learning, ("few labels", "augmented"), own=True)]
+    assert found == ["geometry", "augmented", "few labels"], "in their own order"
+    assert [one.name for one, _ in ablation.variants(learning, (), own=True)] == ["geometry"]
+    with pytest.raises(ValidationError, match="'plain head' without 'few labels'"):
+        RockAblationSettings(variants=("plain head",))
 
 
 def test_what_is_measured_is_test_and_chooses_not(tmp_path: Path) -> None:
