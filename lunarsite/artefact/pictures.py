@@ -19,10 +19,10 @@ from PIL import Image
 from lunarsite.artefact.atomic import replacing
 from lunarsite.artefact.stamp import ArtefactError
 
-MOST_PX = 100_000_000
-"""Pixels of a picture."""
+MOST_PX = 89_000_000
+"""Pixels of a picture. Pillow warns above 89 478 485: this is less, so that it is the bound that holds."""
 _MOST_BYTES = 1 << 29
-# What Pillow raises for damaged and hostile files; of damaged metadata and of bombs it warns.
+# What Pillow raises for damaged and hostile files; of damaged metadata it warns.
 _DAMAGE = (
     OSError,
     SyntaxError,
@@ -34,10 +34,9 @@ _DAMAGE = (
     OverflowError,
     struct.error,
     zlib.error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
     UserWarning,
 )
+_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _Result = TypeVar("_Result")
 
 
@@ -71,9 +70,7 @@ def opened(
 
     with guarded(lambda: Image.open(path, formats=formats), where, formats, error) as picture:
         if picture.width * picture.height > MOST_PX:
-            raise error(
-                f"{where}: has {picture.height} x {picture.width} pixels, at most {MOST_PX} are read; cut it into parts"
-            )
+            raise error(_too_large(where, f"{picture.height} x {picture.width}"))
         yield picture
 
 
@@ -83,11 +80,18 @@ def guarded(
     """Return what a call of Pillow returns, or raise the file's error; see `opened`."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            # Up to twice its bound Pillow warns and opens: `opened` tells the size then.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             warnings.simplefilter("error", UserWarning)
             return call()
+    except _BOMBS as bomb:
+        raise error(_too_large(where, "too many")) from bomb
     except _DAMAGE as damage:
         raise error(
             f"{where}: is no readable {' or '.join(formats)} ({damage}); it may be truncated: copy or download it"
             " again, or save it anew"
         ) from damage
+
+
+def _too_large(where: str, how_many: str) -> str:
+    return f"{where}: has {how_many} pixels, at most {MOST_PX} are read; cut it into parts"

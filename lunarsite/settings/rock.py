@@ -10,6 +10,8 @@ from lunarsite.settings.base import FilePath, Fraction, Positive, Section
 from lunarsite.settings.learning import TrainingSettings
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+MOST_VIEW_PX = 4_096
+"""Longest side of what a network is given; the memory it takes grows with the square."""
 SunElevation = Annotated[float, Field(ge=1.0, le=90.0)]
 
 
@@ -180,9 +182,20 @@ class RockInferenceSettings(Section):
     """Sizes of the image that are averaged."""
     passes: Annotated[int, Field(ge=2, le=1_000)] = 20
     """Passes of Monte Carlo dropout."""
-    longest_side_px: Annotated[int, Field(ge=64, le=4_096)] = 480
-    """Larger images are reduced to that before they are segmented, and their maps brought back."""
+    longest_side_px: Annotated[int, Field(ge=64, le=MOST_VIEW_PX)] = 480
+    """Larger images are reduced to that before they are segmented, and their maps brought back. Times the largest of
+    scales it is at most 4 096."""
     seed: Seed = 99
+
+    @model_validator(mode="after")
+    def _views_fit(self) -> Self:
+        side = round(self.longest_side_px * max(self.scales))
+        if side > MOST_VIEW_PX:
+            raise ValueError(
+                f"longest_side_px ({self.longest_side_px}) times the largest of scales ({max(self.scales):g}) is"
+                f" {side} px, and at most {MOST_VIEW_PX} fit into memory; lower longest_side_px or that scale"
+            )
+        return self
 
 
 class RockHazardSettings(Section):

@@ -178,12 +178,15 @@ class RockImagesSettings(Section):
 
 
 class PsrImagesSettings(Section):
-    """Unpaired images of sunlit and of permanently shadowed ground, from which enhancement learns."""
+    """Unpaired images of sunlit and of permanently shadowed ground.
+
+    Enhancement learns from both kinds; those of sunlit ground are what the segmenter of rocks must call unfamiliar.
+    """
 
     sunlit: FilePath | None = None
     """Folder of images of sunlit ground, one grey band: PNG, JPEG, TIFF, PDS3 IMG (LROC) or PDS4 (OHRC)."""
     shadowed: FilePath | None = None
-    """Folder of images of shadowed ground."""
+    """Folder of images of shadowed ground; without one enhancement does not learn from the sunlit ones either."""
     tile_px: Annotated[int, Field(ge=32, le=1_024)] = 256
     """Side of the square tiles into which they are cut."""
 

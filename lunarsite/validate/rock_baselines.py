@@ -1,7 +1,10 @@
-"""What a network must better: a map of the most frequent classes, and a segmentation without learning.
+"""What a network must better: two nulls, and a segmentation without learning.
 
 - The **majority map** says of each place in the picture the class that is most frequent there in other scenes: sky
   above, ground below. It knows nothing of the image.
+- **No rocks** says sky of what is black and reaches the picture's top, ground of all else. How sure it is of each
+  class are the true classes' frequencies where it says so on validation images: it never finds a rock, and its
+  probabilities can be believed.
 - The **classical** one takes what is dark and touches the picture's top for sky, and for rocks compact spots that are
   brighter than their surroundings (or brighter and darker: a rock and its shadow), small ones and large ones by their
   width. Its parameters are those of the highest mean IoU on validation images.
@@ -17,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lunarsite.vision.rock.ablation_scores import black_above
 from lunarsite.vision.rock.classes import BACKGROUND, COUNT, LARGE, SKY, SMALL, UNKNOWN
 from lunarsite.vision.rock.scores import Classes, confusion, iou, mean_iou
 
@@ -42,6 +46,23 @@ def majority(places: NDArray[np.int64], shape: tuple[int, int]) -> Classes:
     most = places.argmax(axis=-1).astype(np.uint8)
     rows, cols = (np.arange(side) * count // side for side, count in zip(shape, PLACES, strict=True))
     return np.asarray(most[rows[:, None], cols[None]])
+
+
+def true_frequencies(pairs: Iterable[tuple[Image, Classes]]) -> Floats | None:
+    """Return how frequent each class is in truth (columns) where 'no rocks' says a class (rows), (4, 4).
+
+    One pixel of each class is added, so that none is impossible. None without images.
+    """
+    found = [confusion(truth, black_above(image)) for image, truth in pairs]
+    if not found:
+        return None
+    counts = np.sum(found, axis=0).T + 1.0
+    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
+
+
+def by_frequency(classes: Classes, frequency: Floats) -> NDArray[np.float32]:
+    """Return the probabilities (4, H, W) of what is said (H, W), by `true_frequencies`."""
+    return np.ascontiguousarray(frequency.astype(np.float32)[classes].transpose(2, 0, 1))
 
 
 @dataclass(frozen=True)

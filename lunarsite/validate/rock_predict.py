@@ -7,7 +7,7 @@ Probabilities are brought back to the image's size, where the truth is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,14 @@ SINGLE, SINGLE_SCALED, ENSEMBLE, DELIVERED, DROPOUT = METHODS = (
     "dropout",
 )
 """The first member; it with its temperature; the members' mean probability; that with its temperature, which is what
-users get; the mean of Monte Carlo dropout's passes of the first member."""
+users get unless a run is set otherwise; the mean of Monte Carlo dropout's passes of the first member."""
+GIVEN: Final[dict[Method, str]] = {"ensemble": DELIVERED, "single": SINGLE_SCALED, "dropout": DROPOUT}
+"""What is measured here of what users get, by the method that a run delivers by."""
+
+
+def delivered_words(method: Method) -> str:
+    """Return what users of a run get that delivers by a method."""
+    return f"'{GIVEN[method]}'" + (" with a temperature of its own" if method == "dropout" else "")
 
 
 @dataclass(frozen=True)
@@ -68,12 +75,16 @@ class Predictor(Protocol):
     """A model, as this room asks it."""
 
     @property
+    def method(self) -> Method:
+        """By which method the run delivers; all are measured."""
+
+    @property
     def temperatures(self) -> dict[str, float]:
         """The temperature of each method; 1 of those that are not calibrated."""
 
     @property
     def limit(self) -> tuple[str, float]:
-        """The statistic of unfamiliarity, in words, and its limit."""
+        """The ensemble's statistic of unfamiliarity, in words, and its limit."""
 
     def predict(self, image: Image) -> Predicted:
         """Return all that is said of an image (H, W, 3)."""
@@ -84,10 +95,15 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True)
 class SegmenterPredictor:
-    """A segmenter with the run's views; its method does not matter here, all are measured."""
+    """A segmenter with the run's views."""
 
     segmenter: Segmenter
     settings: RockInferenceSettings
+
+    @property
+    def method(self) -> Method:
+        """By which method the run delivers; all are measured."""
+        return self.settings.method
 
     @property
     def temperatures(self) -> dict[str, float]:

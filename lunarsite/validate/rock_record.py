@@ -16,16 +16,27 @@ from lunarsite.settings.rock import RockReferenceSettings
 from lunarsite.validate import rock_tables as tables
 from lunarsite.validate.enhance_intervals import Estimate
 from lunarsite.validate.rock_baselines import described
+from lunarsite.validate.rock_disc_record import disc_metrics, disc_rows, disc_verdict, unmeasured
+from lunarsite.validate.rock_discs import SafeDiscs
 from lunarsite.validate.rock_doubts import Kinds, detection_rows, flagged, spread_rows
 from lunarsite.validate.rock_groups import HELD_OUT, OWN, PHOTOGRAPHS
 from lunarsite.validate.rock_hazards import DIAMETERS_M, Sizes
 from lunarsite.validate.rock_intervals import FEWEST_SCENES
-from lunarsite.validate.rock_predict import DELIVERED, ENSEMBLE, SINGLE, SINGLE_SCALED, Predictor
-from lunarsite.validate.rock_results import CLASSICAL, MAJORITY
+from lunarsite.validate.rock_predict import (
+    DELIVERED,
+    ENSEMBLE,
+    GIVEN,
+    SINGLE,
+    SINGLE_SCALED,
+    Predictor,
+    delivered_words,
+)
+from lunarsite.validate.rock_results import CLASSICAL, MAJORITY, NO_ROCKS
 from lunarsite.validate.rock_strangers import ORBITAL, RENDERED
 from lunarsite.validate.rock_tables import Figures, Rows, told
 from lunarsite.vision.rock.ablation_record import unknown_gap
 from lunarsite.vision.rock.hazard import DOUBTFUL, SURE
+from lunarsite.vision.rock.network import Method
 from lunarsite.vision.rock.scores import ABOVE_ZERO, FEW_SCENES, SignTest, sign_test
 from lunarsite.vision.rock.sizes import LEAST_WIDTH_PX
 
@@ -43,13 +54,15 @@ NOTES = (
     " are 2.5 and 97.5 % points over draws of scenes, images of one scene together; differences use the same draws."
     f" With {FEW_SCENES} scenes or fewer they are too narrow: a claim of a higher mIoU then needs every scene to be"
     " better as well, which happens by chance once in 2^n (sign test).",
-    "'majority' says of each place of the picture what is most frequent there in other scenes; 'classical' takes dark"
-    " sky and bright spots, with parameters from validation images.",
+    "'majority' says of each place of the picture what is most frequent there in other scenes; 'no rocks' says sky of"
+    " what is black and reaches the top and ground of all else, as sure of it as it is right on validation images;"
+    " 'classical' takes dark sky and bright spots, with parameters from validation images.",
     "'single' is the first member, 'ensemble' the members' mean probability, 'scaled' with the temperature of the"
-    " model's card, 'dropout' the mean of Monte Carlo dropout's passes of the first member; 'ensemble scaled' is what"
-    " users get. The mean of the members' own figures is told beside the ensemble's: they are different things.",
+    " model's card, 'dropout' the mean of Monte Carlo dropout's passes of the first member. The mean of the members'"
+    " own figures is told beside the ensemble's: they are different things.",
     "ECE has bins of equal width and is of the class that is said; by class it is of each class's own probability. The"
-    " best method is picked on what it is measured on, which flatters it a little.",
+    " best method is picked on what it is measured on, which flatters it a little. ECE alone says nothing of rocks:"
+    " 'no rocks' has a small one too.",
     "Out of distribution: pictures alone are asked, never masks. 'brightness' and 'contrast' are rivals without a"
     " network: the distance of grey level and of its deviation from the renders' medians. Photographs of the training"
     " scenes may have taught the model, so that photographs need not be unfamiliar to it.",
@@ -68,6 +81,7 @@ class Evidence:
     kinds: Kinds
     predictor: Predictor
     sizes: Sizes | None
+    discs: SafeDiscs | None
     ablation: Record | None
 
 
@@ -80,6 +94,7 @@ def judge(evidence: Evidence, reference: RockReferenceSettings, *, synthetic: bo
         "segmentation": tables.joined([tables.segmentation_rows(one) for one in figures]),
         "calibration": tables.joined([tables.calibration_rows(one, evidence.predictor) for one in figures]),
         "reliability": tables.joined([tables.reliability_rows(one) for one in figures]),
+        "reliability_by_class": tables.joined([tables.reliability_by_class_rows(one) for one in figures]),
         "differences": tables.joined([tables.difference_rows(one) for one in figures]),
         "members": tables.joined([tables.member_rows(one) for one in figures]),
         "out_of_distribution": detected,
@@ -88,6 +103,7 @@ def judge(evidence: Evidence, reference: RockReferenceSettings, *, synthetic: bo
         "risk_coverage_images": tables.joined([tables.image_risk_rows(one) for one in figures]),
         "aurc": tables.joined([tables.area_rows(one) for one in figures]),
         "sizes": _size_rows(evidence.sizes),
+        "safe_discs": disc_rows(evidence.discs),
         "rock_area": tables.joined([_area_rows(one) for one in figures]),
         "parameters": [_parameter_row(one) for one in figures],
     }
@@ -149,26 +165,35 @@ def _metrics(evidence: Evidence) -> list[Metric]:
         for name, count in (("true", evidence.sizes.true_rocks), ("found", evidence.sizes.found_rocks)):
             why = f"rocks at least {LEAST_WIDTH_PX:g} px wide with a size in metres"
             metrics.append(Metric(name=f"rocks_{name}", value=float(count), why=why))
-    return metrics
+    return metrics + disc_metrics(evidence.discs)
 
 
 def _verdicts(evidence: Evidence, detected: Rows, reference: RockReferenceSettings) -> list[Verdict]:
     verdicts: list[Verdict] = []
+    method = evidence.predictor.method
     for one in evidence.figures:
         name = one.measured.name
         if name in (HELD_OUT, OWN):
             verdicts += [
                 _no_worse("The ensemble", one.eces[ENSEMBLE] - one.eces[SINGLE], name),
                 _no_worse("Temperature scaling", one.eces[SINGLE_SCALED] - one.eces[SINGLE], name),
-                _best(one),
+                _best(one, method),
             ]
-        for baseline, words in ((MAJORITY, "the majority map's"), (CLASSICAL, "the classical baseline's")):
+        for baseline, words in _RIVALS:
             ours, theirs = (one.measured.confusions(method)[None] for method in (DELIVERED, baseline))
             sign = sign_test(ours, theirs, one.measured.scenes)
             gain = one.mious[DELIVERED] - one.mious[baseline]
             verdicts.append(_above(f"mIoU above {words}, {name}", gain, one.mious[baseline], sign))
     statistic = evidence.predictor.limit[0]
+    verdicts.append(disc_verdict(evidence.discs, method))
     return verdicts + _told_apart(evidence.kinds, detected, statistic) + _aware(evidence.kinds, reference)
+
+
+_RIVALS = (
+    (MAJORITY, "the majority map's"),
+    (NO_ROCKS, "that of no rocks at all"),
+    (CLASSICAL, "the classical baseline's"),
+)
 
 
 def _told_apart(kinds: Kinds, detected: Rows, statistic: str) -> list[Verdict]:
@@ -246,7 +271,7 @@ def _no_worse(words: str, difference: Estimate, group: str) -> Verdict:
     )
 
 
-def _best(figures: Figures) -> Verdict:
+def _best(figures: Figures, method: Method) -> Verdict:
     values = {name: figures.eces[name] for name in figures.measured.methods}
     known = {name: one for name, one in values.items() if one.value is not None and one.within is not None}
     name = f"ECE of the best method, {figures.measured.name}"
@@ -254,13 +279,18 @@ def _best(figures: Figures) -> Verdict:
     if not known:
         return Verdict(name=name, value=None, unit="1", bound=bound, holds=None, why=_FEW)
     best = min(known, key=lambda one: known[one].value or 0.0)
-    delivered = values[DELIVERED].value
     value = known[best].value
     why = (
-        f"'{best}', {known[best].low:.4f} to {known[best].high:.4f}; 'ensemble scaled', which users get, has"
-        f" {'an unknown one' if delivered is None else f'{delivered:.4f}'}"
+        f"'{best}', {known[best].low:.4f} to {known[best].high:.4f}; '{GIVEN[method]}', which users get"
+        f"{' with a temperature of its own' if method == 'dropout' else ''}, has {_ece_words(figures, GIVEN[method])};"
+        f" '{NO_ROCKS}', which finds none, has {_ece_words(figures, NO_ROCKS)}"
     )
     return Verdict(name=name, value=value, unit="1", bound=bound, holds=(value or 0.0) <= MOST_ECE, why=why)
+
+
+def _ece_words(figures: Figures, method: str) -> str:
+    value = figures.eces[method].value if method in figures.eces else None
+    return "an unknown one" if value is None else f"{value:.4f}"
 
 
 def _above(name: str, gain: Estimate, over: Estimate, sign: SignTest) -> Verdict:
@@ -308,7 +338,7 @@ def _parameter_row(figures: Figures) -> dict[str, JsonValue]:
 
 
 def _notes(evidence: Evidence, *, synthetic: bool) -> list[str]:
-    notes = list(NOTES)
+    notes = [*NOTES, _delivery(evidence.predictor.method)]
     for one in evidence.figures:
         name = one.measured.name
         if one.draws.count < FEWEST_SCENES:
@@ -316,7 +346,10 @@ def _notes(evidence: Evidence, *, synthetic: bool) -> list[str]:
                 f"{name.capitalize()} show {one.draws.count} scenes, too few for intervals: no claim can hold."
             )
         if one.measured.chosen_score is None:
-            notes.append(f"No image of the {name} was left to choose the classical baseline's parameters on.")
+            notes.append(
+                f"No image of the {name} was left to choose the classical baseline's parameters on, nor to tell how"
+                " sure 'no rocks' may be: it has no calibration."
+            )
     if not any(one.measured.name == HELD_OUT for one in evidence.figures):
         notes.append(
             "The run has no dataset: familiar images are lunarsite's own renders, which a model that learned from the"
@@ -330,6 +363,12 @@ def _notes(evidence: Evidence, *, synthetic: bool) -> list[str]:
             " which it would look so wide; scenes that are not known to be familiar are left out. True rocks count"
             " if a part of them shows."
         )
+    if evidence.discs is not None:
+        notes.append(
+            f"Safe discs: ground of own renders, in square metres if it is level, whose disc of"
+            f" {evidence.discs.radius_m:g} m lies whole in the picture; rocks are those of the masks, and scenes that"
+            " are not known to be familiar, which have no safe ground, are left out."
+        )
     notes.append(
         f"Rock area is a share of the picture's ground. Its ends: only pixels that are rock with a probability of"
         f" {SURE:g} and more, and all with {DOUBTFUL:g} and more."
@@ -337,3 +376,15 @@ def _notes(evidence: Evidence, *, synthetic: bool) -> list[str]:
     if synthetic:
         notes.append("Renders made by lunarsite stand for the ground of a synthetic Moon.")
     return notes
+
+
+def _delivery(method: Method) -> str:
+    """Return what users of the run get, and what is not measured of it."""
+    given = delivered_words(method)
+    if method == "ensemble":
+        return f"The run delivers by {given}: that is what users get."
+    return (
+        f"The run delivers by {given} (rock.inference.method: {method}): that is what users get. What is told of the"
+        " calibrated ensemble, of doubt, of unfamiliar images with their limit and of rock area is the ensemble's all"
+        f" the same. Sizes and safe discs are not measured: {unmeasured(method)}."
+    )

@@ -11,12 +11,23 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lunarsite.settings.rock import RockReferenceSettings
-from lunarsite.validate.rock_baselines import Classical, choose, class_places, classical, frequencies, majority
+from lunarsite.settings.rock import RockHazardSettings, RockReferenceSettings
+from lunarsite.validate.rock_baselines import (
+    Classical,
+    by_frequency,
+    choose,
+    class_places,
+    classical,
+    frequencies,
+    majority,
+    true_frequencies,
+)
+from lunarsite.validate.rock_discs import disc_counts
 from lunarsite.validate.rock_groups import Group, Taken
 from lunarsite.validate.rock_predict import DELIVERED, Doubt, Predicted, Predictor
 from lunarsite.validate.rock_risk import risk_counts
 from lunarsite.validate.rock_scores import boundary
+from lunarsite.vision.rock.ablation_scores import black_above
 from lunarsite.vision.rock.camera import Camera
 from lunarsite.vision.rock.classes import COUNT, UNKNOWN
 from lunarsite.vision.rock.hazard import area_shares
@@ -29,7 +40,7 @@ Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
 Progress = Callable[[float, float, str], None]
 
-MAJORITY, CLASSICAL = "majority", "classical"
+MAJORITY, NO_ROCKS, CLASSICAL = BASELINES = ("majority", "no rocks", "classical")
 ENTROPY, INFORMATION, CONFIDENCE = STATISTICS = ("entropy", "mutual information", "confidence")
 BRIGHTNESS, CONTRAST, BLACK = RIVALS = ("brightness", "contrast", "black share")
 _BLACK_GREY = 16.0
@@ -77,12 +88,14 @@ class Result:
     boundary: dict[str, Floats]
     """(4, 4) by method and baseline; see `rock_scores.boundary`."""
     calibration: dict[str, Calibration]
-    """By method and member."""
+    """By method and member, and of the null without rocks if there were images to tell its probabilities by."""
     risk: dict[str, Floats]
     """(bins, 2) by statistic."""
     area: Area
     grounds: tuple[SeenGround, SeenGround] | None
     """Level ground that the picture shows by the truth and by what is said; None where the camera is not known."""
+    discs: Floats | None
+    """Of `rock_discs.disc_counts`; None where the camera is not known."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +118,8 @@ class Measured:
     parameters: Classical
     chosen_score: float | None
     """Mean IoU of the classical baseline on what chose its parameters; None where nothing could."""
+    frequency: Floats | None = None
+    """How sure the null without rocks is, by `rock_baselines.true_frequencies` of the same images."""
     results: list[Result] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     familiar: list[dict[str, float]] = field(default_factory=list)
@@ -147,8 +162,12 @@ class Measured:
     @property
     def methods(self) -> tuple[str, ...]:
         """Methods of the network."""
-        first = self.results[0]
-        return tuple(name for name in first.calibration if not name.startswith("member "))
+        return tuple(name for name in self.results[0].calibration if name not in (*self.members, NO_ROCKS))
+
+    @property
+    def sure_nulls(self) -> tuple[str, ...]:
+        """Nulls that have probabilities."""
+        return tuple(name for name in self.results[0].calibration if name == NO_ROCKS)
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -156,17 +175,24 @@ class Measured:
         return tuple(name for name in self.results[0].calibration if name.startswith("member "))
 
 
-def measure_group(group: Group, predictor: Predictor, reference: RockReferenceSettings, progress: Progress) -> Measured:
+def measure_group(
+    group: Group,
+    predictor: Predictor,
+    settings: tuple[RockReferenceSettings, RockHazardSettings],
+    progress: Progress,
+) -> Measured:
     """Return what every method makes of a group's images.
 
     Args:
         group: The images.
         predictor: The model.
-        reference: Tolerance, bins, and the seed that draws which pictures are kept.
+        settings: Tolerance, bins, and the seed that draws which pictures are kept; the room that a lander wants.
         progress: Told how far it is.
     """
+    reference = settings[0]
     parameters, score = choose((one.image, one.truth) for one in group.choosing)
-    found = Measured(group, parameters, score)
+    frequency = true_frequencies((one.image, one.truth) for one in group.choosing)
+    found = Measured(group, parameters, score, frequency)
     found.familiar = [grey_facts(one.image) for one in group.choosing]
     places = [class_places(one.truth) for one in group.others]
     kept = set(np.random.default_rng(reference.seed).permutation(len(group.measured))[:PICTURED].tolist())
@@ -176,9 +202,10 @@ def measure_group(group: Group, predictor: Predictor, reference: RockReferenceSe
         own = [index for index, other in enumerate(group.others) if other.scene == one.scene]
         baselines = {
             MAJORITY: majority(frequencies(places, own), (one.height, one.width)),
+            NO_ROCKS: black_above(image),
             CLASSICAL: classical(image, parameters),
         }
-        result = _result(one, image, truth, predicted, baselines, reference)
+        result = _result(one, (image, truth), predicted, baselines, frequency, settings)
         found.results.append(result)
         if k in kept:
             miou = float(mean_iou(result.confusion[DELIVERED]))
@@ -219,22 +246,26 @@ def rock_area(truth: Image, predicted: Predicted) -> Area:
     return Area(area_shares(truth, sure)[0], *area_shares(said, probability))
 
 
-def _grounds(taken: Taken, truth: Image, predicted: Predicted) -> tuple[SeenGround, SeenGround] | None:
-    camera = Camera.known(*taken.camera, taken.height, taken.width)
-    if camera is None:
-        return None
-    true, said = (seen_ground(seen_px(one, camera), camera) for one in (truth, predicted.doubt.classes))
-    return true, said
+def camera_of(taken: Taken) -> Camera | None:
+    """Return the camera of an image; None where it is not known."""
+    return Camera.known(*taken.camera, taken.height, taken.width)
+
+
+def _grounds(camera: Camera, truth: Image, said: Image) -> tuple[SeenGround, SeenGround]:
+    true, told = (seen_ground(seen_px(one, camera), camera) for one in (truth, said))
+    return true, told
 
 
 def _result(
     taken: Taken,
-    image: Image,
-    truth: Image,
+    pair: tuple[Image, Image],
     predicted: Predicted,
     baselines: dict[str, Image],
-    reference: RockReferenceSettings,
+    frequency: Floats | None,
+    settings: tuple[RockReferenceSettings, RockHazardSettings],
 ) -> Result:
+    (image, truth), (reference, hazard) = pair, settings
+    camera = camera_of(taken)
     members = {f"member {k + 1}": one for k, one in enumerate(predicted.members)}
     named = {**predicted.probability, **members}
     classes = {name: classes_of(one) for name, one in named.items()}
@@ -248,15 +279,21 @@ def _result(
         CONFIDENCE: np.asarray(1.0 - confidence, dtype=np.float32),
     }
     bounded = {**baselines, **{name: classes[name] for name in predicted.probability}}
+    calibrations = {name: calibration(one, truth, reference.bins) for name, one in named.items()}
+    if frequency is not None:
+        said = baselines[NO_ROCKS]
+        calibrations[NO_ROCKS] = calibration(by_frequency(said, frequency), truth, reference.bins, said)
+    delivered = classes[DELIVERED], predicted.probability[DELIVERED]
     return Result(
         taken.name,
         image_facts(taken.scene, image, predicted.doubt, 1.0 - float(confidence.mean(dtype=np.float64))),
         {name: confusion(truth, one) for name, one in {**baselines, **classes}.items()},
         {name: boundary(truth, one, reference.boundary_px) for name, one in bounded.items()},
-        {name: calibration(one, truth, reference.bins) for name, one in named.items()},
+        calibrations,
         {name: risk_counts(one, wrong, truth) for name, one in doubts.items()},
         rock_area(truth, predicted),
-        _grounds(taken, truth, predicted),
+        None if camera is None else _grounds(camera, truth, delivered[0]),
+        None if camera is None else disc_counts(truth, *delivered, camera, hazard),
     )
 
 

@@ -14,10 +14,11 @@ from lunarsite.validate import rock_risk as risk
 from lunarsite.validate.enhance_intervals import Estimate
 from lunarsite.validate.rock_intervals import Draws, mean_of
 from lunarsite.validate.rock_predict import DELIVERED, ENSEMBLE, SINGLE, SINGLE_SCALED, Predictor
-from lunarsite.validate.rock_results import CLASSICAL, MAJORITY, STATISTICS, Measured, rows_of
+from lunarsite.validate.rock_results import BASELINES, CLASSICAL, MAJORITY, NO_ROCKS, STATISTICS, Measured, rows_of
 from lunarsite.validate.rock_scores import boundary_f1, mean_boundary_f1
 from lunarsite.vision.rock import classes
 from lunarsite.vision.rock import reliability as calibrated
+from lunarsite.vision.rock.classes import LARGE, SMALL
 from lunarsite.vision.rock.scores import error_rate, iou, mean_iou
 
 Rows = list[dict[str, JsonValue]]
@@ -26,7 +27,7 @@ Floats = NDArray[np.float64]
 CLASSES = tuple(name.replace("_", " ") for name in classes.CLASSES)
 MEAN = "mean"
 MEMBERS_MEAN = "mean of members"
-KINDS = {MAJORITY: "null", CLASSICAL: "baseline"}
+KINDS = {MAJORITY: "null", NO_ROCKS: "null", CLASSICAL: "baseline"}
 DIFFERENCES = (
     (ENSEMBLE, SINGLE),
     (SINGLE_SCALED, SINGLE),
@@ -35,6 +36,9 @@ DIFFERENCES = (
     ("dropout", SINGLE),
 )
 """Methods whose difference is told."""
+TOLD_BY_CLASS = (SINGLE, DELIVERED), (SMALL, LARGE)
+"""Methods and classes whose reliability is told class by class: of rocks there are few, and pixels of all classes
+together say little of them."""
 
 
 class Figures:
@@ -47,7 +51,7 @@ class Figures:
     @property
     def methods(self) -> tuple[str, ...]:
         """Baselines and methods of the network."""
-        return (MAJORITY, CLASSICAL, *self.measured.methods)
+        return (*BASELINES, *self.measured.methods)
 
     @cached_property
     def mious(self) -> dict[str, Estimate]:
@@ -59,8 +63,8 @@ class Figures:
 
     @cached_property
     def eces(self) -> dict[str, Estimate]:
-        """Expected calibration error of the top label by method and member."""
-        names = (*self.measured.methods, *self.measured.members)
+        """Expected calibration error of the class that is said by method, member, and null that has probabilities."""
+        names = (*self.measured.methods, *self.measured.members, *self.measured.sure_nulls)
         found = {name: self.draws.of(self.measured.tops(name), calibrated.ece) for name in names}
         return {**found, MEMBERS_MEAN: mean_of([found[name] for name in self.measured.members])}
 
@@ -99,16 +103,18 @@ def segmentation_rows(figures: Figures) -> Rows:
 def calibration_rows(figures: Figures, predictor: Predictor) -> Rows:
     """Calibration errors and proper scores by method."""
     rows: Rows = []
-    for method in figures.measured.methods:
+    for method in (*figures.measured.sure_nulls, *figures.measured.methods):
         counts, sums = figures.measured.by_class(method), figures.measured.sums(method)
-        by_class = calibrated.ece(counts.sum(axis=0))
+        errors = [figures.draws.of(counts[:, k], calibrated.ece) for k in range(len(CLASSES))]
+        by_class = [told(f"ece_{name.replace(' ', '_')}", one) for name, one in zip(CLASSES, errors, strict=True)]
         rows.append(
             {
                 "group": figures.measured.name,
                 "method": method,
+                "kind": KINDS.get(method, "network"),
                 **told("ece", figures.eces[method]),
                 **told("ece_class_mean", figures.draws.of(counts, calibrated.class_ece)),
-                **{f"ece_{name.replace(' ', '_')}": known(by_class[k]) for k, name in enumerate(CLASSES)},
+                **{column: value for columns in by_class for column, value in columns.items()},
                 **told("brier", figures.draws.of(sums, calibrated.brier)),
                 **told("nll", figures.draws.of(sums, calibrated.log_score)),
                 "temperature": predictor.temperatures.get(method, 1.0),
@@ -119,22 +125,36 @@ def calibration_rows(figures: Figures, predictor: Predictor) -> Rows:
 
 def reliability_rows(figures: Figures) -> Rows:
     """Confidence and share that is right by bin of the confidence; bins without pixels are left out."""
-    rows: Rows = []
+    group, rows = figures.measured.name, Rows()
     for method in figures.measured.methods:
-        counts = figures.measured.tops(method).sum(axis=0)
-        for number, (pixels, confidence, right) in enumerate(counts):
-            if pixels > 0.0:
-                rows.append(
-                    {
-                        "group": figures.measured.name,
-                        "method": method,
-                        "bin": number + 1,
-                        "confidence": float(confidence / pixels),
-                        "accuracy": float(right / pixels),
-                        "share": float(pixels / counts[:, 0].sum()),
-                    }
-                )
+        bins = _bins(figures.measured.tops(method).sum(axis=0))
+        rows += [{"group": group, "method": method, **one} for one in bins]
     return rows
+
+
+def reliability_by_class_rows(figures: Figures) -> Rows:
+    """A class's own probability, and the share of the pixels that are of it, by bin of that probability."""
+    group, rows = figures.measured.name, Rows()
+    methods, numbers = TOLD_BY_CLASS
+    for method in methods:
+        counts = figures.measured.by_class(method).sum(axis=0)
+        for k in numbers:
+            rows += [{"group": group, "method": method, "class": CLASSES[k], **one} for one in _bins(counts[k])]
+    return rows
+
+
+def _bins(counts: Floats) -> Rows:
+    """Return the bins (bins, 3) that have pixels: their mean confidence, accuracy, and share of all pixels."""
+    return [
+        {
+            "bin": number + 1,
+            "confidence": float(confidence / pixels),
+            "accuracy": float(right / pixels),
+            "share": float(pixels / counts[:, 0].sum()),
+        }
+        for number, (pixels, confidence, right) in enumerate(counts)
+        if pixels > 0.0
+    ]
 
 
 def difference_rows(figures: Figures) -> Rows:
@@ -145,7 +165,7 @@ def difference_rows(figures: Figures) -> Rows:
         for measure, values in (("ece", figures.eces), ("miou", figures.mious))
         for one, other in pairs
     ]
-    overs = (MAJORITY, CLASSICAL, MEMBERS_MEAN)
+    overs = (*BASELINES, MEMBERS_MEAN)
     mious = figures.mious
     return rows + [_difference(figures, "miou", mious[DELIVERED] - mious[over], DELIVERED, over) for over in overs]
 

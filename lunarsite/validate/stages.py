@@ -61,6 +61,7 @@ from lunarsite.settings import (
     EnhanceReferenceSettings,
     GridSettings,
     IlluminationReferenceSettings,
+    RockHazardSettings,
     RockInferenceSettings,
     RockReferenceSettings,
     RockSplitSettings,
@@ -382,6 +383,7 @@ def rock(
     split: RockSplitSettings,
     inference: RockInferenceSettings,
     reference: RockReferenceSettings,
+    hazard: RockHazardSettings,
     scenes: Annotated[tuple[Path, ...], Input(ROCK_SCENES)],
     model: Annotated[Path, Input(ROCK_MODEL)],
     truth: Annotated[Path | None, Input(ROCK_TRUTH)],
@@ -399,7 +401,7 @@ def rock(
 
     job.seed = reference.seed
     files = Files(scenes, model, truth, sizes, lit_scenes, orbital, ablation)
-    result, pictures, credit = validate(job, split, inference, reference, files)
+    result, pictures, credit = validate(job, split, inference, reference, hazard, files)
     for verdict in result.verdicts:
         job.log.info("%s: %s, bound %s: %s", verdict.name, verdict.value, verdict.bound, verdict.holds)
     records.write(record, ROCK_RECORD, result, job.stamp(ROCK_RECORD))

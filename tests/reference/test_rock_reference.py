@@ -12,6 +12,7 @@ import pytest
 from lunarsite.artefact import record
 from lunarsite.artefact.contracts import ROCK_RECORD
 from lunarsite.artefact.record import Record, Verdict, next_named
+from lunarsite.validate.rock_disc_record import CLAIM
 from lunarsite.validate.rock_record import MOST_ECE, NO_VARIANTS
 from lunarsite.vision.rock.ablation_record import GAP, GAP_LABELS, HEAD
 from tests.workflow.checkout import REPOSITORY
@@ -52,6 +53,7 @@ def claim_of(told: Record, start: str) -> Verdict:
         "Temperature scaling is no worse in ECE than the single network, held-out renders",
         "ECE of the best method, held-out renders",
         "mIoU above the majority map's, held-out renders",
+        "mIoU above that of no rocks at all, held-out renders",
         "mIoU above the classical baseline's, held-out renders",
         "Rendered orbital images are told from held-out renders",
         "Rendered orbital images are called out of distribution",
@@ -64,7 +66,7 @@ def test_claims_on_scenes_never_trained_on_hold(told: Record, start: str) -> Non
 
 
 def test_the_best_calibration_error_is_small(told: Record) -> None:
-    rows = [row for row in told.tables["calibration"] if row["group"] == "held-out renders"]
+    rows = [row for row in told.tables["calibration"] if (row["group"], row["kind"]) == ("held-out renders", "network")]
     best = min(float(str(row["ece"])) for row in rows)
     assert best == claim_of(told, "ECE of the best method, held-out renders").value
     assert best <= MOST_ECE == 0.03
@@ -103,17 +105,33 @@ def test_every_image_from_orbit_is_a_picture(told: Record) -> None:
 def test_renders_and_photographs_are_measured_with_intervals_beside_baselines(told: Record) -> None:
     for group in ("held-out renders", "photographs"):
         rows = [row for row in told.tables["segmentation"] if row["group"] == group]
-        assert {"majority", "classical", *CALIBRATED} <= {row["method"] for row in rows}
+        assert {"majority", "no rocks", "classical", *CALIBRATED} <= {row["method"] for row in rows}
         means = [row for row in rows if row["class"] == "mean"]
         assert all(row["iou_low"] is not None for row in means), f"{group}: there are scenes enough"
 
 
 def test_methods_are_calibrated_side_by_side(told: Record) -> None:
     rows = [row for row in told.tables["calibration"] if row["group"] == "held-out renders"]
-    assert {row["method"] for row in rows} == set(CALIBRATED)
-    assert all(row["ece_sky"] is not None and row["ece_small_rocks"] is not None for row in rows)
+    assert {row["method"] for row in rows} == {"no rocks", *CALIBRATED}
+    assert all(row["ece_sky_low"] is not None and row["ece_small_rocks_high"] is not None for row in rows)
     bins = [row["bin"] for row in told.tables["reliability"] if row["group"] == "held-out renders"]
     assert max(int(str(one)) for one in bins) == 15
+
+
+def test_rocks_are_calibrated_by_themselves(told: Record) -> None:
+    rows = [row for row in told.tables["reliability_by_class"] if row["group"] == "held-out renders"]
+    assert {(row["method"], row["class"]) for row in rows} == {
+        (method, name) for method in ("single", "ensemble scaled") for name in ("small rocks", "large rocks")
+    }
+
+
+def test_safe_ground_is_told_beside_all_ground(told: Record) -> None:
+    (row,) = told.tables["safe_discs"]
+    assert row["group"] == "own renders"
+    assert None not in (row["called_rocky_share_high"], row["rocky_share_low"]), "there are scenes enough"
+    claim = claim_of(told, CLAIM)
+    assert claim.value == row["rocky_difference_high"]
+    assert claim.holds, f"{claim.value} ({claim.bound}); {claim.why}"
 
 
 def test_the_ensemble_is_scored_as_one(told: Record) -> None:

@@ -125,6 +125,20 @@ def test_a_foreign_mask_is_told(rock_folder, tmp_path, capsys) -> None:
         assert source.credit.notes == "Left out: render0002"
 
 
+def test_masks_that_do_not_tell_whether_classes_are_rotated_are_told(rock_folder, tmp_path, capsys) -> None:
+    settings = {"rock_images": {"folder": str(rock_folder), "longest_side_px": 90}}
+    assert call("rocks", {}, {"scenes": tmp_path / "rocks.h5"}, settings) == 0
+    assert "look at the masks" not in capsys.readouterr().err
+    folder = tmp_path / "rocks"
+    shutil.copytree(rock_folder, folder)
+    save(folder / "real_moon_images/g_PCAM1.png", np.zeros((571, 777, 3), np.uint8))
+    settings = {"rock_images": {"folder": str(folder), "longest_side_px": 90}}
+    assert call("rocks", {}, {"scenes": tmp_path / "rocks.h5"}, settings) == 0
+    told = capsys.readouterr().err
+    assert "source.rock_images.folder: 4 of 5 masks show sky (red), 4 of them above: 5 are needed to tell" in told
+    assert "WARNING" in told
+
+
 def test_landforms(tmp_path, capsys) -> None:
     folder = write_landforms(tmp_path / "hirise/3")
     receipt, out = fetched(folder, "hirise_landmarks_v3"), tmp_path / "landforms.h5"
@@ -240,5 +254,9 @@ def test_psr(tmp_path, capsys) -> None:
         assert np.array_equal(source.read("images", slice(7, 8))[0], stored[16:, 36:])
     assert call("psr", {}, {"images": out}, {"psr_images": {**settings, "tile_px": 96}}) == 3
     assert "has 80 x 100 pixels, a tile 96 x 96" in capsys.readouterr().err
-    assert call("psr", {}, {"images": out}, {"psr_images": {"sunlit": str(tmp_path / "sunlit")}}) == 3
-    assert "source.psr_images.shadowed: names no folder" in capsys.readouterr().err
+    assert call("psr", {}, {"images": out}, {"psr_images": {"shadowed": str(tmp_path / "shadowed")}}) == 3
+    assert "source.psr_images.sunlit: names no folder" in capsys.readouterr().err
+    assert call("psr", {}, {"images": out}, {"psr_images": {**settings, "shadowed": None}}) == 0
+    with images.opened(out, contracts.PSR_IMAGES) as source:
+        assert set(source.read("domain")) == {contracts.PSR_IMAGES.class_number("domain", "sunlit")}
+        assert set(source.stamp.inputs) == {"sunlit"}

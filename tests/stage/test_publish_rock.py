@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,20 @@ from typing import Any
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 
 from lunarsite.artefact import contracts, record
 from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.publish import style
-from lunarsite.publish.rock import charts, story
+from lunarsite.publish.rock import charts, looks, story
+from lunarsite.publish.rock.doubt import draw_unfamiliar
 from lunarsite.publish.rock.hazards import draw_hazards, read_sizes
 from lunarsite.publish.rock.pictures import Samples, _shown, _verdict
 from lunarsite.publish.rock.story import RockFiles
 from lunarsite.publish.rock.tables import Measured
+from lunarsite.publish.rock.words import CAPTIONS
 
 from . import fake_rock
 from .fake_run import FakeRun
@@ -142,6 +146,104 @@ def test_panels_of_one_group_stand_side_by_side() -> None:
     assert words(figure).count("Own renders (12 scenes)") == 1
 
 
+def test_finding_no_rocks_is_drawn_beside_the_networks(drawn: dict[str, Any]) -> None:
+    axes = drawn["rock_overlap"].axes[0]
+    sand = [bar.get_height() for bar in axes.patches if bar.get_facecolor() == to_rgba(looks.SAND)]
+    np.testing.assert_allclose(sand, [0.35, 0.32, 0.29, 0.26, 0.23])
+    assert len(axes.patches) == 5 * 5
+    for name in ("rock_overlap", "rock_reliability"):
+        assert "no rocks at all" in words(drawn[name])
+    colours = [method.colour for method in looks.METHODS.values()]
+    assert len(set(colours)) == len(colours)
+
+
+def test_confidence_in_rocks_is_drawn_by_class_as_users_get_it(drawn: dict[str, Any]) -> None:
+    panels = drawn["rock_reliability"].axes[6:]
+    assert len(panels) == 3
+    for axes, worse in zip(panels, fake_rock.GROUPS.values(), strict=True):
+        _, *lines = [line for line in axes.get_lines() if len(line.get_xdata()) > 1]
+        assert [line.get_color() for line in lines] == [style.ORANGE, style.PURPLE]
+        for line, less in zip(lines, (0.0, 0.1), strict=True):
+            told, right = line.get_data()
+            np.testing.assert_allclose(right, (1.0 - less - worse) * np.asarray(told))
+        marks = [line for line in axes.get_lines() if len(line.get_xdata()) == 1]
+        hollow = [float(mark.get_xdata()[0]) for mark in marks if mark.get_markerfacecolor() == "white"]
+        np.testing.assert_allclose(hollow, 2 * [13.5 / 15.0, 14.5 / 15.0])
+    legend = panels[0].get_legend()
+    names = dict(zip((t.get_text() for t in legend.get_texts()), legend.legend_handles, strict=True))
+    assert {name: one.get_color() for name, one in names.items()} == {
+        "small rocks": style.ORANGE,
+        "large rocks": style.PURPLE,
+    }
+    assert any("By class: pixels by the probability" in text for text in words(drawn["rock_reliability"]))
+
+
+def test_a_record_without_confidence_by_class_draws_the_rest() -> None:
+    made = fake_rock.rock_record()
+    for rows in (None, [row for row in made.tables["reliability_by_class"] if row["method"] == "single"]):
+        tables = {key: one for key, one in made.tables.items() if key != "reliability_by_class"}
+        if rows is not None:
+            tables["reliability_by_class"] = rows
+        figure = charts.draw_reliability(measured(made.model_copy(update={"tables": tables})))
+        assert len(figure.axes) == 6
+        assert not any("By class" in text for text in words(figure))
+    cut = [{key: value for key, value in row.items() if key != "share"} for row in made.tables["reliability_by_class"]]
+    with pytest.raises(ArtefactError, match=r"table 'reliability_by_class' lacks \['share'\]"):
+        measured(made.model_copy(update={"tables": {**made.tables, "reliability_by_class": cut}}))
+
+
+def test_a_run_of_own_renders_is_told_nothing_of_held_out_ones() -> None:
+    made = fake_rock.rock_record()
+    tables = {
+        key: [row for row in rows if row.get("group", "own renders") == "own renders"]
+        for key, rows in made.tables.items()
+    }
+    tables["out_of_distribution"] = [{**row, "against": "own renders"} for row in tables["out_of_distribution"]]
+    tables["unfamiliarity"] = [row for row in tables["unfamiliarity"] if row["images"] != "held-out renders"]
+    own = measured(made.model_copy(update={"tables": tables}))
+    figures = (charts.draw_overlap(own), charts.draw_reliability(own), charts.draw_risk(own), draw_unfamiliar(own))
+    told = [text for figure in figures for text in words(figure)]
+    told += [CAPTIONS[name] for name in ("segmentation", "calibration", "out_of_distribution", "unfamiliarity", "aurc")]
+    assert "AUROC against own renders" in told
+    assert [text for text in told if "held-out" in text.lower()] == []
+    # The number of bins is a setting.
+    assert [text for text in told if "15 bins" in text] == []
+
+
+def test_what_is_left_has_the_interval_of_entropy_and_the_marks_of_its_legend(drawn: dict[str, Any]) -> None:
+    figure = drawn["rock_risk"]
+    (legend,) = figure.legends
+    told = dict(zip((text.get_text() for text in legend.get_texts()), legend.legend_handles, strict=True))
+    shares = 100.0 * np.array(fake_rock.HANDED_OVER)
+    for axes, worse in zip(figure.axes, 2 * tuple(fake_rock.GROUPS.values()), strict=True):
+        (band,) = axes.collections
+        error = (10.0 + 100.0 * worse) * (1.0 - shares / 100.0) ** 3.0
+        corners = band.get_paths()[0].vertices
+        for factor, end in ((0.9, np.min), (1.1, np.max)):
+            ends = [end(corners[np.isclose(corners[:, 0], share), 1]) for share in shares]
+            np.testing.assert_allclose(ends, factor * error)
+        assert to_rgba(style.BLUE)[:3] == tuple(band.get_facecolor()[0][:3])
+        assert [(line.get_color(), line.get_marker()) for line in axes.get_lines()] == [
+            (sample.get_color(), sample.get_marker()) for sample in told.values()
+        ]
+    assert told["entropy"].get_marker() == "o"
+    assert any("Band: 95 % interval of entropy" in text for text in words(figure))
+
+
+def test_signs_of_a_kind_of_image_keep_to_its_row(drawn: dict[str, Any]) -> None:
+    left, right = drawn["rock_unfamiliar"].axes
+    labels = [label.get_text() for label in left.get_yticklabels()]
+    assert labels[1:4] == ["photographs (12)", "orbital images (16)", "shadowed orbital images (16)"]
+    places = np.array([line.get_ydata()[0] for line in right.get_lines() if len(line.get_xdata()) == 1])
+    rows = [places[np.round(places) == row] for row in range(1, len(labels))]
+    assert [len(row) for row in rows] == [len(fake_rock.STATISTICS)] * 5
+    between = min(below.min() - above.max() for above, below in itertools.pairwise(rows))
+    assert between > 2.0 * np.diff(rows[0]).max()
+    for axes in (left, right):
+        shaded = [(patch.get_y(), patch.get_y() + patch.get_height()) for patch in axes.patches]
+        assert shaded == [(0.5, 1.5), (2.5, 3.5), (4.5, 5.5)]
+
+
 def test_what_was_not_measured_is_said_and_not_drawn(drawn: dict[str, Any]) -> None:
     assert words(drawn["rock_reliability"]).count("not measured") == 1
     assert "what others are told from" in words(drawn["rock_unfamiliar"])
@@ -151,7 +253,7 @@ def test_images_that_are_not_judged_are_told_beside_the_others(drawn: dict[str, 
     left, _ = drawn["rock_unfamiliar"].axes
     kinds = [label.get_text() for label in left.get_yticklabels()]
     told = {kinds[round(text.get_position()[1])]: text.get_text() for text in left.texts}
-    assert told == {"photographs": "3 of 12 not judged", "noise": "12 of 12 not judged"}
+    assert told == {"photographs (12)": "3 of 12 not judged", "noise (12)": "12 of 12 not judged"}
     assert any("of the images that show ground" in text for text in words(drawn["rock_unfamiliar"]))
 
 
@@ -215,15 +317,19 @@ def test_a_record_that_lacks_what_is_drawn_is_refused(table: str) -> None:
 
 def test_sentences_put_each_number_beside_its_baselines() -> None:
     told = " ".join(story.sentences(measured(fake_rock.rock_record())))
+    assert "On 20 own renders of 12 scenes the ensemble, temperature-scaled reaches" in told
     assert (
         "On 12 photographs the ensemble, temperature-scaled reaches a mean IoU of 0.52 (95 %: 0.468 to 0.572)" in told
     )
-    assert "beside 0.01 (95 %: 0.009 to 0.011) (commonest class at each place) and 0.15" in told
+    assert "beside 0.01 (95 %: 0.009 to 0.011) (commonest class at each place), 0.05 (95 %: 0.045 to 0.055) (no" in told
+    assert "(no rocks at all) and 0.15 (95 %: 0.135 to 0.165) (without learning)." in told
     assert "The hardest class: sky, 0.4" in told
-    assert "The least is that of the ensemble, temperature-scaled." in told
-    assert "orbital images 0.85 (95 %: 0.765 to 0.935) (0.75 by entropy, 0.65 by mean brightness)" in told
+    # What finds no rock has the least of all, which says nothing of the networks.
+    assert "Expected calibration error on held-out renders: 0.005 (95 %: 0.0045 to 0.0055) (no rocks at all); " in told
+    assert told.count("The least of a network is that of 'ensemble, temperature-scaled'.") == 3
+    assert "orbital images 0.85 (95 %: 0.765 to 0.935) (0.75 by entropy, 0.55 by mutual information, 0.65 by" in told
     assert "unfamiliar: 0 % of held-out renders, 15 % of photographs (3 of 12 without ground, not judged), 30 %" in told
-    assert ", none of noise (all 12 without ground, not judged), 60 % of rotated by 90°." in told
+    assert ", none of noise (all 12 without ground, not judged), 60 % of rotated by 90°, 75 %" in told
     assert (
         "10 % of the pixels are wrong; with the 10 % of highest entropy handed to a person, 7.29 % of the rest" in told
     )

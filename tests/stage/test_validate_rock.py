@@ -30,6 +30,7 @@ SETTINGS: dict[str, Any] = {
     "split": SPLIT.model_dump(mode="json"),
     "inference": {"flips": 1, "passes": 2},
     "reference": {"draws": 100},
+    "hazard": {"disc_radius_m": 0.5},
 }
 OTHERS = {"truth": "truth.parquet", "sizes": "sizes.parquet", "lit_scenes": "lit.h5"}
 
@@ -64,14 +65,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def measure(made: Path, out: Path, *scenes: str, **others: str) -> int:
+def measure(made: Path, out: Path, *scenes: str, settings: dict[str, Any] = SETTINGS, **others: str) -> int:
     given = [f"scenes={made / name}" for name in scenes] + [f"{key}={made / name}" for key, name in others.items()]
     return command.main(
         [
             "validate-rock",
             "--in", f"model={made / 'model.safetensors'}", *given,
             "--out", f"record={out / 'rock.json'}", f"samples={out / 'samples.h5'}",
-            "--settings", json.dumps(SETTINGS),
+            "--settings", json.dumps(settings),
         ]
     )  # fmt: skip
 
@@ -93,7 +94,8 @@ def test_the_record_has_what_the_report_draws(measured: Path) -> None:
     found = told(measured)
     Measured.checked(found, make_stamp(ROCK_RECORD.name))
     assert {row["group"] for row in found.tables["calibration"]} == {"held-out renders", "own renders", "photographs"}
-    assert {row["method"] for row in found.tables["calibration"]} == set(METHODS)
+    assert {row["method"] for row in found.tables["calibration"]} == {*METHODS, "no rocks"}
+    assert {row["method"] for row in found.tables["reliability_by_class"]} == {SINGLE, DELIVERED}
     assert [row["method"] for row in found.tables["members"]][:4] == [
         *("member 1", "member 2", "mean of members", "ensemble")
     ]
@@ -111,6 +113,22 @@ def test_sizes_are_compared(measured: Path) -> None:
     assert isinstance(at[0.4]["truth_per_m2"], float)
     assert at[0.4]["truth_per_m2"] > 0.0
     assert at[0.4]["truth_per_m2_low"] is not None
+
+
+def test_safe_ground_is_measured_by_the_runs_radius(measured: Path) -> None:
+    (row,) = told(measured).tables["safe_discs"]
+    assert (row["group"], row["radius_m"], row["scenes"]) == ("own renders", 0.5, 6)
+    assert float(str(row["judged_m2"])) > 0.0
+
+
+def test_sizes_of_another_method_are_not_held_against_the_ensembles_ground(made: Path, tmp_path: Path) -> None:
+    settings = {**SETTINGS, "inference": {**SETTINGS["inference"], "method": "single"}}
+    given = {"truth": "truth.parquet", "sizes": "sizes.parquet"}
+    assert measure(made, tmp_path, "own.h5", settings=settings, **given) == 0
+    found = told(tmp_path)
+    assert found.tables["sizes"] == found.tables["safe_discs"] == []
+    assert "rocks_found" not in {metric.name for metric in found.metrics}
+    assert any("rock.inference.method: single" in note and "not measured" in note for note in found.notes)
 
 
 def test_samples_keep_their_contract(measured: Path) -> None:

@@ -50,7 +50,8 @@ if ENHANCE_TRAINED:
     rule enhance_cycle:
         input:
             scenes=LIT_SCENES,
-            images=PSR_IMAGES if SETTINGS.source.psr_images.sunlit else [],
+            # Unpaired images teach if there are both kinds.
+            images=PSR_IMAGES if SETTINGS.source.psr_images.shadowed else [],
         output:
             model=f"{ENHANCERS}/cycle.safetensors",
             record=f"{ENHANCERS}/cycle.json",

@@ -16,6 +16,8 @@ ROCK_FAMILIAR = [ROCK_RENDERS] if ROCK_IMAGES else []
 # Its trainings are its own: whichever model the run uses.
 ROCK_ABLATED = ROCK.enabled and ROCK.ablate
 ROCK_ABLATION = f"{ROCK_FOLDER}/ablation.json" if ROCK_ABLATED else []
+# Each worker is two processes, for training and for validation, that keep pictures of their own.
+ROCK_LEARNING_MB = 3000 + 1600 * ROCK.learning.training.workers
 ROCK_TRAINING = f"{ROCK_FOLDER}/training.json" if ROCK_TRAINED else []
 if ROCK_TRAINED:
     ROCK_MODEL = f"{ROCK_FOLDER}/model.safetensors"
@@ -123,7 +125,7 @@ if ROCK_TRAINED:
             "../../envs/vision.yaml"
         threads: 8
         resources:
-            mem_mb=4000,
+            mem_mb=ROCK_LEARNING_MB,
             runtime=2880,
             gpu=1,
         params:
@@ -152,7 +154,7 @@ if ROCK_ABLATED:
             "../../envs/vision.yaml"
         threads: 8
         resources:
-            mem_mb=4000,
+            mem_mb=ROCK_LEARNING_MB,
             runtime=2880,
             gpu=1,
         params:

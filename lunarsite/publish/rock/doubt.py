@@ -15,6 +15,10 @@ from lunarsite.publish.style import BLUE, FAINT, INK, SMALL_PT, VERMILION, WIDE_
 
 KINDS: Final = (*GROUPS, *STRANGERS)
 """Kinds of images, in their order."""
+_LEAST_ROW_IN, _SIGN_IN = 0.27, 0.046
+"""Height of a row at least, and for each statistic in it, with a gap to the next row."""
+_BAND: Final = "#F1F1F1"
+"""Behind every other row, so that it is clear which signs are of which kind."""
 
 
 def draw_unfamiliar(found: Measured) -> Figure:
@@ -25,13 +29,16 @@ def draw_unfamiliar(found: Measured) -> Figure:
     kinds = in_order({*spreads, *(str(row["images"]) for row in told)}, KINDS)
     statistics = in_order((str(row["statistic"]) for row in told), STATISTICS)
     with styled():
-        height = 1.75 + 0.27 * max(len(kinds), 4)
+        row_in = max(_LEAST_ROW_IN, _SIGN_IN * (len(statistics) + 1.5))
+        height = 1.87 + row_in * max(len(kinds), 4)
         figure = new_figure(WIDE_IN, height)
         left, right = figure.subplots(1, 2, sharey=True)
-        figure.subplots_adjust(left=0.215, right=0.985, top=1.0 - 0.56 / height, bottom=1.08 / height, wspace=0.06)
+        figure.subplots_adjust(left=0.24, right=0.985, top=1.0 - 0.56 / height, bottom=1.2 / height, wspace=0.1)
         for axes in (left, right):
             axes.grid(lw=0.3, alpha=0.6, axis="x")
             axes.spines[["top", "right"]].set_visible(False)
+            for place in range(1, len(kinds), 2):
+                axes.axhspan(place - 0.5, place + 0.5, fc=_BAND, lw=0.0, zorder=0.0)
         for place, kind in enumerate(kinds):
             if kind in spreads:
                 _spread(left, spreads[kind], place)
@@ -40,7 +47,7 @@ def draw_unfamiliar(found: Measured) -> Figure:
         if found.limit is not None:
             left.axvline(found.limit, color=VERMILION, lw=1.0, ls=(0.0, (4.0, 1.6)), zorder=1.0)
         right.axvline(0.5, color=FAINT, lw=0.8, ls=(0.0, (1.2, 1.2)), zorder=1.0)
-        left.set_yticks(range(len(kinds)), kinds)
+        left.set_yticks(range(len(kinds)), [_label(kind, [*spreads.values(), *told]) for kind in kinds])
         left.set_ylim(len(kinds) - 0.5, -0.5)
         left.set_xlim(left=0.0)
         left.set_xlabel(look(drawn).words.capitalize())
@@ -65,6 +72,11 @@ def _statistic(found: Measured) -> str:
     return names[0] if names else next(iter(STATISTICS))
 
 
+def _label(kind: str, rows: Sequence[Row]) -> str:
+    """Return a kind of images and how many of them were asked."""
+    return f"{kind} ({next(int(row['count']) for row in rows if row['images'] == kind)})"
+
+
 def _spread(axes: Axes, row: Row, place: int) -> None:
     """Draw the range of an image kind's unfamiliarity."""
     q05, q25, q50, q75, q95 = (row[name] for name in QUANTILES)
@@ -86,18 +98,19 @@ def _not_judged(axes: Axes, row: Row, place: int) -> None:
 
 
 def _scores(axes: Axes, rows: Sequence[Row], statistics: Sequence[str], place: int) -> None:
-    """Draw how well each statistic tells a kind of image from held-out renders."""
+    """Draw how well each statistic tells a kind of image from the familiar renders."""
     at = {str(row["statistic"]): row for row in rows}
     for index, statistic in enumerate(statistics):
         row = at.get(statistic)
         if row is None or row["auroc"] is None:
             continue
-        y, style = place + 0.16 * (index - 0.5 * (len(statistics) - 1)), look(statistic)
+        step = 1.0 / (len(statistics) + 1.5)
+        y, style = place + step * (index - 0.5 * (len(statistics) - 1)), look(statistic)
         if row["auroc_low"] is not None and row["auroc_high"] is not None:
             axes.plot([float(row["auroc_low"]), float(row["auroc_high"])], [y, y], color=style.colour, lw=0.9)
-        axes.plot(float(row["auroc"]), y, style.marker or "o", color=style.colour, ms=3.6, zorder=3.0)
+        axes.plot(float(row["auroc"]), y, style.marker or "o", color=style.colour, ms=3.2, zorder=3.0)
     if not rows:
-        axes.text(0.02, place, "what others are told from", fontsize=SMALL_PT, color=FAINT, va="center")
+        axes.text(1.02, place, "what others are told from", fontsize=SMALL_PT, color=FAINT, va="center", ha="right")
 
 
 def _legend(figure: Figure, statistics: Sequence[str], height: float) -> None:

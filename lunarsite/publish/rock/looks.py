@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from lunarsite.publish.style import BLACK, BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, SKY, UNKNOWN, VERMILION
 
+SAND: Final = "#DDCC77"
+"""From Paul Tol's muted colours, for the colour-blind too; no other method has it."""
 _LONG, _DOTS, _MIXED = (0.0, (5.0, 1.6)), (0.0, (1.2, 1.2)), (0.0, (4.0, 1.2, 1.2, 1.2))
 
 
@@ -24,6 +26,7 @@ class Look:
 
 METHODS: Final[dict[str, Look]] = {
     "majority": Look("commonest class at each place", UNKNOWN, _DOTS, "x"),
+    "no rocks": Look("no rocks at all", SAND, _DOTS, "X"),
     "classical": Look("without learning", FAINT, _LONG, "v"),
     "single": Look("single network", ORANGE, _LONG, "^"),
     "single scaled": Look("single, temperature-scaled", VERMILION, "solid", "s"),
@@ -51,6 +54,7 @@ CLASSES: Final[dict[str, tuple[str, str]]] = {
     "sky": ("sky", SKY),
 }
 """Words and colour of each class, by its name in the record; the colours hold in pictures too."""
+_CLASS_MARKERS: Final = dict(zip(CLASSES, "Dosv", strict=True))
 MEAN: Final = "mean"
 """The name of all classes' mean in the record."""
 PHOTOGRAPHS: Final = "photographs"
@@ -68,6 +72,12 @@ def look(name: str) -> Look:
 def class_words(name: str) -> str:
     """Return a class in words."""
     return "mean of classes" if name == MEAN else CLASSES.get(name, (name.replace("_", " "), ""))[0]
+
+
+def class_look(name: str) -> Look:
+    """Return how a class is drawn where curves are of classes; one that is not known here is in dark grey."""
+    colour = CLASSES.get(name, ("", INK))[1]
+    return Look(class_words(name), colour, marker=_CLASS_MARKERS.get(name, "*"))
 
 
 def in_order(names: Iterable[str], known: Iterable[str]) -> list[str]:

@@ -34,13 +34,14 @@ PICTURES: Final[dict[str, tuple[str, str]]] = {
         "How well masks agree, class by class, beside what the commonest class and a method without learning reach.",
     ),
     "rock_reliability": (
-        "Reliability diagrams of five methods for each group of images, and beneath them the expected calibration"
-        " errors with intervals.",
+        "Reliability diagrams of several methods for each group of images, with the expected calibration errors and"
+        " their intervals; where they were measured, curves for the probability of small and of large rocks.",
         "Whether a probability means what it says: right in as many pixels as it claims.",
     ),
     "rock_risk": (
         "Charts of the share of wrong pixels that is left against the share of pixels, and of images, handed to a"
-        " person, by several measures of doubt, between an oracle and random order.",
+        " person, by several measures of doubt, between an oracle and random order; a band is the 95 % interval of"
+        " entropy's.",
         "What is left when the most doubtful pixels, or images, are handed to a person.",
     ),
     "rock_unfamiliar": (
@@ -144,8 +145,7 @@ def _overlap(found: Measured, group: str) -> str:
     rows = found.rows(SEGMENTATION, group=group)
     means = {str(row["method"]): row for row in rows if row["class"] == MEAN}
     network = next((name for name in _BEST_FIRST if name in means), None)
-    scenes = next((row["scenes"] for row in rows if row.get("scenes") is not None), None)
-    where = f"On {group}" if scenes is None else f"On {number_words(scenes)} {group}"
+    where = f"On {_measured_on(rows, group)}"
     if network is None or means[network]["iou"] is None:
         return f"{where} nothing was measured of a network."
     rivals = [
@@ -153,7 +153,7 @@ def _overlap(found: Measured, group: str) -> str:
         for name, row in means.items()
         if row["kind"] != "network" and row["iou"] is not None
     ]
-    beside = f", beside {' and '.join(rivals)}" if rivals else ""
+    beside = f", beside {_listed(rivals)}" if rivals else ""
     own = {str(r["class"]): r for r in rows if r["method"] == network and r["class"] != MEAN and r["iou"] is not None}
     worst = min(own, key=lambda name: float(own[name]["iou"]), default=None)
     hardest = "" if worst is None else f" The hardest class: {class_words(worst)}, {_with_interval(own[worst], 'iou')}."
@@ -161,15 +161,25 @@ def _overlap(found: Measured, group: str) -> str:
     return f"{where} the {look(network).words} reaches a mean IoU of {reached}{beside}.{hardest}"
 
 
+def _measured_on(rows: Sequence[Row], group: str) -> str:
+    """Return how many images of how many scenes were measured; scenes only where they are fewer than the images."""
+    images, scenes = rows[0]["images"], rows[0]["scenes"]
+    told = f"{number_words(images)} {group}"
+    if scenes == images:
+        return told
+    return f"{told} of {number_words(scenes)} {'scene' if scenes == 1 else 'scenes'}"
+
+
 def _calibration(found: Measured) -> Iterator[str]:
-    """Yield the calibration error of each method in the first group, which the bound is put to, and in photographs."""
+    """Yield the calibration error of each method, by group, and which network's is the least."""
     for group in found.groups(CALIBRATION):
         at = {str(row["method"]): row for row in found.rows(CALIBRATION, group=group) if row["ece"] is not None}
         names = in_order(at, METHODS)
-        if names:
-            best = min(names, key=lambda name: float(at[name]["ece"]))
+        networks = [name for name in names if at[name]["kind"] == "network"]
+        if networks:
+            best = min(networks, key=lambda name: float(at[name]["ece"]))
             parts = [f"{_with_interval(at[name], 'ece')} ({look(name).words})" for name in names]
-            least = f"The least is that of the {look(best).words}."
+            least = f"The least of a network is that of '{look(best).words}'."
             yield f"Expected calibration error on {group}: {'; '.join(parts)}. {least}"
 
 
@@ -222,6 +232,11 @@ def _risk(found: Measured) -> Iterator[str]:
 
 def _at(rows: Sequence[Row], statistic: str, handed_over: float) -> Row | None:
     return next((r for r in rows if r["statistic"] == statistic and float(r["handed_over"]) == handed_over), None)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    """Return parts as a list in a sentence."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
 
 def _percent(share: float) -> str:

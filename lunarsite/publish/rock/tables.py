@@ -19,6 +19,7 @@ Row = Mapping[str, Any]
 SEGMENTATION: Final = "segmentation"
 CALIBRATION: Final = "calibration"
 RELIABILITY: Final = "reliability"
+RELIABILITY_BY_CLASS: Final = "reliability_by_class"
 UNFAMILIARITY: Final = "unfamiliarity"
 DETECTION: Final = "out_of_distribution"
 RISK: Final = "risk_coverage"
@@ -37,17 +38,18 @@ def _with_ends(*names: str) -> tuple[str, ...]:
 
 QUANTILES: Final = ("q05", "q25", "q50", "q75", "q95")
 _NEEDS: Final[dict[str, tuple[str, ...]]] = {
-    SEGMENTATION: ("group", "method", "kind", "class", *_with_ends("iou", "boundary_f1")),
-    CALIBRATION: ("group", "method", *_with_ends("ece")),
+    SEGMENTATION: ("group", "method", "kind", "class", "scenes", "images", *_with_ends("iou", "boundary_f1")),
+    CALIBRATION: ("group", "method", "kind", *_with_ends("ece")),
     RELIABILITY: ("group", "method", "confidence", "accuracy", "share"),
     UNFAMILIARITY: ("images", "statistic", "count", "not_judged", *QUANTILES, "flagged_share"),
-    DETECTION: ("images", "statistic", "against", *_with_ends("auroc")),
-    RISK: ("group", "statistic", "handed_over", "error"),
-    RISK_OF_IMAGES: ("group", "statistic", "handed_over", "error"),
+    DETECTION: ("images", "statistic", "against", "count", *_with_ends("auroc")),
+    RISK: ("group", "statistic", "handed_over", *_with_ends("error")),
+    RISK_OF_IMAGES: ("group", "statistic", "handed_over", *_with_ends("error")),
     SIZES: ("diameter_m", "truth_per_m2", *_with_ends("found_per_m2")),
     ROCK_AREA: ("group", "scene", "truth_share", "share", "share_low", "share_high"),
 }
 _NEEDS_IF_THERE: Final[dict[str, tuple[str, ...]]] = {
+    RELIABILITY_BY_CLASS: ("group", "method", "class", "confidence", "accuracy", "share"),
     ABLATION: (
         "variant",
         "adds",
@@ -58,7 +60,7 @@ _NEEDS_IF_THERE: Final[dict[str, tuple[str, ...]]] = {
     ),
     SEEDS: ("variant", "photographs_miou", "renders_miou"),
 }
-"""Of a run that trains the variants of an ablation."""
+"""Of tables that not every record has: those of the ablation only a run that trains its variants."""
 
 
 @dataclass(frozen=True)

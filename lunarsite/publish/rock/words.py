@@ -51,6 +51,13 @@ COLUMNS: Final = {
     "diameter_m": "Diameter at least (m)",
     "truth_per_m2": "True rocks per m²",
     "found_per_m2": "Found per m²",
+    "radius_m": "Radius of the disc (m)",
+    "judged_m2": "Ground judged (m²)",
+    "called_safe_m2": "Called safe (m²)",
+    "called_rocky_share": "Called safe, and a rock within the disc",
+    "rocky_share": "All ground, and a rock within the disc",
+    "rocky_difference": "Difference of these shares",
+    "safe_called_share": "Of the safe ground, called so",
     "scene": "Scene",
     "truth_share": "True share of ground under rocks",
     "share": "Share found",
@@ -94,14 +101,16 @@ COLUMNS: Final = {
 
 CAPTIONS: Final = {
     "segmentation": "Every method by group of images and class, with 95 % intervals over scenes.",
-    "calibration": "What the probabilities are worth: expected calibration error (15 bins) in all and by class, Brier"
-    " score and likelihood.",
+    "calibration": "What the probabilities are worth: expected calibration error in all and by class, Brier score and"
+    " likelihood.",
     "differences": "Methods against each other on the same scenes, with paired intervals.",
     "members": "Each member of the ensemble, their mean, and the ensemble itself.",
-    "out_of_distribution": "Images of other kinds against held-out renders: how well each statistic tells them apart,"
+    "out_of_distribution": "Images of other kinds against familiar renders: how well each statistic tells them apart,"
     " and what the card's limit catches.",
     "unfamiliarity": "Unfamiliarity of each kind of image (how far its features lie from those of the images that"
     " taught), and how many the card's limit calls unfamiliar.",
+    "safe_discs": "Ground that is called safe for a lander, on own renders: how much of it truly has a rock within the"
+    " disc, beside all ground, and how much of the safe ground is found; with 95 % intervals over scenes.",
     "parameters": "The baseline without learning: its parameters, chosen on validation images.",
     "aurc": "Error over all shares handed over: the less the better, between the oracle's and random order's.",
     "ablation": "What closes the gap between renders and photographs: the same training with one thing more each.",
@@ -126,6 +135,9 @@ METRICS: Final = {
     },
     "rocks_true": "True rocks that are counted",
     "rocks_found": "Rocks found that are counted",
+    "called_rocky_share": "Share of the ground called safe that has a rock within the disc",
+    "rocky_share": "Share of all ground that has a rock within the disc",
+    "safe_called_share": "Share of the safe ground that is called so",
     # Of the training.
     "members": "Members",
     "epochs": "Epochs",
@@ -164,8 +176,14 @@ METRICS: Final = {
     "render_head_gain": "Gain of the horizon head over the plain last layer on held-out renders",
 }
 
-LEFT_OUT: Final = ("reliability", "risk_coverage", "risk_coverage_images", "sizes", "rock_area")
+LEFT_OUT: Final = (
+    *("reliability", "reliability_by_class", "risk_coverage", "risk_coverage_images"),
+    *("sizes", "rock_area"),
+)
 """Tables that figures show."""
 FIRST: Final = ("group", "images", "variant", "adds", "method", "class", "statistic", "measure", "over")
 """Columns that come first."""
-SHARES: Final = ("flagged_share", "fpr_at_95", "truth_share")
+SHARES: Final = (
+    *("flagged_share", "fpr_at_95", "truth_share"),
+    *("called_rocky_share", "rocky_share", "rocky_difference", "safe_called_share"),
+)

@@ -21,6 +21,7 @@ _FORMATS = ("PNG", "JPEG")
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = (0, 1)
 _OPAQUE = 255
+_PNG_BITS = (1, 2, 4, 8, 16)
 _MEND = "save it as a plain PNG of 8 bits"
 
 
@@ -57,9 +58,10 @@ def read_picture(path: Path, field: str) -> NDArray[Any]:
             )
         if getattr(picture, "n_frames", 1) > 1:
             raise LocalError(f"{where}: holds several pictures; {_MEND}")
-        if _sixteen_bit_colour(path):
+        bits, grey = _png_bits(path, where)
+        if bits == 16 and not grey:
             raise LocalError(f"{where}: has colours of 16 bits, which would be cut; {_MEND}, or in one grey band")
-        return _numbers(picture, where)
+        return _numbers(picture, where, bits)
 
 
 def read_rgb(path: Path, field: str) -> NDArray[np.uint8]:
@@ -101,24 +103,42 @@ def _guarded(call: Any, where: str) -> Any:
     return pictures.guarded(call, where, _FORMATS, LocalError)
 
 
-def _numbers(picture: Any, where: str) -> NDArray[Any]:
+def _numbers(picture: Any, where: str, bits: int) -> NDArray[Any]:
     _guarded(picture.load, where)
     if picture.mode == "P":
         picture = _guarded(lambda: picture.convert("RGBA" if "transparency" in picture.info else "RGB"), where)
     values = np.asarray(picture)
-    if picture.mode in ("L", "RGB"):
-        return values
-    if picture.mode.startswith("I;16"):
-        return values.astype(np.uint16)
     if picture.mode in ("LA", "RGBA"):
-        if int(values[:, :, -1].min()) < _OPAQUE:
-            raise LocalError(f"{where}: is partly transparent; {_MEND} without transparency")
-        return values[:, :, 0] if picture.mode == "LA" else values[:, :, :3]
-    raise LocalError(f"{where}: has pixels of kind '{picture.mode}', read are grey and RGB; {_MEND}")
+        transparent = int(values[:, :, -1].min()) < _OPAQUE
+        values = values[:, :, 0] if picture.mode == "LA" else values[:, :, :3]
+    elif picture.mode in ("L", "RGB") or picture.mode.startswith("I;16"):
+        values = values.astype(np.uint16) if picture.mode.startswith("I;16") else values
+        transparent = _shows(values, picture.info.get("transparency"), bits)
+    else:
+        raise LocalError(f"{where}: has pixels of kind '{picture.mode}', read are grey and RGB; {_MEND}")
+    if transparent:
+        raise LocalError(f"{where}: is partly transparent; {_MEND} without transparency")
+    return values
 
 
-def _sixteen_bit_colour(path: Path) -> bool:
-    """Whether a PNG has more than one channel of 16 bits (Pillow would drop the lower byte)."""
+def _shows(values: NDArray[Any], colour: int | tuple[int, int, int] | None, bits: int) -> bool:
+    """Whether any pixel has the one colour that a PNG calls transparent (chunk tRNS), told in the file's own bits."""
+    if colour is None:
+        return False
+    # Pillow widens levels of two and of four bits to eight, but not this colour's. Bits above the depth do not count.
+    most = (1 << bits) - 1
+    levels = np.bitwise_and(colour, most) * (np.iinfo(values.dtype).max // most)
+    same = values == levels
+    return bool((same.all(axis=2) if values.ndim == 3 else same).any())
+
+
+def _png_bits(path: Path, where: str) -> tuple[int, bool]:
+    """Return bits of a channel and whether a PNG is grey; of colours of 16 bits Pillow would drop the lower byte."""
     with path.open("rb") as file:
         head = file.read(26)
-    return head.startswith(b"\x89PNG") and len(head) == 26 and head[24] == 16 and head[25] != 0
+    if not head.startswith(b"\x89PNG"):
+        return 8, False
+    # Pillow takes headers that do not come first, where they cannot be looked at here.
+    if len(head) < 26 or head[12:16] != b"IHDR" or head[24] not in _PNG_BITS:
+        raise LocalError(f"{where}: does not begin with the header of a PNG; {_MEND}")
+    return head[24], head[25] == 0

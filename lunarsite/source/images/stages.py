@@ -60,6 +60,8 @@ def rocks(
         writer.notes = told
     if told:
         job.log.warning("%s: their masks belong to other pictures", told)
+    if read.doubt:
+        job.log.warning("%s", read.doubt)
     job.log.info("sky stands above in %d of %d masks that have one", read.skies_above, read.skies)
 
 
@@ -212,7 +214,7 @@ def psr(
     psr_images: PsrImagesSettings,
     images: Annotated[Path, Output(contracts.PSR_IMAGES)],
 ) -> None:
-    """Cut a user's images of sunlit and of shadowed ground into tiles, radiometry kept."""
+    """Cut a user's images of sunlit ground, and of shadowed ground if there are any, into tiles, radiometry kept."""
     from lunarsite.artefact import images as image_files
     from lunarsite.artefact.images import Credit
     from lunarsite.source.images import shadowed as reader
@@ -227,11 +229,14 @@ def psr(
         " 118, 560; as the user's images are",
     )
     spec, size = contracts.PSR_IMAGES, psr_images.tile_px
-    found = {}
+    found: dict[str, dict[str, Path]] = {}
     for name, folder in (("sunlit", psr_images.sunlit), ("shadowed", psr_images.shadowed)):
         field = f"source.psr_images.{name}"
+        if folder is None and name == "sunlit":
+            raise LocalError(f"{field}: names no folder; images of sunlit ground are needed")
         if folder is None:
-            raise LocalError(f"{field}: names no folder; both sunlit and shadowed images are needed")
+            found[name] = {}
+            continue
         given = below(folder, credit, field)
         found[name] = reader.images_in(given)
         job.inputs[name] = digest_of(reader.files_read(given, found[name]))
@@ -250,7 +255,7 @@ def psr(
             job.log.info("%s: %d tiles of %d images", domain, writer.count - before, len(paths))
             if left_out:
                 job.log.warning("%s: %d tiles have data on less than half of them and are left out", domain, left_out)
-            if writer.count == before:
+            if paths and writer.count == before:
                 raise LocalError(f"source.psr_images.{domain}: no tile of {len(paths)} images holds data on half of it")
 
 

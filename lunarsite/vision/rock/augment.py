@@ -1,8 +1,9 @@
 """Changes of training images that leave their masks true: where, how lit, how taken.
 
 Every change is a pure function of image, mask and random numbers. What moves pixels moves the mask with them; what
-changes light and camera leaves the sky as it was, for on the Moon it is black, and never changes a mask. How often each
-is drawn is a setting; `augment_figure` shows them all.
+changes light and camera never changes a mask, and leaves the sky as it was, for on the Moon it is black; all but
+`sensor`, whose blur, noise and stripes fall on the sky as well. How often each is drawn is a setting; `augment_figure`
+shows them all.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What the changes of training images do, one row each: the crop as it is, three times changed, and its mask."""
+"""What the changes of training images do, one row each: the crop as it is, three times changed, and its mask.
+
+Where no photographs lend their look, the row of it is left out.
+"""
 
 from __future__ import annotations
 
@@ -43,16 +46,17 @@ def write_figure(path: Path, crops: Crops) -> None:
     """Write the figure (PNG) of the pictures that crops are drawn from; each row has another picture."""
     nothing = RockAugmentationSettings(**dict.fromkeys(RockAugmentationSettings.model_fields, 0.0))
     side = crops.learning.training.crop_px
+    shown = {name: words for name, words in WORDS.items() if name != "style" or crops.style is not None}
     rows = []
-    for number, name in enumerate(WORDS):
-        image, mask = crops.picture(number * len(crops.places) // len(WORDS))
+    for number, name in enumerate(shown):
+        image, mask = crops.picture(number * len(crops.places) // len(shown))
         # One window for all, large enough for the zoom to move in it.
         image, mask = augment(image, mask, nothing, 2 * side, np.random.default_rng([_SEED, number]))
         only = nothing.model_copy(update={name: 1.0})
         changed = [_changed(image, mask, only, side, number, example, crops) for example in range(EXAMPLES)]
         plain, truth = augment(image, mask, nothing, side, np.random.default_rng([_SEED, number, 0]))
         rows.append([plain, *changed, _coloured(truth)])
-    write_png(_laid(rows, side), path)
+    write_png(_laid(rows, list(shown.values()), side), path)
 
 
 def _changed(
@@ -72,14 +76,14 @@ def _coloured(mask: Bytes) -> Bytes:
     return found
 
 
-def _laid(rows: list[list[Bytes]], side: int) -> Image.Image:
+def _laid(rows: list[list[Bytes]], labels: list[str], side: int) -> Image.Image:
     step = side + _MARGIN_PX
     page = Image.new("RGB", (_LABEL_PX + step * len(rows[0]), _HEAD_PX + step * len(rows)), "white")
     pen = ImageDraw.Draw(page)
     heads = ("as it is", *(f"changed, {k + 1}" for k in range(EXAMPLES)), "mask")
     for at, head in enumerate(heads):
         pen.text((_LABEL_PX + at * step + _MARGIN_PX, 3), head, fill="black")
-    for row, (words, pictures) in enumerate(zip(WORDS.values(), rows, strict=True)):
+    for row, (words, pictures) in enumerate(zip(labels, rows, strict=True)):
         top = _HEAD_PX + row * step
         pen.text((_MARGIN_PX, top + side // 2 - 6), words, fill="black")
         for at, picture in enumerate(pictures):

@@ -10,6 +10,8 @@ import csv
 import io
 import json
 import math
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +34,9 @@ SUMMARY_COLUMNS = (
 )
 ROCK_COLUMNS = ("image", "kind", "row", "col", "area_px", "diameter_px", "range_m", "diameter_m", "probability")
 DISTRIBUTION_COLUMNS = tuple(column.name for column in ROCK_DISTRIBUTION.columns if column.name != "id")
+_OWN = {Path(own).stem for own in (ABOUT, SUMMARY, ROCKS, DISTRIBUTION)}
+_WHOLE_NAME = re.compile(rf"({'|'.join(map(re.escape, SUFFIXES))})(-[0-9]+)?\Z")
+"""The end of a picture's name with its suffix, numbered or not."""
 Report = Callable[[int, int, str], None]
 """Told (done, total, what)."""
 
@@ -70,10 +75,30 @@ def listed(folder: Path) -> list[Path]:
 
 
 def names_of(paths: Sequence[Path]) -> list[str]:
-    """Return what the results of each picture are called by: its name without suffix, with it where two share that."""
-    # Some file systems do not tell capitals.
-    counts = Counter(path.stem.casefold() for path in paths)
-    return [path.stem if counts[path.stem.casefold()] == 1 else path.name for path in paths]
+    """Return what the results of each picture (of `listed`) are called by, each one another.
+
+    It is the picture's name without its suffix. With it where two pictures share that, where it is the name of one of
+    the command's own files, and where it could itself be a name with suffix (of 'a.png.png'). Pictures that even so
+    share their name, for they differ in capitals alone, are numbered from the second on in their order: 'a.png-2'.
+
+    So names without a suffix, with one and with a number are told apart by their ends; those of one kind differ.
+    """
+    shared = Counter(_same(path.stem) for path in paths)
+    named: Counter[str] = Counter()
+    names = []
+    for path in paths:
+        stem, name = _same(path.stem), _same(path.name)
+        if shared[stem] == 1 and stem not in _OWN and not _WHOLE_NAME.search(stem):
+            names.append(path.stem)
+            continue
+        named[name] += 1
+        names.append(path.name if named[name] == 1 else f"{path.name}-{named[name]}")
+    return names
+
+
+def _same(name: str) -> str:
+    """Return what is the same for names that a file system may take for one: some tell no capitals, or accents."""
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
 def check_place(folder: Path, out: Path) -> None:
@@ -95,8 +120,9 @@ def segment_folder(folder: Path, out: Path, task: Task, report: Report | None = 
 
     Args:
         folder: Pictures; see `listed`.
-        out: Folder of the results: NAME_classes.png, NAME_maps.tif, NAME_overlay.png and NAME.json of each picture,
-            summary.csv, rocks.csv and distribution.csv of all, about.json of model and settings.
+        out: Folder of the results: NAME_classes.png, NAME_maps.tif, NAME_hazard.tif, NAME_overlay.png and NAME.json of
+            each picture (`names_of`), summary.csv, rocks.csv and distribution.csv of all, about.json of model and
+            settings.
         task: How they are segmented.
         report: Told how far it is.
 

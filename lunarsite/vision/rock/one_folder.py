@@ -28,6 +28,8 @@ Of each picture NAME (PNG, JPEG or TIFF; folders inside are not searched) the ou
   NAME_classes.png   what each pixel is: red sky, green small rocks, blue large rocks, black ground, grey unknown
                      (first ground, rock or sky, by the rocks' probabilities together; then small or large)
   NAME_maps.tif      calibrated probabilities of the four classes, entropy and mutual information (nats), 32-bit floats
+  NAME_hazard.tif    distance from the nearest rock (metres with a camera, else pixels), and whether a lander's disc is
+                     safe there (0 no, 1 yes; only with a camera), 32-bit floats
   NAME_overlay.png   the picture with outlines, for people
   NAME.json          what is said of it; and of all pictures summary.csv, rocks.csv and distribution.csv
 A picture that is of no kind the model knows is told so: its maps mean nothing, and nothing is derived from them.
@@ -128,7 +130,8 @@ def _parser() -> argparse.ArgumentParser:
         type=_numbers,
         metavar="S,S,...",
         help="sizes of the picture that are averaged, 0.25 to 4, with commas: 0.75,1,1.5 (default: 1); small and large"
-        " were learned from pictures zoomed by 0.9 to 1.1, and other sizes make the choice between them less sure",
+        " were learned from pictures zoomed by 0.9 to 1.1, and other sizes make the choice between them less sure; the"
+        " largest times --longest-side-px is at most 4096",
     )
     parser.add_argument("--passes", type=int, metavar="N", help="of --method dropout, 2 to 1000 (default: 20)")
     parser.add_argument(

@@ -36,18 +36,21 @@ class Calibration:
     scores: Floats
 
 
-def calibration(probability: NDArray[np.float32], truth: Classes, bins: int) -> Calibration:
+def calibration(
+    probability: NDArray[np.float32], truth: Classes, bins: int, classes: Classes | None = None
+) -> Calibration:
     """Return the counts of an image.
 
     Args:
         probability: (4, H, W).
         truth: (H, W), 255 where it is unknown.
         bins: Bins of equal width between 0 and 1; their upper ends belong to them.
+        classes: (H, W), the class that is said; None: what follows from the probability.
     """
     known = truth != UNKNOWN
     given = probability[:, known].astype(np.float64)
     true = truth[known]
-    said = classes_of(probability[:, known])
+    said = classes_of(probability[:, known]) if classes is None else classes[known]
     top = _binned(confidence_of(probability[:, known], said).astype(np.float64), said == true, bins)
     hits = np.arange(COUNT)[:, None] == true[None]
     by_class = np.stack([_binned(given[k], hits[k], bins) for k in range(COUNT)])

@@ -1,4 +1,4 @@
-"""What is written of one picture: classes, maps, an overlay, and a JSON file that says what they are.
+"""What is written of one picture: classes, maps, hazards, an overlay, and a JSON file that says what they are.
 
 The JSON file comes last: while it is there and tells of the same picture, model, settings and code, the others are
 whole and stand for them.
@@ -10,7 +10,7 @@ import json
 import math
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 from lunarsite.artefact.atomic import replacing
-from lunarsite.artefact.contracts import ROCK_ANSWERS
+from lunarsite.artefact.contracts import ROCK_ANSWERS, ROCK_HAZARD
 from lunarsite.artefact.pictures import write_png
 from lunarsite.artefact.stamp import ArtefactError, canonical_json
 from lunarsite.settings.rock import RockCameraSettings, RockHazardSettings, RockInferenceSettings
@@ -40,7 +40,8 @@ from lunarsite.vision.rock.sizes import seen_ground
 COLOURS = {"background": (0, 0, 0), "small_rocks": (0, 255, 0), "large_rocks": (0, 0, 255), "sky": (255, 0, 0)}
 """Of the published masks; unknown pixels are grey, which those do not have."""
 BANDS = (*(f"probability_{name}" for name in CLASSES), "entropy_nat", "mutual_information_nat")
-SUFFIXES = ("_classes.png", "_maps.tif", "_overlay.png", ".json")
+SUFFIXES = ("_classes.png", "_maps.tif", "_hazard.tif", "_overlay.png", ".json")
+"""None of them ends as another does, so files of pictures with different names never have the same name."""
 TAG = "LUNARSITE_ROCKS"
 _GREY = (128, 128, 128)
 _STRIP_PX = 256
@@ -49,6 +50,7 @@ NOT_JUDGED = ROCK_ANSWERS[None]
 """What a summary says of a picture being familiar where no ground is seen."""
 
 Row = dict[str, Any]
+Bands = Sequence[NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -88,24 +90,27 @@ def kept(place: Path, name: str, about: Mapping[str, Any]) -> Told | None:
 
 
 def write_results(picture: Picture, place: Path, name: str, task: Task, about: Mapping[str, Any]) -> Told:
-    """Segment a picture and write its four files, each in one step.
+    """Segment a picture and write its five files, each in one step.
 
     Raises:
         ArtefactError: The disk is too full.
         LearningError: The network's result cannot be used.
     """
     height, width = picture.rgb.shape[:2]
-    _check_disk(place, 4 * len(BANDS) * height * width)
+    _check_disk(place, 4 * (len(BANDS) + len(_hazard_bands(task.camera))) * height * width)
     found = task.segmenter.segment_reduced(picture.rgb, task.inference, picture.known)
     judged = _hazards(found, picture, task)
+    tags = {TAG: canonical_json(about), "OUT_OF_DISTRIBUTION": ROCK_ANSWERS[found.out_of_distribution]}
     classes = np.empty((height, width), dtype=np.uint8)
     entropy = 0.0
-    with _creating(place / f"{name}_maps.tif", height, width, about, found.out_of_distribution) as target:
+    with _creating(place / f"{name}_maps.tif", BANDS, height, width, tags) as write:
         for rows, strip in found.strips(height, width, _STRIP_PX, picture.known):
-            bands = (*np.moveaxis(strip.probability, 2, 0), strip.entropy, strip.mutual_information)
-            target.write(np.stack(bands), window=Window(0, rows.start, width, rows.stop - rows.start))
+            write(rows, (*np.moveaxis(strip.probability, 2, 0), strip.entropy, strip.mutual_information))
             classes[rows] = strip.classes
             entropy += float(np.nansum(strip.entropy, dtype=np.float64))
+    with _creating(place / f"{name}_hazard.tif", _hazard_bands(task.camera), height, width, tags) as write:
+        for rows, bands in _hazard_strips(judged, picture, task.camera):
+            write(rows, bands)
     write_png(_coloured(classes), place / f"{name}_classes.png")
     write_png(overlay(picture.rgb, classes, found.out_of_distribution), place / f"{name}_overlay.png")
     summary = _summary(found, classes, entropy, picture.full_scale, task) | _hazard_summary(judged)
@@ -122,6 +127,34 @@ def _hazards(found: Segmented, picture: Picture, task: Task) -> Hazards:
     of = task.camera
     camera = None if of is None else Camera(of.height_m, of.pitch_deg, of.field_of_view_deg, rows, cols)
     return hazards(small.classes, small.probability, camera, task.hazard, found.out_of_distribution is not False)
+
+
+def _hazard_bands(camera: RockCameraSettings | None) -> tuple[str, str]:
+    """Return the names of the bands of hazards; that of clearance tells its unit."""
+    return ("clearance_px" if camera is None else "clearance_m"), "safe"
+
+
+def _hazard_strips(
+    judged: Hazards, picture: Picture, camera: RockCameraSettings | None
+) -> Iterator[tuple[slice, Bands]]:
+    """Yield `_hazard_bands` at the picture's own size from the top: (rows, clearance and safe); NaN where unknown.
+
+    Each pixel has what the pixel of the reduced picture has in which its middle lies: distances and answers of
+    neighbours do not mix.
+    """
+    (height, width), (few_rows, few_cols) = picture.rgb.shape[:2], judged.safe.shape
+    # A reduced pixel may be a little higher than wide, or wider, by rounding: the shorter side overstates no distance.
+    scale = min(height / few_rows, width / few_cols) if camera is None else 1.0
+    clearance = judged.clearance * np.float32(scale)
+    unknown = judged.safe == ROCK_HAZARD.class_number("safe", "unknown")
+    safe = np.where(unknown, np.nan, judged.safe).astype(np.float32)
+    row, col = ((2 * np.arange(many) + 1) * few // (2 * many) for many, few in ((height, few_rows), (width, few_cols)))
+    for start in range(0, height, _STRIP_PX):
+        rows = slice(start, min(start + _STRIP_PX, height))
+        bands = [values[np.ix_(row[rows], col)] for values in (clearance, safe)]
+        if picture.known is not None:
+            bands = [np.where(picture.known[rows], band, np.float32(np.nan)) for band in bands]
+        yield rows, bands
 
 
 def _summary(found: Segmented, classes: NDArray[np.uint8], entropy: float, full_scale: int, task: Task) -> Row:
@@ -213,12 +246,15 @@ def _coloured(classes: NDArray[np.uint8]) -> Image.Image:
 
 
 @contextmanager
-def _creating(path: Path, height: int, width: int, about: Mapping[str, Any], strange: bool | None) -> Iterator[Any]:
+def _creating(
+    path: Path, bands: Sequence[str], height: int, width: int, tags: Mapping[str, str]
+) -> Iterator[Callable[[slice, Bands], None]]:
+    """Yield what writes rows of a GeoTIFF of 32-bit floats and named bands; it appears when it is whole."""
     profile = {
         "driver": "GTiff",
         "width": width,
         "height": height,
-        "count": len(BANDS),
+        "count": len(bands),
         "dtype": "float32",
         "nodata": math.nan,
         "tiled": True,
@@ -234,10 +270,14 @@ def _creating(path: Path, height: int, width: int, about: Mapping[str, Any], str
         # Pictures have no map.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(partial, "w", **profile) as target:
-            target.update_tags(**{TAG: canonical_json(about), "OUT_OF_DISTRIBUTION": ROCK_ANSWERS[strange]})
-            for index, name in enumerate(BANDS, start=1):
+            target.update_tags(**tags)
+            for index, name in enumerate(bands, start=1):
                 target.set_band_description(index, name)
-            yield target
+
+            def write(rows: slice, values: Bands) -> None:
+                target.write(np.stack(values), window=Window(0, rows.start, width, rows.stop - rows.start))
+
+            yield write
 
 
 def _check_disk(place: Path, needed: int) -> None:

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 _STATISTICS_IMAGES = 32
 """Crops that folded weights take the statistics of their normalisation from."""
+MOST_TIMES = 1_000
+"""That a training shows an image; more, and the log warns. The published recipe has 50."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def train_stage(
             f"{', '.join(map(str, scenes))}: {len(taught)} scene(s) would teach, too few to tell what is familiar;"
             " lower rock.split.test_share and rock.split.validation_share, or give more scenes"
         )
+    _warn_of_repetition(job, learning, len(taught))
     if pictures is not None:
         crops = Crops(scenes, taught, learning, inference.longest_side_px, style_of(scenes, split), job.seed)
         write_figure(pictures, crops)
@@ -174,7 +177,8 @@ def train_member(
         held = places(scenes, split, VALIDATION, labelled=learning.photograph_labels)
     if not held:
         raise ArtefactError(
-            f"{', '.join(map(str, scenes))}: no scenes are left to choose by; raise rock.split.validation_share"
+            f"{', '.join(map(str, scenes))}: no scenes are left to choose by; raise rock.split.validation_share. Masks"
+            " of kind 'ground' never choose: take 'clean' or 'either' for source.rock_images.masks"
         )
     side = inference.longest_side_px
     style = style_of(scenes, split) if learning.augmentation.style else None
@@ -217,6 +221,18 @@ def _rock_iou(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
         true = (target >= ROCKS[0]) & (target <= ROCKS[-1]) & (known > 0)
         either = (found | true).sum()
         return torch.where(either > 0, (found & true).sum() / either.clamp(min=1), 1.0)
+
+
+def _warn_of_repetition(job: Job, learning: RockLearningSettings, images: int) -> None:
+    settings = learning.training
+    times = settings.epochs * settings.steps_per_epoch * settings.batch * settings.devices / images
+    if times > MOST_TIMES:
+        job.log.warning(
+            "each of %d images will be seen %.0f times: the recipe is made for more of them; name the whole dataset"
+            " (source.rock_images.folder), or lower rock.learning.training.epochs or steps_per_epoch",
+            images,
+            times,
+        )
 
 
 def _key(job: Job, number: int, learning: RockLearningSettings, source: Source) -> str:

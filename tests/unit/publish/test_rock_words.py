@@ -10,6 +10,7 @@ from lunarsite.artefact.model import Card
 from lunarsite.artefact.record import Metric, Record, Verdict
 from lunarsite.settings.rock import (
     RockAblationSettings,
+    RockHazardSettings,
     RockLearningSettings,
     RockReferenceSettings,
     RockSplitSettings,
@@ -51,13 +52,15 @@ def test_every_name_of_the_validation_has_words(tmp_path: Path) -> None:
     none = dict.fromkeys(("truth", "sizes", "lit_scenes", "orbital", "ablation"))
     files = Files((tmp_path / "dataset.h5", tmp_path / "own.h5"), Path("model"), **none)  # type: ignore[arg-type]
     card = Card(spec={}, inputs=("red",), training={"seen": []})
-    settings = RockSplitSettings(test_share=0.4), RockReferenceSettings(draws=100)
+    settings = RockSplitSettings(test_share=0.4), RockReferenceSettings(draws=100), RockHazardSettings()
     job = Job("validate-rock", "default", "code", "settings", origin="local", git=(None, None))
     told = measure(job, KnowsGreys(), card, settings, files)[0]
     assert {"miou_held_out_renders", "miou_own_renders", "miou_photographs"} <= {one.name for one in told.metrics}
+    assert {"called_rocky_share", "rocky_share", "safe_called_share"} <= {one.name for one in told.metrics}
+    assert told.tables["safe_discs"]
     assert without_words(told) == []
     counted = [estimate(0.1, np.full(9, 0.1))] * len(DIAMETERS_M)
-    found = _metrics(Evidence([], Kinds({}, OWN, []), KnowsGreys(), Sizes(counted, counted, 3, 2), None))
+    found = _metrics(Evidence([], Kinds({}, OWN, []), KnowsGreys(), Sizes(counted, counted, 3, 2), None, None))
     assert {one.name for one in found} == {"unfamiliarity_limit", "rocks_true", "rocks_found"}
     assert without_words(Record(title="", metrics=tuple(found))) == []
 

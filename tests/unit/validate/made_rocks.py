@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from lunarsite.artefact import images
 from lunarsite.artefact.contracts import ROCK_SCENES
 from lunarsite.artefact.images import Credit
 from lunarsite.validate.rock_predict import DELIVERED, METHODS, Doubt, Predicted
+from lunarsite.vision.rock.network import Method
 from lunarsite.vision.rock.uncertainty import entropy
 from tests.unit.artefact.conftest import make_stamp
 
@@ -89,6 +90,7 @@ class KnowsGreys:
 
     confidence: tuple[float, ...] = (0.8, 0.95, 0.9, 0.98, 0.85)
     limit: tuple[str, float] = ("feature distance", 0.1)
+    method: Method = "ensemble"
 
     @property
     def temperatures(self) -> dict[str, float]:
@@ -109,6 +111,30 @@ class KnowsGreys:
         unfamiliarity = float(far.mean())
         told = sure(classes, self.confidence[METHODS.index(DELIVERED)])
         return Doubt(entropy(told), far.astype(np.float32), classes, unfamiliarity, unfamiliarity > self.limit[1])
+
+
+@dataclass(frozen=True)
+class Overlooks(KnowsGreys):
+    """Calls every rock ground; of small ones it is doubtful, by every measure of doubt."""
+
+    def predict(self, image: NDArray[np.uint8]) -> Predicted:
+        """Return sky and ground."""
+        doubt, small = self.doubt(image), reads_greys(image) == 1
+        found = {name: sure(doubt.classes, one) for name, one in zip(METHODS, self.confidence, strict=True)}
+        for probability in found.values():
+            probability[:, small] = np.array([0.6, 0.2, 0.1, 0.1], np.float32)[:, None]
+        return Predicted(found, (found[METHODS[0]], found[METHODS[0]]), doubt)
+
+    def doubt(self, image: NDArray[np.uint8]) -> Doubt:
+        """Return much of it on small rocks, little elsewhere."""
+        read = reads_greys(image)
+        doubt = np.where(read == 1, np.float32(0.9), np.float32(0.1))
+        return replace(
+            super().doubt(image),
+            entropy=doubt,
+            mutual_information=doubt,
+            classes=np.where(read == 3, read, np.uint8(0)),
+        )
 
 
 def sure(classes: NDArray[np.uint8], confidence: float) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ import pytest
 from lunarsite.validate.rock_baselines import (
     PLACES,
     Classical,
+    by_frequency,
     choose,
     class_places,
     classical,
@@ -15,8 +16,11 @@ from lunarsite.validate.rock_baselines import (
     frequencies,
     majority,
     sky_of,
+    true_frequencies,
 )
+from lunarsite.vision.rock.ablation_scores import black_above
 from lunarsite.vision.rock.classes import BACKGROUND, LARGE, SKY, SMALL
+from lunarsite.vision.rock.reliability import calibration, ece
 from lunarsite.vision.rock.scores import confusion, iou
 
 PARAMETERS = Classical(20.0, 16.0, 0.3, False, 32.0)
@@ -96,3 +100,40 @@ def test_places_count_known_pixels() -> None:
     assert counts.sum() == 50 * 130
     assert counts[PLACES[0] // 2 + 1 :].sum() == 0
     assert counts[..., BACKGROUND].sum() == pytest.approx(50 * 130)
+
+
+def striped(sky: int, small: int) -> tuple[np.ndarray, np.ndarray]:
+    """Ten rows of ten: black above, grey below, of which some rows are small rocks that look like ground."""
+    truth = np.full((10, 10), BACKGROUND, np.uint8)
+    truth[:sky] = SKY
+    truth[10 - small :] = SMALL
+    image = np.where(truth == SKY, np.uint8(0), np.uint8(120))
+    return np.repeat(image[..., None], 3, axis=-1), truth
+
+
+def test_without_rocks_one_is_as_sure_as_one_is_right() -> None:
+    pairs = [striped(4, 1), striped(2, 2)]
+    found = true_frequencies(pairs)
+    assert found is not None
+    # 140 pixels below the sky, of which 30 are rock, and one of each class more.
+    assert found[BACKGROUND] == pytest.approx([111 / 144, 31 / 144, 1 / 144, 1 / 144])
+    assert found[SKY] == pytest.approx([1 / 64, 1 / 64, 1 / 64, 61 / 64])
+    image, truth = striped(3, 3)
+    said = black_above(image)
+    assert np.array_equal(said, np.where(truth == SMALL, np.uint8(BACKGROUND), truth)), "it finds no rock"
+    probability = by_frequency(said, found)
+    assert probability[SMALL, -1, 0] == pytest.approx(31 / 144)
+    assert ece(calibration(probability, truth, 15, said).top) == pytest.approx(
+        0.3 * (1.0 - 61 / 64) + 0.7 * (111 / 144 - 4 / 7)
+    )
+    assert true_frequencies([]) is None
+
+
+def test_what_is_said_is_not_always_the_likeliest() -> None:
+    image, truth = striped(4, 6)
+    said = black_above(image)
+    found = true_frequencies([(image, truth)])
+    assert found is not None
+    counts = calibration(by_frequency(said, found), truth, 15, said)
+    assert counts.top[:, 2].sum() == 40.0, "ground is said, all of it is rock, and the sky is right"
+    assert counts.top[:, 1].sum() == pytest.approx(40 * 41 / 44 + 60 * 1 / 64)

@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from lunarsite.artefact import images, record
-from lunarsite.artefact.contracts import PSR_IMAGES, ROCK_ABLATION, ROCK_SAMPLES
+from lunarsite.artefact import images, record, table
+from lunarsite.artefact.contracts import PSR_IMAGES, ROCK_ABLATION, ROCK_SAMPLES, ROCK_SIZES, ROCK_TRUTH
 from lunarsite.artefact.images import Credit
 from lunarsite.artefact.model import Card
 from lunarsite.artefact.record import Record, Verdict
-from lunarsite.settings.rock import RockAblationSettings, RockReferenceSettings, RockSplitSettings
+from lunarsite.settings.rock import (
+    RockAblationSettings,
+    RockHazardSettings,
+    RockReferenceSettings,
+    RockSplitSettings,
+)
 from lunarsite.stage import Job
 from lunarsite.validate.enhance_intervals import estimate
 from lunarsite.validate.rock import Files, measure
+from lunarsite.validate.rock_disc_record import CLAIM, NO_GROUND, NOTHING_CALLED
+from lunarsite.validate.rock_doubts import Kinds
 from lunarsite.validate.rock_groups import HELD_OUT, OWN, PHOTOGRAPHS
-from lunarsite.validate.rock_predict import DELIVERED, ENSEMBLE, METHODS
-from lunarsite.validate.rock_record import _above, _auroc_verdict
-from lunarsite.validate.rock_results import Picture
+from lunarsite.validate.rock_predict import DELIVERED, ENSEMBLE, METHODS, SINGLE, Doubt, Predicted
+from lunarsite.validate.rock_record import MOST_ECE, _above, _auroc_verdict, _aware
+from lunarsite.validate.rock_results import Facts, Picture
 from lunarsite.validate.rock_samples import write_samples
 from lunarsite.vision.rock import ablation_record
 from lunarsite.vision.rock.ablation_record import GAP, HEAD, Measured, Variant
+from lunarsite.vision.rock.network import Method
 from lunarsite.vision.rock.scores import SignTest
 from tests.unit.artefact.conftest import make_stamp
 
-from .made_rocks import KnowsGreys, write_rocks
+from .made_rocks import KnowsGreys, Overlooks, sure, write_rocks
 
-SETTINGS = (RockSplitSettings(test_share=0.4), RockReferenceSettings(draws=100))
+SETTINGS = (
+    RockSplitSettings(test_share=0.4),
+    RockReferenceSettings(draws=100),
+    RockHazardSettings(disc_radius_m=0.5),
+)
 SEEN = Card(spec={}, inputs=("red",), training={"seen": []})
 
 
@@ -69,6 +83,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_rocks(made / "dataset.h5", 20, 10)
     write_rocks(made / "own.h5", 7, stage="rock-render", prefix="lunarsite_1_")
     write_orbital(made / "orbital.h5")
+    for name, contract in (("truth", ROCK_TRUTH), ("sizes", ROCK_SIZES)):
+        dtypes = {one.name: object if one.dtype == "string" else one.dtype for one in contract.columns}
+        none = pd.DataFrame(columns=list(dtypes)).astype(dtypes)
+        table.write(made / f"{name}.parquet", contract, none, make_stamp(contract.name))
     return made
 
 
@@ -91,7 +109,7 @@ def verdict(told: Record, start: str) -> Verdict:
 def test_every_group_method_and_class_is_told(judged: tuple[Record, list[Picture], Credit]) -> None:
     told = judged[0]
     for group in (HELD_OUT, OWN, PHOTOGRAPHS):
-        for method in ("majority", "classical", *METHODS):
+        for method in ("majority", "no rocks", "classical", *METHODS):
             rows = [one for one in told.tables["segmentation"] if (one["group"], one["method"]) == (group, method)]
             assert [one["class"] for one in rows] == ["background", "small rocks", "large rocks", "sky", "mean"]
     perfect = row(told, "segmentation", group=HELD_OUT, method=DELIVERED, **{"class": "mean"})
@@ -118,7 +136,45 @@ def test_calibration_and_its_verdicts(judged: tuple[Record, list[Picture], Credi
     best = verdict(told, "ECE of the best method, held-out renders")
     assert best.value == pytest.approx(0.02, abs=1e-6)
     assert best.holds
-    assert "'ensemble scaled'" in best.why
+    assert "'ensemble scaled', which users get, has 0.0200" in best.why
+    assert "'ensemble scaled'" in next(note for note in told.notes if note.startswith("The run delivers by"))
+
+
+def test_a_null_without_rocks_has_a_small_ece_and_no_overlap(judged: tuple[Record, list[Picture], Credit]) -> None:
+    told = judged[0]
+    null = row(told, "calibration", group=HELD_OUT, method="no rocks")
+    assert null["kind"] == "null"
+    assert 0.0 < null["ece"] < MOST_ECE, "the bound says nothing of rocks"
+    assert f"'no rocks', which finds none, has {null['ece']:.4f}" in verdict(told, "ECE of the best method").why
+    for name in ("small rocks", "large rocks"):
+        assert row(told, "segmentation", group=HELD_OUT, method="no rocks", **{"class": name})["iou"] == 0.0
+    claim = verdict(told, f"mIoU above that of no rocks at all, {HELD_OUT}")
+    assert claim.holds
+    gain = row(told, "differences", group=HELD_OUT, measure="miou", method=DELIVERED, over="no rocks")
+    assert claim.value == gain["difference_low"]
+    assert not [one for one in told.tables["reliability"] if one["method"] == "no rocks"]
+
+
+def test_who_sees_no_rocks_is_no_better_than_the_null(folder: Path) -> None:
+    told = measure(job(), Overlooks(), SEEN, SETTINGS, files(folder / "dataset.h5", folder / "own.h5"))[0]
+    assert verdict(told, f"mIoU above that of no rocks at all, {HELD_OUT}").holds is False
+
+
+def test_classes_are_calibrated_one_by_one(judged: tuple[Record, list[Picture], Credit]) -> None:
+    told = judged[0]
+    found = row(told, "calibration", group=HELD_OUT, method=DELIVERED)
+    for name in ("background", "small_rocks", "sky"):
+        assert found[f"ece_{name}_low"] < found[f"ece_{name}"] < found[f"ece_{name}_high"], name
+    rows = [one for one in told.tables["reliability_by_class"] if one["group"] == HELD_OUT]
+    assert {one["method"] for one in rows} == {SINGLE, DELIVERED}
+    assert {one["class"] for one in rows} == {"small rocks", "large rocks"}
+    small = [one for one in rows if (one["method"], one["class"]) == (DELIVERED, "small rocks")]
+    # It says 0.98 of what is a small rock, and a third of 0.02 of all else.
+    assert [(one["bin"], one["accuracy"]) for one in small] == [(1, 0.0), (15, 1.0)]
+    assert [one["confidence"] for one in small] == pytest.approx([0.02 / 3.0, 0.98], abs=1e-5)
+    away, there = (float(str(one["share"])) for one in small)
+    assert away + there == pytest.approx(1.0)
+    assert found["ece_small_rocks"] == pytest.approx(0.02 / 3.0 * away + 0.02 * there, abs=1e-5)
 
 
 def test_a_worse_ensemble_fails(folder: Path) -> None:
@@ -138,7 +194,7 @@ def test_overlap_is_held_against_baselines(judged: tuple[Record, list[Picture], 
     assert verdict(told, "mIoU above the majority map's, held-out renders").holds
     assert verdict(told, "mIoU above the majority map's, photographs").holds
     photographs = verdict(told, "mIoU above the majority map's, photographs")
-    assert "better in 5 of 5 scenes (sign test: p = 0.031)" in photographs.why
+    assert "better in 6 of 6 scenes (sign test: p = 0.016)" in photographs.why
     assert "every scene" in photographs.bound
     gain = row(told, "differences", group=HELD_OUT, measure="miou", method=DELIVERED, over="classical")
     classical = row(told, "segmentation", group=HELD_OUT, method="classical", **{"class": "mean"})
@@ -180,18 +236,111 @@ def test_the_unfamiliar_is_asked(judged: tuple[Record, list[Picture], Credit]) -
     orbital = row(told, "unfamiliarity", images="orbital images")
     assert orbital["count"] == 4, "neither the one without brightness nor the one without data"
     assert row(told, "unfamiliarity", images="shadowed orbital images")["count"] == 6
-    assert verdict(told, "Orbital images are called").holds == (orbital["flagged_share"] >= 0.9)
+    assert orbital["flagged_share"] == 1.0, "none of its greys is a class's"
+    assert verdict(told, "Orbital images are called").holds
     assert verdict(told, "Held-out renders are not called").holds
     assert {one["images"] for one in told.tables["out_of_distribution"]} >= {OWN, PHOTOGRAPHS, "noise", "blur"}
 
 
-def test_risk_falls_as_doubt_is_handed_over(judged: tuple[Record, list[Picture], Credit]) -> None:
+def test_images_beyond_the_limit_are_counted_against_their_bounds() -> None:
+    def facts(flagged: int) -> list[Facts]:
+        return [Facts(f"{k}", {}, {}, 0.0, k < flagged) for k in range(20)]
+
+    for caught, alarms, holds in ((18, 3, True), (17, 4, False)):
+        kinds = Kinds({HELD_OUT: facts(alarms), "orbital images": facts(caught)}, HELD_OUT, [])
+        told = _aware(kinds, SETTINGS[1])
+        assert [one.value for one in told] == [caught / 20, alarms / 20]
+        assert [one.holds for one in told] == [holds, holds]
+
+
+def test_risk_falls_as_doubt_is_handed_over(folder: Path) -> None:
+    told = measure(job(), Overlooks(), SEEN, SETTINGS, files(folder / "own.h5"))[0]
+    curves: dict[str, dict[float, float]] = {}
+    for one in told.tables["risk_coverage"]:
+        error = float(str(one["error"]))
+        curves.setdefault(str(one["statistic"]), {})[float(str(one["handed_over"]))] = error
+    assert list(curves) == ["entropy", "mutual information", "confidence", "oracle", "random"]
+    areas = {one["statistic"]: float(str(one["aurc"])) for one in told.tables["aurc"]}
+    total = curves["random"][0.0]
+    assert total == pytest.approx(told.metric("error_own_renders"), rel=1e-4)
+    assert total > 0.04, "all rocks are overlooked"
+    assert set(curves["random"].values()) == {total}
+    for name in ("entropy", "mutual information", "confidence"):
+        curve = curves[name]
+        assert curve[0.0] == total
+        assert curve[0.01] < total - 0.008, "all that is handed over first is wrong"
+        assert curve[0.9] == pytest.approx(curve[0.1], rel=0.2), "large rocks are overlooked without any doubt"
+        assert curve[0.9] > 0.5 * total
+        assert areas["oracle"] < areas[name] < areas["random"], name
+    assert curves["oracle"][0.1] == 0.0
+    images = [one for one in told.tables["risk_coverage_images"] if one["statistic"] == "oracle"]
+    assert float(str(images[-1]["error"])) < float(str(images[0]["error"]))
+
+
+def test_safe_ground_is_held_against_the_truth(judged: tuple[Record, list[Picture], Credit]) -> None:
     told = judged[0]
-    rows = [one for one in told.tables["risk_coverage"] if one["group"] == HELD_OUT]
-    assert {one["statistic"] for one in rows} == {"entropy", "mutual information", "confidence", "oracle", "random"}
-    assert all(one["error"] == 0.0 for one in rows), "there is no error"
-    assert {one["statistic"] for one in told.tables["aurc"]} == {one["statistic"] for one in rows}
-    assert told.tables["risk_coverage_images"]
+    found = row(told, "safe_discs", group=OWN)
+    assert (found["radius_m"], found["scenes"]) == (0.5, 6)
+    assert found["called_rocky_share"] == 0.0
+    assert found["safe_called_share"] == 1.0
+    assert 0.1 < found["rocky_share_low"] < found["rocky_share"] < found["rocky_share_high"] < 0.9
+    assert found["rocky_difference"] == -found["rocky_share"]
+    assert 0.0 < found["called_safe_m2"] == pytest.approx((1.0 - found["rocky_share"]) * found["judged_m2"], rel=1e-4)
+    claim = verdict(told, CLAIM)
+    assert claim.holds
+    assert claim.value == found["rocky_difference_high"]
+    assert told.metric("rocky_share") == found["rocky_share"]
+
+
+def test_who_sees_no_rocks_calls_no_ground_safer_than_all(folder: Path) -> None:
+    class Blind(KnowsGreys):
+        """Sees no rocks, and never doubts."""
+
+        def predict(self, image: np.ndarray) -> Predicted:
+            told = self.doubt(image)
+            probability = dict.fromkeys(METHODS, sure(told.classes, 0.98))
+            return Predicted(probability, (probability[SINGLE],), told)
+
+        def doubt(self, image: np.ndarray) -> Doubt:
+            told = super().doubt(image)
+            return replace(told, classes=np.where(told.classes == 3, told.classes, np.uint8(0)))
+
+    told = measure(job(), Blind(), SEEN, SETTINGS, files(folder / "own.h5"))[0]
+    found = row(told, "safe_discs", group=OWN)
+    assert found["called_rocky_share"] == found["rocky_share"] > 0.1
+    assert found["safe_called_share"] == 1.0
+    claim = verdict(told, CLAIM)
+    assert claim.value == 0.0
+    assert claim.holds is False
+
+
+def test_safe_ground_is_unknown_where_little_tells(folder: Path) -> None:
+    def told(predictor: KnowsGreys, scenes: str, most: int = 60) -> Verdict:
+        settings = SETTINGS[0], SETTINGS[1].model_copy(update={"most_scenes": most}), SETTINGS[2]
+        given = files(folder / scenes, truth=folder / "truth.parquet", sizes=folder / "sizes.parquet")
+        found = measure(job(), predictor, SEEN, settings, given)[0]
+        assert bool(found.tables["sizes"]) == bool(found.tables["safe_discs"]), "of the same scenes"
+        claim = verdict(found, CLAIM)
+        assert claim.value is claim.holds is None
+        return claim
+
+    assert told(KnowsGreys(), "dataset.h5").why == NO_GROUND, "nobody knows its cameras"
+    assert told(KnowsGreys(limit=("feature distance", 0.0)), "own.h5").why == NO_GROUND, "it finds all unfamiliar"
+    assert told(KnowsGreys(), "own.h5", most=4).why.startswith("unknown: fewer than 5 scenes")
+    doubtful = KnowsGreys(confidence=(0.8, 0.8, 0.8, 0.8, 0.8))
+    assert told(doubtful, "own.h5").why == NOTHING_CALLED, "of all ground it says that a rock may be there"
+
+
+@pytest.mark.parametrize(("method", "given"), [("single", "'single scaled'"), ("dropout", "'dropout'")])
+def test_what_another_method_delivers_is_not_called_the_ensembles(folder: Path, method: Method, given: str) -> None:
+    told = measure(job(), KnowsGreys(method=method), SEEN, SETTINGS, files(folder / "own.h5"))[0]
+    assert told.tables["safe_discs"] == told.tables["sizes"] == []
+    assert verdict(told, CLAIM).holds is None
+    note = next(note for note in told.notes if note.startswith("The run delivers by"))
+    assert given in note
+    assert "Sizes and safe discs are not measured" in note
+    assert f"{given}, which users get" in verdict(told, "ECE of the best method").why
+    assert not any("'ensemble scaled'" in note and "users get" in note for note in told.notes)
 
 
 def test_rock_area_is_the_truths(judged: tuple[Record, list[Picture], Credit]) -> None:
@@ -209,7 +358,8 @@ def test_numbers_are_json_and_told_in_metrics(judged: tuple[Record, list[Picture
 
 
 def test_few_scenes_hold_no_claim(folder: Path) -> None:
-    told = measure(job(), KnowsGreys(), SEEN, (RockSplitSettings(), SETTINGS[1]), files(folder / "dataset.h5"))[0]
+    settings = RockSplitSettings(), *SETTINGS[1:]
+    told = measure(job(), KnowsGreys(), SEEN, settings, files(folder / "dataset.h5"))[0]
     assert told.metric("scenes_held_out_renders") == 4.0
     assert verdict(told, "ECE of the best method").holds is None
     assert verdict(told, "The ensemble is no worse").holds is None

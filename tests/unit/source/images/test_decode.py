@@ -20,15 +20,15 @@ GREY = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
 COLOUR = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
 
 
-def png(path: Path, width: int, height: int, depth: int, colour: int, data: bytes) -> Path:
-    """Write a PNG of any header, honest or not."""
+def png(path: Path, width: int, height: int, depth: int, colour: int, data: bytes, clear: bytes = b"") -> Path:
+    """Write a PNG of any header, honest or not; `clear` is the colour that it calls transparent."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    told = chunk(b"IHDR", header) + (chunk(b"tRNS", clear) if clear else b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + told + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b""))
     return path
 
 
@@ -99,11 +99,55 @@ def test_transparent_moving_and_other_pictures_are_refused(tmp_path) -> None:
         read_picture(tmp_path / "p.png", "set")
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path) -> None:
-    for side in (12_000, 60_000):  # above our bound and above Pillow's
-        png(tmp_path / "p.png", side, side, 8, 0, bytes(1000))
-        with pytest.raises(LocalError, match=r"pixels|readable"):
+# Two pixels each: depth, colour type, bytes of the row, a colour that is in it and one that is not.
+CLEAR = {
+    "grey": (8, 0, bytes([7, 200]), struct.pack(">H", 200), struct.pack(">H", 201)),
+    "grey of 4 bits": (4, 0, bytes([0x7C]), struct.pack(">H", 0xC), struct.pack(">H", 0xD)),
+    "grey of 2 bits": (2, 0, bytes([0b01110000]), struct.pack(">H", 3), struct.pack(">H", 2)),
+    "grey of 16 bits": (16, 0, struct.pack(">HH", 300, 40_000), struct.pack(">H", 40_000), struct.pack(">H", 64)),
+    "colours": (8, 2, bytes([7, 8, 9, 200, 100, 0]), struct.pack(">HHH", 200, 100, 0), struct.pack(">HHH", 200, 8, 9)),
+}
+
+
+@pytest.mark.parametrize("name", CLEAR)
+def test_a_colour_that_stands_for_transparent_is_refused_where_a_pixel_has_it(tmp_path, name: str) -> None:
+    depth, kind, row, shown, absent = CLEAR[name]
+    png(tmp_path / "p.png", 2, 1, depth, kind, b"\0" + row, shown)
+    with pytest.raises(LocalError, match=r"set: .*p\.png: is partly transparent; save it as a plain PNG of 8 bits"):
+        read_picture(tmp_path / "p.png", "set")
+    png(tmp_path / "p.png", 2, 1, depth, kind, b"\0" + row, absent)
+    png(tmp_path / "q.png", 2, 1, depth, kind, b"\0" + row)
+    assert np.array_equal(read_picture(tmp_path / "p.png", "set"), read_picture(tmp_path / "q.png", "set"))
+
+
+def test_a_header_that_does_not_come_first_is_refused(tmp_path) -> None:
+    whole = png(tmp_path / "p.png", 2, 1, 16, 2, b"\0" + bytes(12)).read_bytes()
+    remark = b"\x00\x00\x00\x04tEXta\0bc" + struct.pack(">I", zlib.crc32(b"tEXta\0bc"))
+    (tmp_path / "p.png").write_bytes(whole[:8] + remark + whole[8:])
+    with pytest.raises(LocalError, match=r"p\.png: does not begin with the header of a PNG; save it as a plain PNG"):
+        read_picture(tmp_path / "p.png", "set")
+
+
+def test_palettes_are_refused_where_a_pixel_is_transparent(tmp_path) -> None:
+    picture = Image.fromarray(np.arange(24, dtype=np.uint8).reshape(4, 6) % 3, mode="P")
+    picture.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 8, 7])
+    for clear in (2, bytes([255, 255, 254, 255])):
+        picture.save(tmp_path / "p.png", transparency=clear)
+        with pytest.raises(LocalError, match="partly transparent"):
             read_picture(tmp_path / "p.png", "set")
+    for clear in (3, bytes([255, 255, 255, 0])):
+        picture.save(tmp_path / "p.png", transparency=clear)
+        assert np.array_equal(read_picture(tmp_path / "p.png", "set"), np.asarray(picture.convert("RGB")))
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path) -> None:
+    for side in (9_500, 12_000, 60_000):  # above our bound, and above those at which Pillow warns and refuses
+        png(tmp_path / "p.png", side, side, 8, 0, bytes(1000))
+        for read in (read_picture, picture_size):
+            with pytest.raises(
+                LocalError, match=r"p\.png: has .* pixels, at most 89000000 are read; cut it into parts"
+            ):
+                read(tmp_path / "p.png", "set")
     with pytest.raises(LocalError, match="does not exist"):
         read_picture(tmp_path / "q.png", "set")
 

@@ -190,17 +190,54 @@ def test_damaged_files_are_refused_not_skipped(tmp_path) -> None:
         read(folder)
 
 
-@pytest.mark.parametrize("order", [(1, 2, 0), (2, 0, 1), (2, 1, 0)])
+@pytest.mark.parametrize("order", [(1, 2, 0), (2, 0, 1), (2, 1, 0), (1, 0, 2)])
 def test_rotated_classes_are_refused(tmp_path, order: tuple[int, int, int]) -> None:
+    """The rocks are those of the set: what is then taken for sky is less than two hundredths of a mask."""
     folder = small_set(tmp_path)
     for place in (*(folder / "images/clean").iterdir(), *(folder / "real_moon_images").glob("g_*")):
-        clean = np.zeros((H, W, 3), np.uint8)
-        clean[:20], clean[30:40, 10:60], clean[50:55, 10:60] = RED, BLUE, GREEN
-        save(place, clean[:, :, list(order)])
+        with Image.open(place) as picture:
+            changed = np.asarray(picture)[:, :, list(order)]
+        assert 0.001 < (changed == RED).all(axis=2).mean() < 0.02
+        save(place, changed)
     for place in (folder / "images/render").iterdir():  # so that it is not the brightness that tells
         save(place, np.zeros((H, W, 3), np.uint8))
-    with pytest.raises(LocalError, match="classes are rotated"):
+    with pytest.raises(LocalError, match=r"upper half of 0 of 9 masks only: the classes are rotated, or channels"):
         read(folder)
+
+
+def doubt(folder: Path) -> str:
+    reader = rocks.RockReader("set", 720, 0.02)
+    list(reader.scenes(rocks.pairs_of(image_set(folder), "clean")[0]))
+    return reader.doubt
+
+
+@pytest.mark.parametrize(("masks", "sky_rows", "above"), [(4, 20, 4), (4, -20, 0), (0, 0, 0)])
+def test_where_hardly_a_mask_shows_sky_doubt_is_told(tmp_path, masks: int, sky_rows: int, above: int) -> None:
+    folder = small_set(tmp_path)
+    assert doubt(folder) == ""
+    places = [*sorted((folder / "images/clean").iterdir()), *sorted((folder / "real_moon_images").glob("g_*"))]
+    for number, place in enumerate(places):
+        mask = np.zeros((H, W, 3), np.uint8)
+        mask[40, 30:35] = RED  # specks, below a thousandth of the mask
+        if number < masks:
+            mask[slice(0, sky_rows) if sky_rows > 0 else slice(sky_rows, None)] = RED
+        save(place, mask)
+    for place in (folder / "images/render").iterdir():
+        save(place, np.zeros((H, W, 3), np.uint8))
+    assert doubt(folder) == (
+        f"set: {masks} of 9 masks show sky (red), {above} of them above: 5 are needed to tell whether classes are"
+        " rotated or channels swapped; look at the masks"
+    )
+
+
+def test_a_fifth_mask_with_a_little_sky_settles_it(tmp_path) -> None:
+    folder = small_set(tmp_path)
+    for number in range(1, 7):
+        mask = np.zeros((H, W, 3), np.uint8)
+        if number <= 2:  # and three photographs
+            mask[0, :6] = RED  # 0.11 % of the mask
+        save(folder / f"images/clean/clean{number:04d}.png", mask)
+    assert doubt(folder) == ""
 
 
 def test_a_foreign_mask_shows_by_its_sky(tmp_path) -> None:

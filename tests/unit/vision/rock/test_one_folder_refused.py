@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 from lunarsite import command
+from lunarsite.settings import RockInferenceSettings
 from lunarsite.vision.rock import results
 
 from .made_folder import CAMERA, call, table
@@ -41,6 +43,8 @@ def test_what_cannot_be_used_is_named_and_the_others_go_on(
         (("--camera-height-m", "1.6"), "together"),
         (("--disc-radius-m", "2"), "needs the camera"),
         (("--longest-side-px", "5"), "longest_side_px"),
+        (("--longest-side-px", "4096", "--scales", "4"), "lower longest_side_px or that scale"),
+        (("--longest-side-px", "2732", "--scales", "0.5,1.5"), "the largest of scales (1.5) is 4098 px"),
         (("--scales", "0.1,1"), "scales.0"),
         (("--scales", "1,nan"), "scales.1"),
         (("--scales", ",".join(["1"] * 9)), "scales"),
@@ -88,8 +92,25 @@ def test_a_disk_that_is_too_full_is_told_before(
     pictures: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Full:
-        free = 1_000
+        # The smaller picture's six maps and two of hazards, 32 bits each.
+        free = 8 * 4 * 60 * 90
 
     monkeypatch.setattr(results.shutil, "disk_usage", lambda _: Full)
     assert call(pictures, model) == 3
     assert "GiB of disk" in capsys.readouterr().err
+    errors = {row["image"]: row["error"] for row in table(pictures.parent / "out" / "summary.csv")}
+    assert errors["a.tif"]
+    assert not errors["b.png"]
+    Full.free -= 1
+    assert call(pictures, model, out="fuller") == 3
+    assert not list((pictures.parent / "fuller").glob("*.tif"))
+
+
+@pytest.mark.parametrize(
+    ("longest_side_px", "scales"), [(4_096, (1.0,)), (4_096, (0.25, 1.0)), (2_048, (0.5, 2.0)), (1_280, (3.2,))]
+)
+def test_the_largest_views_that_fit(longest_side_px: int, scales: tuple[float, ...]) -> None:
+    settings = RockInferenceSettings(longest_side_px=longest_side_px, scales=scales)
+    assert settings.longest_side_px == longest_side_px
+    with pytest.raises(ValidationError, match=r"longest_side_px .* scales .* lower"):
+        RockInferenceSettings(longest_side_px=longest_side_px, scales=(*scales, 1.001 * max(scales), 0.5))
