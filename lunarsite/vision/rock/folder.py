@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import math
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -34,6 +35,8 @@ SUMMARY_COLUMNS = (
 )
 ROCK_COLUMNS = ("image", "kind", "row", "col", "area_px", "diameter_px", "range_m", "diameter_m", "probability")
 DISTRIBUTION_COLUMNS = tuple(column.name for column in ROCK_DISTRIBUTION.columns if column.name != "id")
+_MOST_NAME_BYTES = 200
+"""File systems hold names of 255; results have suffixes, and more while they are being written."""
 _OWN = {Path(own).stem for own in (ABOUT, SUMMARY, ROCKS, DISTRIBUTION)}
 _WHOLE_NAME = re.compile(rf"({'|'.join(map(re.escape, SUFFIXES))})(-[0-9]+)?\Z")
 """The end of a picture's name with its suffix, numbered or not."""
@@ -165,6 +168,10 @@ def segment_folder(folder: Path, out: Path, task: Task, report: Report | None = 
 
 def _one(path: Path, out: Path, name: str, task: Task) -> tuple[Told, bool]:
     """Return what is told of a picture, and whether it was there already."""
+    if len(os.fsencode(name)) > _MOST_NAME_BYTES:
+        raise ArtefactError(
+            f"{path}: its name is too long to stand in the names of its results; shorten it to {_MOST_NAME_BYTES} bytes"
+        )
     try:
         about = {**task.about, "image": _plain(path.name), "image_sha256": digest(path)}
     except OSError as error:

@@ -13,16 +13,17 @@ is seen, a black one say, is neither familiar nor unfamiliar: nothing tells.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.settings.rock import RockInferenceSettings
@@ -44,6 +45,7 @@ from lunarsite.vision.rock.uncertainty import (
 )
 from lunarsite.vision.rock.views import (
     AS_IT_IS,
+    View,
     brought_back,
     enlarged,
     enlarged_strips,
@@ -178,20 +180,20 @@ class Segmenter:
     def _answers(self, image: NDArray[np.uint8], settings: RockInferenceSettings) -> Iterator[_Answer]:
         """Yield what each member or pass says of an image at the size that the network knows."""
         given, views = normalised(image), views_of(settings)
+        dropping = settings.method == "dropout"
         for member in self._asked(settings):
-            # The encoder drops nothing: it runs once for all passes.
+            # The encoder drops nothing, and runs once for all passes; without passes a view is done with at once.
+            seen = _seen_by(member, given, len(views) + 1 if dropping else 1)
             with torch.inference_mode():
-                seen = [_body(member).encoder(looked_at(given, view)) for view in views]
-                if AS_IT_IS in views:
-                    plain = seen[views.index(AS_IT_IS)]
-                else:
-                    plain = _body(member).encoder(looked_at(given, AS_IT_IS))
-                far = float(distance(member, plain))
-            for number in range(settings.passes if settings.method == "dropout" else 1):
+                far = float(distance(member, seen(AS_IT_IS)))
+                for view in views if dropping else ():
+                    seen(view)
+            for number in range(settings.passes if dropping else 1):
                 found = torch.zeros((self.spec.network.outputs, *given.shape[2:]))
                 with torch.inference_mode(), _dropping(member, settings):
-                    for view, levels in zip(views, seen, strict=True):
-                        if settings.method == "dropout":
+                    for view in views:
+                        levels = seen(view)
+                        if dropping:
                             torch.manual_seed(settings.seed * _MOST_PASSES + number)
                         logits = headed(member, _body(member).decoder(levels), upside_down=view.upside_down)
                         found += brought_back(logits.softmax(dim=1), given, view)[0] / len(views)
@@ -233,6 +235,17 @@ def load_segmenter(path: Path) -> Segmenter:
 def _body(member: nn.Module) -> Any:
     """Return the parts of a member: encoder, decoder, segmentation_head."""
     return cast(SmpUnet, member).unet
+
+
+def _seen_by(member: nn.Module, given: Tensor, keep: int) -> Callable[[View], list[Tensor]]:
+    """Return what tells the encoder's levels of a view of an image (1, 3, h, w), and keeps those of the last `keep`."""
+
+    @lru_cache(maxsize=keep)
+    def levels(view: View) -> list[Tensor]:
+        found: list[Tensor] = _body(member).encoder(looked_at(given, view))
+        return found
+
+    return levels
 
 
 @contextmanager

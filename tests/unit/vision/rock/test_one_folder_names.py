@@ -85,3 +85,13 @@ def test_each_picture_has_results_of_its_own(pictures: Path, model: Path) -> Non
             assert classes.height == heights[image]
     assert "code" in (out / "about.json").read_text()
     assert len(list(out.iterdir())) == len(results.SUFFIXES) * len(heights) + len(OWN)
+
+
+@pytest.mark.usefixtures("code")
+def test_a_name_that_leaves_no_room_for_its_results_is_told(
+    pictures: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(made_image(40, 50)).save(pictures / f"{'long' * 60}.png")
+    assert call(pictures, model) != 0
+    assert "shorten it to 200 bytes" in capsys.readouterr().err
+    assert len(table(pictures.parent / "out" / "summary.csv")) == 3, "the others go on"
