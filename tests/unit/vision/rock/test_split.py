@@ -86,18 +86,18 @@ def test_no_share_is_none() -> None:
     )
 
 
-@pytest.mark.parametrize(("count", "expected"), [(1, (0, 0, 1)), (2, (1, 0, 1)), (3, (1, 1, 1)), (10, (3, 2, 5))])
+@pytest.mark.parametrize(("count", "expected"), [(1, (0, 0, 1)), (2, (1, 0, 1)), (3, (1, 1, 1)), (9, (2, 2, 5))])
 def test_photographs_are_measured_first(count: int, expected: tuple[int, int, int]) -> None:
     assert counts(photographs([f"TCAM{number}" for number in range(count)])) == expected
 
 
 def test_many_views_of_one_place_teach() -> None:
-    # Of ten scenes one has six of fifteen photographs: whatever the seed it teaches, and is one of the three that do.
+    # Of ten scenes one has six of fifteen photographs: whatever the seed it teaches, and is one of the two that do.
     scenes = ["PCAM1"] * 6 + [f"TCAM{number}" for number in range(9)]
     for seed in range(5):
         found = photographs(scenes, seed=seed)
         assert (found[:6] == TRAINING).all()
-        assert counts(found) == (8, 2, 5)
+        assert counts(found) == (7, 2, 6)
 
 
 def test_a_file_of_both_kinds(tmp_path: Path) -> None:
