@@ -10,15 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lunarsite.publish.rock.tables import ABLATION, SEEDS, Measured, Row
+from lunarsite.publish.rock.tables import ABLATION, SEEDS, Measured, Row, with_interval
 from lunarsite.publish.style import BLUE, FAINT, INK, ORANGE, WIDE_IN, caption, header, new_figure, styled
-from lunarsite.publish.words import number_words
 
 PANELS: Final = (
     ("photograph_miou", "photographs_miou", "Test photographs"),
     ("render_miou", "renders_miou", "Held-out renders"),
 )
 """Column of the table of variants, column of that of seeds, words."""
+_REACHED: Final = "photograph_miou"
+"""Column that the sentences tell."""
 _LABEL_CHARACTERS: Final = 44
 
 
@@ -55,26 +56,17 @@ def draw_gap(found: Measured) -> Figure:
 
 def sentences(found: Measured) -> Iterator[str]:
     """Yield what the chosen training reaches beside the least one and what finds no rock; nothing without variants."""
-    rows = [row for row in found.optional(ABLATION) if row["photograph_miou"] is not None]
+    rows = [row for row in found.optional(ABLATION) if row[_REACHED] is not None]
     chosen = next((row for row in rows if row["chosen"]), None)
     least = next((row for row in rows if row["seeds"]), None)
     if chosen is None or least is None:
         return
-    parts = [f"{_reached(least)} with '{least['variant']}' ({least['adds']})"]
+    parts = [f"{with_interval(least, _REACHED)} with '{least['variant']}' ({least['adds']})"]
     if chosen is not least:
-        parts.append(f"{_reached(chosen)} with '{chosen['variant']}', which validation photographs chose")
-    parts += [f"{_reached(row)} where no rock is found at all" for row in rows if not row["seeds"]]
+        reached = with_interval(chosen, _REACHED)
+        parts.append(f"{reached} with '{chosen['variant']}', which validation photographs chose")
+    parts += [f"{with_interval(row, _REACHED)} where no rock is found at all" for row in rows if not row["seeds"]]
     yield f"From renders to photographs, the same small training again and again: mean IoU {'; '.join(parts)}."
-
-
-def _reached(row: Row) -> str:
-    low, high = row["photograph_miou_low"], row["photograph_miou_high"]
-    within = "" if low is None or high is None else f" (95 %: {_number(low)} to {_number(high)})"
-    return f"{_number(row['photograph_miou'])}{within}"
-
-
-def _number(value: float) -> str:
-    return number_words(float(f"{value:.3g}"))
 
 
 def _label(row: Row) -> str:

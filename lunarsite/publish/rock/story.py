@@ -18,7 +18,16 @@ from lunarsite.publish.crater_story import card_table
 from lunarsite.publish.report import Table
 from lunarsite.publish.rock import gap
 from lunarsite.publish.rock.looks import MEAN, METHODS, STATISTICS, class_words, in_order, look
-from lunarsite.publish.rock.tables import CALIBRATION, DETECTION, RISK, SEGMENTATION, UNFAMILIARITY, Measured, Row
+from lunarsite.publish.rock.tables import (
+    CALIBRATION,
+    DETECTION,
+    RISK,
+    SEGMENTATION,
+    UNFAMILIARITY,
+    Measured,
+    Row,
+    with_interval,
+)
 from lunarsite.publish.words import number_words
 
 PICTURES: Final[dict[str, tuple[str, str]]] = {
@@ -149,15 +158,15 @@ def _overlap(found: Measured, group: str) -> str:
     if network is None or means[network]["iou"] is None:
         return f"{where} nothing was measured of a network."
     rivals = [
-        f"{_with_interval(row, 'iou')} ({look(name).words})"
+        f"{with_interval(row, 'iou')} ({look(name).words})"
         for name, row in means.items()
         if row["kind"] != "network" and row["iou"] is not None
     ]
     beside = f", beside {_listed(rivals)}" if rivals else ""
     own = {str(r["class"]): r for r in rows if r["method"] == network and r["class"] != MEAN and r["iou"] is not None}
     worst = min(own, key=lambda name: float(own[name]["iou"]), default=None)
-    hardest = "" if worst is None else f" The hardest class: {class_words(worst)}, {_with_interval(own[worst], 'iou')}."
-    reached = _with_interval(means[network], "iou")
+    hardest = "" if worst is None else f" The hardest class: {class_words(worst)}, {with_interval(own[worst], 'iou')}."
+    reached = with_interval(means[network], "iou")
     return f"{where} the {look(network).words} reaches a mean IoU of {reached}{beside}.{hardest}"
 
 
@@ -178,7 +187,7 @@ def _calibration(found: Measured) -> Iterator[str]:
         networks = [name for name in names if at[name]["kind"] == "network"]
         if networks:
             best = min(networks, key=lambda name: float(at[name]["ece"]))
-            parts = [f"{_with_interval(at[name], 'ece')} ({look(name).words})" for name in names]
+            parts = [f"{with_interval(at[name], 'ece')} ({look(name).words})" for name in names]
             least = f"The least of a network is that of '{look(best).words}'."
             yield f"Expected calibration error on {group}: {'; '.join(parts)}. {least}"
 
@@ -194,7 +203,7 @@ def _doubt(found: Measured) -> Iterator[str]:
             continue
         rivals = [name for name in STATISTICS if name in at and name != _TELLING]
         beside = ", ".join(f"{number_words(at[name]['auroc'])} by {look(name).words}" for name in rivals)
-        told.append(f"{kind} {_with_interval(at[_TELLING], 'auroc')}" + (f" ({beside})" if beside else ""))
+        told.append(f"{kind} {with_interval(at[_TELLING], 'auroc')}" + (f" ({beside})" if beside else ""))
     if told:
         against = " and ".join(dict.fromkeys(str(row["against"]) for row in rows))
         yield f"Told from {against} by the {look(_TELLING).words} (AUROC; 0.5 is chance): {'; '.join(told)}."
@@ -241,11 +250,3 @@ def _listed(parts: Sequence[str]) -> str:
 
 def _percent(share: float) -> str:
     return f"{number_words(float(f'{100.0 * share:.3g}'))} %"
-
-
-def _with_interval(row: Row, name: str) -> str:
-    if row[name] is None:
-        return "unknown"
-    value = number_words(row[name])
-    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
-    return value if low is None or high is None else f"{value} (95 %: {number_words(low)} to {number_words(high)})"

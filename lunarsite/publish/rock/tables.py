@@ -12,6 +12,7 @@ from lunarsite.artefact.contracts import ROCK_RECORD
 from lunarsite.artefact.record import Record
 from lunarsite.artefact.stamp import ArtefactError, Stamp
 from lunarsite.publish.rock.looks import GROUPS, PHOTOGRAPHS, in_order
+from lunarsite.publish.words import number_words
 
 Row = Mapping[str, Any]
 """A row of a table of the record."""
@@ -30,6 +31,15 @@ ABLATION: Final = "ablation"
 SEEDS: Final = "seeds"
 LIMIT: Final = "unfamiliarity_limit"
 """A metric: what an image's unfamiliarity must not exceed."""
+
+
+def with_interval(row: Row, name: str) -> str:
+    """Return a number of a row in words, with its 95 % interval where it has one."""
+    if row[name] is None:
+        return "unknown"
+    value = number_words(row[name])
+    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
+    return value if low is None or high is None else f"{value} (95 %: {number_words(low)} to {number_words(high)})"
 
 
 def _with_ends(*names: str) -> tuple[str, ...]:
