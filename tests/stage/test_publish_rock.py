@@ -246,7 +246,7 @@ def test_signs_of_a_kind_of_image_keep_to_its_row(drawn: dict[str, Any]) -> None
 
 def test_what_was_not_measured_is_said_and_not_drawn(drawn: dict[str, Any]) -> None:
     assert words(drawn["rock_reliability"]).count("not measured") == 1
-    assert "what others are told from" in words(drawn["rock_unfamiliar"])
+    assert "the others against these" in words(drawn["rock_unfamiliar"])
 
 
 def test_images_that_are_not_judged_are_told_beside_the_others(drawn: dict[str, Any]) -> None:

@@ -110,7 +110,7 @@ def _scores(axes: Axes, rows: Sequence[Row], statistics: Sequence[str], place: i
             axes.plot([float(row["auroc_low"]), float(row["auroc_high"])], [y, y], color=style.colour, lw=0.9)
         axes.plot(float(row["auroc"]), y, style.marker or "o", color=style.colour, ms=3.2, zorder=3.0)
     if not rows:
-        axes.text(1.02, place, "what others are told from", fontsize=SMALL_PT, color=FAINT, va="center", ha="right")
+        axes.text(1.02, place, "the others against these", fontsize=SMALL_PT, color=FAINT, va="center", ha="right")
 
 
 def _legend(figure: Figure, statistics: Sequence[str], height: float) -> None:

@@ -18,6 +18,7 @@ from lunarsite.vision.rock.ablation_record import (
     CHOOSING,
     GAP,
     GAP_LABELS,
+    GAP_PLAIN,
     GROUPS,
     HEAD,
     PHOTOGRAPHS,
@@ -165,10 +166,14 @@ def more(by: float) -> list[float]:
 def test_the_claim_is_held_against_every_training_on_renders_alone() -> None:
     best = measured("few labels", more(0.1), 0.6, "pictures and labels")
     entries = [measured("geometry", ONE, 0.4), measured("augmented", more(0.12), 0.5)]
-    assert ablation_record.judged([entries[0], best], SCENES, SETTINGS, "", 0.0).verdicts[0].holds is True
+    alone = ablation_record.judged([entries[0], best], SCENES, SETTINGS, "", 0.0).verdicts
+    assert [(one.name, one.holds) for one in alone] == [(GAP_PLAIN, True), (GAP, True)]
     record = ablation_record.judged([*entries, best], SCENES, SETTINGS, "", 0.0)
-    (claim,) = record.verdicts
-    assert claim.name == GAP
+    plain, claim = record.verdicts
+    assert (plain.name, claim.name) == (GAP_PLAIN, GAP)
+    assert plain.holds is True
+    assert plain.value == alone[0].value, "'augmented' takes no part in it"
+    assert "'augmented'" not in plain.why
     assert claim.holds is False, "it is above the weakest of them alone"
     assert claim.value is not None
     assert claim.value < 0.0
@@ -189,22 +194,24 @@ def test_the_claim_is_held_against_every_training_on_renders_alone() -> None:
 def test_a_variant_on_renders_alone_is_no_gain_over_itself() -> None:
     entries = [measured("geometry", ONE, 0.4), measured("augmented", more(0.1), 0.6)]
     record = ablation_record.judged(entries, SCENES, SETTINGS, "", 0.0)
-    assert record.verdicts[0].holds is False
-    assert "it is one of them" in record.verdicts[0].why
+    plain, claim = record.verdicts
+    assert plain.holds is True, "augmentations close a part of it"
+    assert claim.holds is False
+    assert "it is one of them" in claim.why
     assert [row["over"] for row in record.tables["photograph_gains"]] == ["geometry"]
 
 
 def test_labels_are_held_against_photographs_without_labels() -> None:
     entries = [measured("geometry", ONE, 0.4), measured("style", more(0.1), 0.5, "pictures")]
     labels = measured("few labels", more(0.2), 0.6, "pictures and labels")
-    gap, claim = ablation_record.judged([*entries, labels], SCENES, SETTINGS, "", 0.0).verdicts
+    _, gap, claim = ablation_record.judged([*entries, labels], SCENES, SETTINGS, "", 0.0).verdicts
     assert (gap.name, claim.name) == (GAP, GAP_LABELS)
     assert gap.holds is claim.holds is True
     assert "but no labels: over 'style'" in claim.why
     assert gap.value is not None
     assert claim.value is not None
     assert gap.value > claim.value > 0.0
-    gap, claim = ablation_record.judged(entries, SCENES, SETTINGS, "", 0.0).verdicts
+    _, gap, claim = ablation_record.judged(entries, SCENES, SETTINGS, "", 0.0).verdicts
     assert gap.holds is True, "style closes a part of it"
     assert claim.holds is None
     assert "has no labels" in claim.why
