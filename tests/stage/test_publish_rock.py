@@ -83,7 +83,7 @@ def test_every_figure_is_drawn_whole(run: FakeRun, drawn: dict[str, Any]) -> Non
 
 def test_pictures_tell_what_they_are_and_whether_they_are_familiar(drawn: dict[str, Any]) -> None:
     found = words(drawn["rock_samples"])
-    assert {"photograph: PCAM $12", "orbital image: scene 3", "mean IoU 0.40", "familiar (distance 0.02)"} <= set(found)
+    assert {"photograph: PCAM $12", "orbital images: 3", "mean IoU 0.40", "familiar (distance 0.02)"} <= set(found)
     assert found.count("no truth") == 2
     assert "unfamiliar (distance 0.04)" in found
 

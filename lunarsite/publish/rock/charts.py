@@ -107,8 +107,8 @@ def draw_reliability(found: Measured) -> Figure:
         top = max((float(row["ece_high"] or row["ece"] or 0.0) for row in found.rows(CALIBRATION)), default=BOUND)
         for axes in panels[1]:
             axes.set_xlim(0.0, 1.08 * max(top, BOUND))
-            # With more of them the numbers of neighbours run into each other.
-            axes.locator_params(axis="x", nbins=4)
+            # With trailing zeros the numbers of neighbours run into each other.
+            axes.xaxis.set_major_formatter("{x:g}")
         if groups:
             panels[0, 0].set_ylabel("Share that is right")
         _legend(figure, methods, lines=3 if by_class else 2)

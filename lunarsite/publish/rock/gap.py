@@ -33,9 +33,10 @@ def draw_gap(found: Measured) -> Figure:
         figure.subplots_adjust(left=0.36, right=0.985, top=1.0 - 0.56 / height, bottom=1.12 / height, wspace=0.1)
         for axes, (column, seed_column, words) in zip(panels, PANELS, strict=True):
             _trainings(axes, rows, found.optional(SEEDS), (column, seed_column))
-            axes.set_title(words + (_photograph_scenes(rows) if column.startswith("photograph") else ""))
+            axes.set_title(words + (_photograph_scenes(rows) if column == _REACHED else ""))
             axes.set_xlabel("Mean IoU (1: masks agree)")
             axes.set_xlim(0.0, 1.0)
+            axes.xaxis.set_major_formatter("{x:g}")
             axes.grid(lw=0.3, alpha=0.6, axis="x")
             axes.spines[["top", "right"]].set_visible(False)
         panels[0].set_yticks(range(len(rows)), [_label(row) for row in rows])

@@ -45,7 +45,7 @@ _MOST_LETTERS: Final = 25
 """That fit beneath a picture."""
 _OPACITY: Final = 0.78
 _ANSWERS: Final = {words: answer for answer, words in ROCK_ANSWERS.items()}
-_WORDS: Final = {"render": "render", "photograph": "photograph", "orbital": "orbital image"}
+_WORDS: Final = {"render": "render", "photograph": "photograph"}
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def _verdict(sample: Sample) -> tuple[str, str]:
 
 
 def _name_words(sample: Sample) -> str:
-    # A corrupted image's name says how it was corrupted.
+    # The name of one from orbit says so, that of a corrupted one how it was corrupted.
     words = f"{_WORDS[sample.kind]}: {sample.name}" if sample.kind in _WORDS else sample.name
     return words if len(words) <= _MOST_LETTERS else f"{words[: _MOST_LETTERS - 1]}…"
 
