@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lunarsite.vision.rock.ablation_scores import black_above
+from lunarsite.vision.rock.ablation_scores import no_rocks
 from lunarsite.vision.rock.classes import BACKGROUND, COUNT, LARGE, SKY, SMALL, UNKNOWN
 from lunarsite.vision.rock.scores import Classes, confusion, iou, mean_iou
 
@@ -53,7 +53,7 @@ def true_frequencies(pairs: Iterable[tuple[Image, Classes]]) -> Floats | None:
 
     One pixel of each class is added, so that none is impossible. None without images.
     """
-    found = [confusion(truth, black_above(image)) for image, truth in pairs]
+    found = [confusion(truth, no_rocks(image)) for image, truth in pairs]
     if not found:
         return None
     counts = np.sum(found, axis=0).T + 1.0

@@ -27,7 +27,7 @@ from lunarsite.validate.rock_groups import Group, Taken
 from lunarsite.validate.rock_predict import DELIVERED, Doubt, Predicted, Predictor
 from lunarsite.validate.rock_risk import risk_counts
 from lunarsite.validate.rock_scores import boundary
-from lunarsite.vision.rock.ablation_scores import black_above
+from lunarsite.vision.rock.ablation_scores import no_rocks
 from lunarsite.vision.rock.camera import Camera
 from lunarsite.vision.rock.classes import COUNT, UNKNOWN
 from lunarsite.vision.rock.hazard import area_shares
@@ -202,7 +202,7 @@ def measure_group(
         own = [index for index, other in enumerate(group.others) if other.scene == one.scene]
         baselines = {
             MAJORITY: majority(frequencies(places, own), (one.height, one.width)),
-            NO_ROCKS: black_above(image),
+            NO_ROCKS: no_rocks(image),
             CLASSICAL: classical(image, parameters),
         }
         result = _result(one, (image, truth), predicted, baselines, frequency, settings)

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "lunarsite"
 # Lower ranks know nothing of higher ones. Members of one rank never import each other: working rooms meet in files.
 LAW = (
-    ("settings", "grid", "gradient", "swath"),
+    ("settings", "grid", "gradient", "sky", "swath"),
     ("artefact",),
     ("stage",),
     ("source", "terrain", "illumination", "vision", "site"),

@@ -112,7 +112,12 @@ def _stacks(run: FakeRun) -> None:
 def _samples(run: FakeRun) -> None:
     found = []
     for at, (kind, name, miou) in enumerate(
-        ((0, "render0015", 0.8), (1, "PCAM $12", 0.4), (2, "orbital images: 3", np.nan), (3, "a render with noise", np.nan))
+        (
+            (0, "render0015", 0.8),
+            (1, "PCAM $12", 0.4),
+            (2, "orbital images: 3", np.nan),
+            (3, "a render with noise", np.nan),
+        )
     ):
         truth = classes_of(at) if np.isfinite(miou) else np.full((ROWS, COLS), 255, dtype=np.uint8)
         values = {"picture": _picture(at), "classes": classes_of(0), "truth": truth, "kind": kind, "name": name}

@@ -23,10 +23,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from lunarsite.artefact.contracts import ROCK_SCENES
 from lunarsite.artefact.images import Credit
+from lunarsite.sky import BLACK, black_above
 from lunarsite.source.images.decode import picture_size, read_picture, read_rgb
 from lunarsite.source.images.members import ImageSet, listed
 from lunarsite.source.kinds import LocalError
@@ -65,7 +65,6 @@ _UNDRAWN_SKY = ("TCAM21",)
 _RENDER = re.compile(r"(?:.*/)?images/render/render(\d{1,9})\.png", re.IGNORECASE)
 _MASK = re.compile(r"(?:.*/)?images/(clean|ground)/(clean|ground)(\d{1,9})\.png", re.IGNORECASE)
 _PHOTOGRAPH = re.compile(r"(?:.*/)?real_moon_images/(g_)?([PT]CAM\d{1,9})\.png", re.IGNORECASE)
-_BLACK = 20
 _LEAST_BLACK_SKY = 0.8
 _LEAST_SKY = 0.02
 _MOST_FOREIGN = 0.02
@@ -245,11 +244,11 @@ class RockReader:
             self.skies += 1
             self.skies_above += bool((rows * sky).sum() / sky.sum() < 0.5 * (len(sky) - 1))
         self.renders += pair.kind == 0
-        if pair.kind == 0 and sky_share >= _LEAST_SKY and (image.max(axis=2)[sky] < _BLACK).mean() < _LEAST_BLACK_SKY:
+        if pair.kind == 0 and sky_share >= _LEAST_SKY and (image.max(axis=2)[sky] < BLACK).mean() < _LEAST_BLACK_SKY:
             self.foreign.append(pair.name)
             return None
         if pair.name in _UNDRAWN_SKY:
-            mask[_black_above(image) & (mask == _GROUND)] = UNKNOWN
+            mask[black_above(image) & (mask == _GROUND)] = UNKNOWN
         height, width = reduced_size(mask.shape, self.longest_side_px)
         if (height, width) != mask.shape:
             image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
@@ -267,13 +266,6 @@ class RockReader:
                 f"{self.where}: the masks of {len(self.foreign)} of {self.renders} renders mark sky where the picture"
                 f" is not black ({listed(self.foreign)}): pictures and masks do not belong together"
             )
-
-
-def _black_above(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return where (h, w) a picture (h, w, 3) is black in one piece with its upper edge."""
-    pieces, _ = ndimage.label(image.max(axis=2) < _BLACK)
-    top = np.unique(pieces[0])
-    return np.isin(pieces, top[top > 0])
 
 
 def padded(scenes: list[Scene], height: int, width: int) -> dict[str, NDArray[Any]]:

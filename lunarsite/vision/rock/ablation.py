@@ -41,7 +41,7 @@ from lunarsite.vision.rock.ablation_record import (
     Variant,
     judged,
 )
-from lunarsite.vision.rock.ablation_scores import black_above
+from lunarsite.vision.rock.ablation_scores import no_rocks
 from lunarsite.vision.rock.scores import Classes, Floats, confusion
 from lunarsite.vision.rock.split import TEST, VALIDATION, splits
 
@@ -206,7 +206,7 @@ def counted(places: Mapping[str, Sequence[Place]], segment: Segment) -> dict[str
 
 def null(places: Mapping[str, Sequence[Place]], seeds: int) -> Measured:
     """Return what finds no rock at all: sky where it is black above, ground elsewhere."""
-    counts = {name: np.repeat(found[None], seeds, axis=0) for name, found in counted(places, black_above).items()}
+    counts = {name: np.repeat(found[None], seeds, axis=0) for name, found in counted(places, no_rocks).items()}
     return Measured(
         Variant("no rocks", "nothing is learned: black above is sky, the rest ground", trained=False), counts
     )

@@ -12,22 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from lunarsite.sky import black_above
 from lunarsite.vision.rock.classes import BACKGROUND, COUNT, SKY
 from lunarsite.vision.rock.scores import Classes, Floats, iou, mean_iou, rock_iou
-from lunarsite.vision.rock.style import BLACK
 
 FEWEST_SCENES = 5
 """With fewer scenes than this there is no interval, and nothing is claimed."""
 _LEVELS = (0.025, 0.975)
 
 
-def black_above(image: NDArray[np.uint8]) -> Classes:
+def no_rocks(image: NDArray[np.uint8]) -> Classes:
     """Return the null of all variants, (H, W): sky is what is black and reaches the top, all else is ground."""
-    labels, _ = ndimage.label(image.max(axis=2) < BLACK)
-    top = np.unique(labels[0])
-    return np.where(np.isin(labels, top[top > 0]), SKY, BACKGROUND).astype(np.uint8)
+    return np.where(black_above(image), SKY, BACKGROUND).astype(np.uint8)
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 
 from lunarsite.artefact import images
 from lunarsite.artefact.contracts import ROCK_SCENES
+from lunarsite.sky import BLACK
 from lunarsite.vision.learn import LearningError
 from lunarsite.vision.rock.classes import SKY
 
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 
-BLACK = 20.0
-"""Pixels whose brightest channel is below this level are sky or shadow."""
 MOST_CYCLES = 4
 """Highest frequency that is exchanged, cycles per picture along rows and along columns."""
 RANKS = 64

@@ -18,7 +18,7 @@ from lunarsite.validate.rock_baselines import (
     sky_of,
     true_frequencies,
 )
-from lunarsite.vision.rock.ablation_scores import black_above
+from lunarsite.vision.rock.ablation_scores import no_rocks
 from lunarsite.vision.rock.classes import BACKGROUND, LARGE, SKY, SMALL
 from lunarsite.vision.rock.reliability import calibration, ece
 from lunarsite.vision.rock.scores import confusion, iou
@@ -119,7 +119,7 @@ def test_without_rocks_one_is_as_sure_as_one_is_right() -> None:
     assert found[BACKGROUND] == pytest.approx([111 / 144, 31 / 144, 1 / 144, 1 / 144])
     assert found[SKY] == pytest.approx([1 / 64, 1 / 64, 1 / 64, 61 / 64])
     image, truth = striped(3, 3)
-    said = black_above(image)
+    said = no_rocks(image)
     assert np.array_equal(said, np.where(truth == SMALL, np.uint8(BACKGROUND), truth)), "it finds no rock"
     probability = by_frequency(said, found)
     assert probability[SMALL, -1, 0] == pytest.approx(31 / 144)
@@ -131,7 +131,7 @@ def test_without_rocks_one_is_as_sure_as_one_is_right() -> None:
 
 def test_what_is_said_is_not_always_the_likeliest() -> None:
     image, truth = striped(4, 6)
-    said = black_above(image)
+    said = no_rocks(image)
     found = true_frequencies([(image, truth)])
     assert found is not None
     counts = calibration(by_frequency(said, found), truth, 15, said)

@@ -69,11 +69,11 @@ def test_the_null_calls_sky_what_is_black_and_reaches_the_top() -> None:
     image[:4] = 3
     image[7:9, 3:5] = 0
     image[2, 5] = 200
-    found = scores.black_above(image)
+    found = scores.no_rocks(image)
     sky = np.zeros((12, 10), bool)
     sky[:4], sky[2, 5] = True, False
     assert (found == np.where(sky, SKY, BACKGROUND)).all()
-    assert (scores.black_above(image[4:]) == BACKGROUND).all(), "a shadow is no sky"
+    assert (scores.no_rocks(image[4:]) == BACKGROUND).all(), "a shadow is no sky"
 
 
 def test_intervals_cover_what_scenes_and_seeds_differ_by() -> None:
