@@ -71,7 +71,7 @@ def test_a_set_is_read_in_order(tmp_path) -> None:
     names = [scene.pair.name for scene in scenes]
     assert names == [*(f"render{n:04d}" for n in range(1, 7)), "PCAM1", "PCAM12", "TCAM21"]
     # Photographs that overlap have one scene.
-    assert [scene.pair.scene for scene in scenes][-3:] == ["PCAM1", "PCAM1", "TCAM21"]
+    assert [scene.pair.scene for scene in scenes][-3:] == ["PCAM1", "PCAM1", "TCAM1"]
     assert [scene.pair.kind for scene in scenes] == [0] * 6 + [1] * 3
     assert [scene.pair.mask_kind for scene in scenes] == [0] * 6 + [2] * 3
     mask = scenes[0].mask
