@@ -61,7 +61,7 @@ _PARTS = {PHOTOGRAPHS: (_PHOTOGRAPH, TEST), RENDERS: (_RENDER, TEST), CHOOSING: 
 
 
 @dataclass(frozen=True)
-class Place:
+class MeasuredImage:
     """One image that is measured."""
 
     path: Path
@@ -175,19 +175,19 @@ def ablate_stage(
         shutil.rmtree(folder)
 
 
-def measured_images(paths: Sequence[Path], split: RockSplitSettings) -> dict[str, list[Place]]:
+def measured_images(paths: Sequence[Path], split: RockSplitSettings) -> dict[str, list[MeasuredImage]]:
     """Return the images that are measured, by group.
 
     Raises:
         ArtefactError: A group has none.
     """
-    found: dict[str, list[Place]] = {name: [] for name in GROUPS}
+    found: dict[str, list[MeasuredImage]] = {name: [] for name in GROUPS}
     for path in paths:
         with images.opened(path, ROCK_SCENES) as reader:
             kinds, scenes, part_of = reader.read("kind"), reader.read("scene"), splits(reader, split)
         for name, (kind, part) in _PARTS.items():
             found[name] += [
-                Place(path, int(k), str(scenes[k])) for k in np.flatnonzero((kinds == kind) & (part_of == part))
+                MeasuredImage(path, int(k), str(scenes[k])) for k in np.flatnonzero((kinds == kind) & (part_of == part))
             ]
     lacking = [name for name, places in found.items() if not places]
     if lacking:
@@ -199,12 +199,12 @@ def measured_images(paths: Sequence[Path], split: RockSplitSettings) -> dict[str
     return found
 
 
-def counted(places: Mapping[str, Sequence[Place]], segment: Segment) -> dict[str, Floats]:
+def counted(places: Mapping[str, Sequence[MeasuredImage]], segment: Segment) -> dict[str, Floats]:
     """Return confusions (images, 4, 4) of each group, one image at a time."""
     return {name: np.stack([confusion(*_answer(one, segment)) for one in found]) for name, found in places.items()}
 
 
-def null(places: Mapping[str, Sequence[Place]], seeds: int) -> Measured:
+def null(places: Mapping[str, Sequence[MeasuredImage]], seeds: int) -> Measured:
     """Return what finds no rock at all: sky where it is black above, ground elsewhere."""
     counts = {name: np.repeat(found[None], seeds, axis=0) for name, found in counted(places, no_rocks).items()}
     return Measured(
@@ -221,7 +221,7 @@ def settings_words(learning: RockLearningSettings) -> str:
     )
 
 
-def _answer(place: Place, segment: Segment) -> tuple[Classes, Classes]:
+def _answer(place: MeasuredImage, segment: Segment) -> tuple[Classes, Classes]:
     with images.opened(place.path, ROCK_SCENES) as reader:
         block = slice(place.index, place.index + 1)
         rows, cols = (int(reader.read(f"valid_{side}", block)[0]) for side in ("height", "width"))
