@@ -238,6 +238,11 @@ def _craters(settings: Settings, size: Size) -> Iterator[Cost]:
         yield Cost("crater-extract (base)", 1, 3 + 0.3 * size.near_mpx + 9.0 * work, 900)
 
 
+def _networks_of_shadow(settings: Settings) -> bool:
+    """Return whether networks that enhance images of shadow are trained."""
+    return settings.enhance.enabled and settings.enhance.model == "train"
+
+
 def _shadow(settings: Settings, size: Size) -> Iterator[Cost]:
     enhance, local = settings.enhance, settings.source.kind == "local"
     models = 1 + (len(settings.source.local.fine_dems) if local else 0)
@@ -247,15 +252,15 @@ def _shadow(settings: Settings, size: Size) -> Iterator[Cost]:
         # Frames are not counted before they are read: some thirty.
         yield Cost("images-shadowcam-frames", 1, 30, 600, "guessed")
         yield Cost("light-frames", 1, 20 + 420.0 * gathering, 600 + held_mib, "guessed")
+    if settings.source.psr_images.sunlit is not None and (settings.rock.enabled or _networks_of_shadow(settings)):
+        yield Cost("images-psr", 1, 20, 400, "guessed")
     if not enhance.enabled:
         return
     places = models * enhance.scenes.tiles_per_model + enhance.scenes.training_tiles
     scenes = places * enhance.scenes.suns_per_tile
     tile = (enhance.scenes.tile_px / 128.0) ** 2
     yield Cost("light-scenes", 1, 8 + 1.6 * scenes * tile * gathering, 400 + held_mib)
-    if enhance.model == "train":
-        if settings.source.psr_images.sunlit is not None:
-            yield Cost("images-psr", 1, 20, 400, "guessed")
+    if _networks_of_shadow(settings):
         denoiser, cycle, plan = enhance.denoiser, enhance.cycle, enhance.denoiser.training
         crops = plan.epochs * plan.steps_per_epoch * plan.batch * denoiser.members
         yield Cost("enhance-train", 1, 15 + 0.03 * crops * (plan.crop_px / 96.0) ** 2, 1_500, "guessed")
@@ -359,7 +364,7 @@ def _checks(settings: Settings, size: Size) -> Iterator[Cost]:
         # Every image is segmented by ensemble and dropout, and some renders once more for each way they are altered.
         measured = min(settings.rock.render.scenes, settings.validation.rock.most_scenes) * _render_size(settings)
         measured += 40 if settings.source.rock_images.folder is not None else 0
-        yield Cost("validate-rock", 1, 20 + 3.6 * measured + 5.5 * min(measured, 12.0), 800)
+        yield Cost("validate-rock", 1, 15 + 2.8 * measured + 3.0 * min(measured, 12.0), 850)
     if _composites(settings) or settings.source.shadowcam_frames.folder is not None:
         yield Cost("validate-shadowcam", 1, 60, 600 + 16.0 * size.near_mpx, "guessed")
 

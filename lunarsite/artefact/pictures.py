@@ -36,7 +36,6 @@ _DAMAGE = (
     zlib.error,
     UserWarning,
 )
-_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _Result = TypeVar("_Result")
 
 
@@ -84,7 +83,7 @@ def guarded(
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             warnings.simplefilter("error", UserWarning)
             return call()
-    except _BOMBS as bomb:
+    except Image.DecompressionBombError as bomb:
         raise error(_too_large(where, "too many")) from bomb
     except _DAMAGE as damage:
         raise error(

@@ -23,6 +23,9 @@ ROOT = Path(__file__).resolve().parents[2]
 MOON = Path(os.environ.get("LUNARSITE_REFERENCE", str(ROOT.parent / "shared" / "moon")))
 CREDIT = Credit(title="Reference", licence="see its README", citation="see its README")
 
+UNKNOWN_SHARES = {"TCAM21": 0.511, "PCAM13": 0.2}
+"""Of masks of rocks: a sky that nobody drew, and what may be seen in another scene."""
+
 pytestmark = pytest.mark.reference
 
 
@@ -50,11 +53,16 @@ def test_rocks_are_read_whole_and_their_shares_are_known() -> None:
     for scene in scenes:
         row = listed[scene.pair.image.relative_to(MOON.parent / "images" / "rocks").as_posix()]
         assert scene.mask.shape == (int(row["height"]), int(row["width"]))
+        assert (scene.mask == rocks.UNKNOWN).mean() == pytest.approx(
+            UNKNOWN_SHARES.get(scene.pair.name, 0.0), abs=0.001
+        )
         for name, number in (("frac_small", 1), ("frac_large", 2), ("frac_sky", 3)):
+            if scene.pair.name == "PCAM13":
+                continue  # a fifth of its mask is not believed
             assert (scene.mask == number).mean() == pytest.approx(float(row[name]), abs=6e-5)
         if scene.pair.kind == 0:
             assert (row["mask_kind"] == "ground") == (scene.pair.mask_kind == 1)
-    assert len({scene.pair.scene for scene in scenes if scene.pair.kind == 1}) == 18 - 5 - 4
+    assert len({scene.pair.scene for scene in scenes if scene.pair.kind == 1}) == 18 - 5 - 5
 
 
 @pytest.mark.parametrize(("order", "above", "skies"), [((2, 1, 0), 71, 119), ((1, 0, 2), 13, 152)])

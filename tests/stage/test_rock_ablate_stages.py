@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from lunarsite import command
 from lunarsite.artefact import record
 from lunarsite.artefact.contracts import ROCK_ABLATION
-from lunarsite.vision.rock import ablation, ablation_record
+from lunarsite.vision.rock import ablation, ablation_record, training
+from lunarsite.vision.rock.data import Place
 from tests.unit.vision.rock.made_rocks import PHOTOGRAPH, RENDER, write_scenes
 
 LEARNING = {
@@ -41,6 +43,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_scenes(tmp_path / "scenes.h5", [RENDER] * 8 + [PHOTOGRAPH] * 8)
     write_scenes(tmp_path / "own.h5", [RENDER] * 4, seed=90, stage="rock-render")
     return tmp_path
+
+
+def test_renders_of_the_dataset_choose_the_epoch_of_every_variant(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen_by: list[tuple[set[str], bool]] = []
+    whole = training.Whole
+
+    def watched(paths: Sequence[Path], held: Sequence[Place], side_px: int) -> Any:
+        names = {paths[place.file].name for place in held}
+        chosen_by.append((names, any(place.photograph for place in held)))
+        return whole(paths, held, side_px)
+
+    monkeypatch.setattr(training, "Whole", watched)
+    assert call(folder, seeds=1) == 0
+    # Six trainings; neither photographs nor lunarsite's own renders choose in any.
+    assert chosen_by == [({"scenes.h5"}, False)] * 6
 
 
 def test_from_scenes_to_a_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ from lunarsite.settings.rock import RockAblationSettings, RockLearningSettings, 
 from lunarsite.stage import discover
 from lunarsite.vision.rock.ablation import variants
 
-# The default run (240 m) on two cores of an AMD EPYC beside other work, 21 November 2026: processor time of all jobs of
-# a stage (seconds) and the peak memory of one (MiB), from snakemake's benchmark files.
+# The default run (240 m) on two cores of an AMD EPYC beside other work, 21 November 2026 (rocks the day after):
+# processor time of all jobs of a stage (seconds) and the peak memory of one (MiB), from snakemake's benchmark files.
 MEASURED = {
     "source-synthetic": (16.6, 465),
     "terrain-slope": (4.2, 429),
@@ -28,10 +28,9 @@ MEASURED = {
     "crater-infer": (22.0, 871),
     "crater-extract": (13.9, 913),
     "light-scenes": (45.0, 484),
-    # Rocks with a model of random weights, whose cost is that of any other; validate-rock from a half of its images.
-    "rock-render": (50.0, 489),
-    "rock-infer": (25.7, 636),
-    "rock-hazard": (8.6, 270),
+    "rock-render": (44.7, 449),
+    "rock-infer": (17.1, 626),
+    "rock-hazard": (4.8, 269),
     "site-cells": (15.9, 898),
     "label-clones": (28.6, 364),
     "label-labels": (3.2, 530),
@@ -45,11 +44,11 @@ MEASURED = {
     "validate-illumination": (2.0, 427),
     "validate-crater": (14.3, 423),
     "validate-enhance": (41.0, 542),
-    "validate-rock": (160.0, 665),
+    "validate-rock": (78.3, 746),
     "publish-figures": (15.1, 917),
     "publish-nights": (5.0, 389),
     "publish-enhance": (5.9, 298),
-    "publish-rock": (11.0, 390),
+    "publish-rock": (9.1, 414),
     "publish-craters": (9.4, 596),
     "publish-crater-checks": (9.3, 633),
     "publish-site-checks": (14.2, 880),

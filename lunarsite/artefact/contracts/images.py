@@ -31,7 +31,9 @@ ROCK_SCENES = ImagesSpec(
 """Smaller images stand at the upper left; beyond `valid_height` and `valid_width` images are 0 and masks 255. Masks of
 kind 'clean' leave out tiny rocks, 'ground' and 'drawn' (by hand, on photographs) do not: they are never mixed in a
 score. Images of one `scene` show the same ground and are kept on one side of a split. The camera's height above the
-ground, its angle below the horizontal and its horizontal field of view are NaN where they are not known."""
+ground, its angle below the horizontal and its horizontal field of view are NaN where they are not known.
+`unknown_share` is of the mask's pixels whose colour means no class; a mask holds more that is unknown where nobody drew
+it, or where it may show the ground of another scene."""
 
 LANDFORM_CLASSES = (
     (0, "other"),

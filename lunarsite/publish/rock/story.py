@@ -40,7 +40,8 @@ PICTURES: Final[dict[str, tuple[str, str]]] = {
     "rock_overlap": (
         "Bar charts of IoU and boundary F1 by class for the networks and for baselines, with 95 % intervals, for each"
         " group of images.",
-        "How well masks agree, class by class, beside what the commonest class and a method without learning reach.",
+        "How well masks agree, class by class, beside the commonest class at each place, no rocks at all, and a method"
+        " without learning.",
     ),
     "rock_reliability": (
         "Reliability diagrams of several methods for each group of images, with the expected calibration errors and"

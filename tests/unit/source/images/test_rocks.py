@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 
 from lunarsite.source.images import rocks
@@ -42,6 +43,40 @@ def read(folder: Path, longest_side_px: int = 720, most_unknown_share: float = 0
     pairs, _ = rocks.pairs_of(image_set(folder), "clean")
     rocks.sizes_of(pairs, longest_side_px, "set")
     return list(rocks.RockReader("set", longest_side_px, most_unknown_share).scenes(pairs))
+
+
+def photograph(folder: Path, name: str) -> NDArray[np.uint8]:
+    """Write a photograph with a black sky that its mask leaves out, a rock that was drawn in it, and one on the ground.
+
+    Returns the mask that is read.
+    """
+    image = np.full((H, W, 3), 120, np.uint8)
+    image[:20] = 0
+    image[40:44] = 0
+    drawn = np.zeros((H, W, 3), np.uint8)
+    drawn[18:22, 30:40], drawn[50:53, 40:43] = BLUE, GREEN
+    save(folder / f"real_moon_images/{name}.png", image)
+    save(folder / f"real_moon_images/g_{name}.png", drawn)
+    (scene,) = read(folder)
+    return scene.mask
+
+
+def test_a_sky_that_nobody_drew_is_unknown(tmp_path: Path) -> None:
+    found = photograph(tmp_path, "TCAM21")
+    assert (found[:18] == 255).all()
+    assert (found[18:22, 30:40] == 2).all(), "a rock before it was drawn, and stays"
+    assert (found[18:20, :30] == 255).all()
+    assert (found[40:44] == 0).all(), "a shadow is ground"
+    assert (found[22:] != 255).all()
+    assert (photograph(tmp_path / "other", "TCAM22") != 255).all(), "of others the mask is believed"
+
+
+def test_what_may_be_seen_in_another_scene_is_unknown(tmp_path: Path) -> None:
+    found = photograph(tmp_path, "PCAM13")
+    rows = round(0.2 * H)
+    assert (found[:rows] == 255).all()
+    assert (found[rows:] != 255).all()
+    assert (photograph(tmp_path / "other", "PCAM14") != 255).all()
 
 
 def test_classes_of_the_published_colours() -> None:
