@@ -203,15 +203,25 @@ def _doubt(found: Measured) -> Iterator[str]:
         if _TELLING not in at:
             continue
         rivals = [name for name in STATISTICS if name in at and name != _TELLING]
-        beside = ", ".join(f"{number_words(at[name]['auroc'])} by {look(name).words}" for name in rivals)
-        told.append(f"{kind} {with_interval(at[_TELLING], 'auroc')}" + (f" ({beside})" if beside else ""))
+        told.append(f"{kind} {with_interval(at[_TELLING], 'auroc')}{_best_rival(at, rivals)}")
     if told:
         against = " and ".join(dict.fromkeys(str(row["against"]) for row in rows))
-        yield f"Told from {against} by the {look(_TELLING).words} (AUROC; 0.5 is chance): {'; '.join(told)}."
+        yield (
+            f"Told from {against} by the {look(_TELLING).words} (AUROC, and that of the best other statistic; 0.5 is"
+            f" chance, and what is below tells as well as what is above): {'; '.join(told)}."
+        )
     spreads = [row for row in found.rows(UNFAMILIARITY) if row["flagged_share"] is not None]
     if spreads:
         parts = ", ".join(_caught(row) for row in {str(row["images"]): row for row in spreads}.values())
         yield f"The limit of the model's card calls unfamiliar: {parts}."
+
+
+def _best_rival(at: Mapping[str, Row], rivals: Sequence[str]) -> str:
+    """Return which other statistic tells a kind of image best, whichever way it points."""
+    if not rivals:
+        return ""
+    best = max(rivals, key=lambda name: abs(float(at[name]["auroc"]) - 0.5))
+    return f" ({number_words(at[best]['auroc'])} by {look(best).words})"
 
 
 def _caught(row: Row) -> str:
