@@ -5,9 +5,9 @@ from __future__ import annotations
 from lunarsite.artefact.record import Metric, Verdict
 from lunarsite.validate.rock_discs import SafeDiscs
 from lunarsite.validate.rock_groups import OWN
-from lunarsite.validate.rock_intervals import FEWEST_SCENES
 from lunarsite.validate.rock_predict import delivered_words
 from lunarsite.validate.rock_tables import Rows, told
+from lunarsite.vision.rock.ablation_scores import FEWEST_SCENES
 from lunarsite.vision.rock.network import Method
 
 CLAIM = f"Ground called safe holds rocks less often than all ground, {OWN}"

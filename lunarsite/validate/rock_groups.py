@@ -25,11 +25,9 @@ from lunarsite.artefact.images import ImagesReader
 from lunarsite.artefact.model import Card
 from lunarsite.artefact.stamp import ArtefactError
 from lunarsite.settings.rock import RockSplitSettings
-from lunarsite.vision.rock.split import TEST, VALIDATION, splits
+from lunarsite.vision.rock.split import OWN_STAGE, TEST, VALIDATION, splits
 
 HELD_OUT, OWN, PHOTOGRAPHS = GROUPS = ("held-out renders", "own renders", "photographs")
-OWN_STAGE = "rock-render"
-"""The stage whose renders are lunarsite's own."""
 MOST_PLACED = 200
 """Images whose masks make the majority map, at most."""
 

@@ -11,14 +11,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lunarsite.validate.enhance_intervals import FEWEST_GROUNDS, Estimate, estimate
+from lunarsite.validate.enhance_intervals import Estimate, estimate
+from lunarsite.vision.rock.ablation_scores import FEWEST_SCENES
 
 Floats = NDArray[np.float64]
 Measure = Callable[[Floats], Floats]
 """From summed counts (n, ...) to one number each, (n,), NaN where there is none."""
 
-FEWEST_SCENES = FEWEST_GROUNDS
-"""With fewer scenes than this there is no interval, and no claim holds."""
 _BLOCK = 256
 
 

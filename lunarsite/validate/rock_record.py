@@ -22,7 +22,6 @@ from lunarsite.validate.rock_discs import SafeDiscs
 from lunarsite.validate.rock_doubts import Kinds, detection_rows, flagged, spread_rows
 from lunarsite.validate.rock_groups import HELD_OUT, OWN, PHOTOGRAPHS
 from lunarsite.validate.rock_hazards import DIAMETERS_M, Sizes
-from lunarsite.validate.rock_intervals import FEWEST_SCENES
 from lunarsite.validate.rock_predict import (
     DELIVERED,
     ENSEMBLE,
@@ -36,6 +35,7 @@ from lunarsite.validate.rock_results import CLASSICAL, MAJORITY, NO_ROCKS
 from lunarsite.validate.rock_strangers import ORBITAL, RENDERED
 from lunarsite.validate.rock_tables import Figures, Rows, told
 from lunarsite.vision.rock.ablation_record import GAP, GAP_PLAIN, unknown_gap
+from lunarsite.vision.rock.ablation_scores import FEWEST_SCENES
 from lunarsite.vision.rock.hazard import DOUBTFUL, SURE
 from lunarsite.vision.rock.network import Method
 from lunarsite.vision.rock.scores import ABOVE_ZERO, FEW_SCENES, SignTest, sign_test

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lunarsite.validate.enhance_intervals import Estimate, estimate
-from lunarsite.validate.rock_intervals import FEWEST_SCENES, Draws
+from lunarsite.validate.rock_intervals import Draws
+from lunarsite.vision.rock.ablation_scores import FEWEST_SCENES
 from lunarsite.vision.rock.scores import ratio
 
 Floats = NDArray[np.float64]

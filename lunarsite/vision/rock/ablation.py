@@ -43,7 +43,7 @@ from lunarsite.vision.rock.ablation_record import (
 )
 from lunarsite.vision.rock.ablation_scores import no_rocks
 from lunarsite.vision.rock.scores import Classes, Floats, confusion
-from lunarsite.vision.rock.split import TEST, VALIDATION, splits
+from lunarsite.vision.rock.split import OWN_STAGE, TEST, VALIDATION, splits
 
 if TYPE_CHECKING:
     from lunarsite.stage import Job
@@ -53,8 +53,6 @@ Segment = Callable[[NDArray[np.uint8]], Classes]
 
 FIRST, PLAIN = "geometry", "plain head"
 """The variant that is always trained, and the rival of 'few labels'."""
-OWN_STAGE = "rock-render"
-"""The stage whose renders are lunarsite's own."""
 _RENDER, _PHOTOGRAPH = (ROCK_SCENES.class_number("kind", name) for name in ("render", "photograph"))
 _PARTS = {PHOTOGRAPHS: (_PHOTOGRAPH, TEST), RENDERS: (_RENDER, TEST), CHOOSING: (_PHOTOGRAPH, VALIDATION)}
 """Kind and part of the split of each group."""

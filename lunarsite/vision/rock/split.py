@@ -17,6 +17,8 @@ from lunarsite.artefact.images import ImagesReader
 from lunarsite.settings.rock import RockSplitSettings
 
 TRAINING, VALIDATION, TEST, UNUSED = 0, 1, 2, 255
+OWN_STAGE = "rock-render"
+"""The stage whose renders are lunarsite's own: files of it are told from the dataset's by their stamp."""
 _PHOTOGRAPH = ROCK_SCENES.class_number("kind", "photograph")
 _CLEAN = ROCK_SCENES.class_number("mask_kind", "clean")
 _MANY_VIEWS = 0.25
