@@ -61,7 +61,7 @@ class RockSplitSettings(Section):
     """Share of the renders that are measured and nothing else. Of masks that leave out tiny rocks, those alone."""
     photograph_training_share: Fraction = 0.25
     """Share of the photographs' scenes that a training with real labels may see."""
-    photograph_validation_share: Fraction = 0.2
+    photograph_validation_share: Fraction = 0.15
     """Share of them that choose; the rest are measured and nothing else."""
     seed: Seed = 42
 

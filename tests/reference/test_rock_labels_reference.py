@@ -257,7 +257,7 @@ def by_width(judged: dict[str, Judged]) -> Rule:
     [
         ("training renders", 1_400, 0.88, (0.91, 0.81, 0.51)),
         ("validation renders", 207, 0.90, (0.91, 0.73, 0.45)),
-        ("photographs", 59, 0.43, (0.77, 0.79, 0.81)),
+        ("photographs", 50, 0.43, (0.76, 0.79, 0.82)),
     ],
 )
 def test_large_rocks_of_renders_are_large_on_the_ground_and_those_of_photographs_are_hardly_told_by_it(
@@ -277,7 +277,7 @@ def test_large_rocks_of_renders_are_large_on_the_ground_and_those_of_photographs
 
 @pytest.mark.parametrize(
     ("group", "heights", "width"),
-    [("training renders", 0.87, 0.61), ("validation renders", 0.95, 0.61), ("photographs", 0.72, 0.88)],
+    [("training renders", 0.87, 0.61), ("validation renders", 0.95, 0.61), ("photographs", 0.66, 0.84)],
 )
 def test_photographs_go_by_width_where_renders_go_by_the_ground(
     judged: dict[str, Judged], group: str, heights: float, width: float

@@ -86,7 +86,7 @@ def test_no_share_is_none() -> None:
     )
 
 
-@pytest.mark.parametrize(("count", "expected"), [(1, (0, 0, 1)), (2, (1, 0, 1)), (3, (1, 1, 1)), (8, (2, 2, 4))])
+@pytest.mark.parametrize(("count", "expected"), [(1, (0, 0, 1)), (2, (1, 0, 1)), (3, (1, 1, 1)), (8, (2, 1, 5))])
 def test_photographs_are_measured_first(count: int, expected: tuple[int, int, int]) -> None:
     assert counts(photographs([f"TCAM{number}" for number in range(count)])) == expected
 
