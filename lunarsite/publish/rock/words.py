@@ -169,7 +169,7 @@ METRICS: Final = {
     "photograph_miou_chosen": "Mean IoU on test photographs of the chosen training",
     **{
         f"photograph_gain_over_{name}": f"Gain of the chosen training over '{name}' on test photographs"
-        for name in ("geometry", "augmented", "style")
+        for name in ("geometry", "augmented", "style", "no_rocks")
     },
     "render_gain": "Gain of the chosen training on held-out renders",
     "photograph_head_gain": "Gain of the horizon head over the plain last layer on test photographs",
