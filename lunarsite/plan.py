@@ -252,7 +252,9 @@ def _shadow(settings: Settings, size: Size) -> Iterator[Cost]:
         # Frames are not counted before they are read: some thirty.
         yield Cost("images-shadowcam-frames", 1, 30, 600, "guessed")
         yield Cost("light-frames", 1, 20 + 420.0 * gathering, 600 + held_mib, "guessed")
-    if settings.source.psr_images.sunlit is not None and (settings.rock.enabled or _networks_of_shadow(settings)):
+    orbital = settings.source.psr_images
+    taught = orbital.shadowed is not None and _networks_of_shadow(settings)
+    if taught or (orbital.sunlit is not None and settings.rock.enabled):
         yield Cost("images-psr", 1, 20, 400, "guessed")
     if not enhance.enabled:
         return
@@ -285,9 +287,14 @@ def _rocks(settings: Settings) -> Iterator[Cost]:
         yield Cost("rock-train", 1, 30 + steps * step_s, 2_000, "guessed")
     if rock.ablate:
         ablation = rock.ablation
-        # With the plain last layer the rival of the horizon head is none.
-        left_out = rock.learning.network.head == "plain" and "plain head" in ablation.variants
-        trainings = (1 + len(set(ablation.variants)) - left_out) * ablation.seeds
+        learning = rock.learning
+        # A variant that would add nothing is not trained.
+        adds_nothing = {
+            "style": not learning.augmentation.style,
+            "few labels": not learning.photograph_labels,
+            "plain head": learning.network.head == "plain" or not learning.photograph_labels,
+        }
+        trainings = (1 + sum(not adds_nothing.get(name) for name in set(ablation.variants))) * ablation.seeds
         ablation_s = trainings * ablation.epochs * ablation.steps_per_epoch * step_s
         yield Cost("rock-ablate", 1, 60 + ablation_s, 2_000, "guessed")
     images = rock.render.scenes * _render_size(settings) + (_ROCK_IMAGES if folder else 0)

@@ -15,7 +15,10 @@ BLACK = 20
 
 
 def black_above(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return where (H, W) a picture (H, W, 3) is black in one piece with its upper edge; a shadow below is not."""
+    """Return where (H, W) a picture (H, W, 3) is black in one piece with its upper edge; a shadow below is not.
+
+    In a picture of ground alone a shadow that reaches the upper edge is taken for sky.
+    """
     pieces, _ = ndimage.label(image.max(axis=2) < BLACK)
     top = np.unique(pieces[0])
     return np.asarray(np.isin(pieces, top[top > 0]))

@@ -49,8 +49,8 @@ LEAST_CAUGHT, MOST_ALARMS = 0.9, 0.15
 """Shares of images from orbit and of renders that are called out of distribution; the limit is meant for 0.05."""
 TITLE = "Rocks in images from the ground: right, sure, and aware of the unknown"
 NOTES = (
-    "Everything is measured on scenes that the model neither learned from nor was tuned on. Groups are never mixed:"
-    " masks of renders leave out tiny rocks, those of photographs are drawn by hand and leave out others.",
+    "Everything is measured on scenes that the model's weights neither learned from nor were chosen by. Groups are"
+    " never mixed: masks of renders leave out tiny rocks, those of photographs are drawn by hand and leave out others.",
     "Figures are those of pixels pooled over images, at the images' own size; unknown pixels do not count. Intervals"
     " are 2.5 and 97.5 % points over draws of scenes, images of one scene together; differences use the same draws."
     f" With {FEW_SCENES} scenes or fewer they are too narrow: a claim of a higher mIoU then needs every scene to be"
@@ -267,7 +267,7 @@ def _no_worse(words: str, difference: Estimate, group: str) -> Verdict:
         name=f"{words} is no worse in ECE than the single network, {group}",
         value=known,
         unit="1",
-        bound="<= 0",
+        bound="<= 0 (the value, not its interval)",
         holds=None if known is None else known <= 0.0,
         why=f"{told_words}; difference of the calibration errors",
     )

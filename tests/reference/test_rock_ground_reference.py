@@ -1,4 +1,4 @@
-"""Which photographs of the rock dataset share ground: dark spots brought onto each other at every shift.
+"""Which photographs of TCAM in the rock dataset share ground: dark spots brought onto each other at every shift.
 
 Two pictures of the lander's camera show the same ground from one place, so a shift brings rocks onto rocks. What stands
 out is not grey levels, which another Sun changes, but small dark spots (shadows, and rocks seen from their dark side)
@@ -97,8 +97,15 @@ JOINED = {("TCAM1", "TCAM7"), ("TCAM1", "TCAM13"), ("TCAM7", "TCAM13"), ("TCAM13
 }
 
 
-def test_all_photographs_of_the_camera_are_asked() -> None:
+SCENES = {"TCAM1": {"TCAM1", "TCAM7", "TCAM13", "TCAM21"}, "TCAM4": {"TCAM4", "TCAM14"}, "TCAM9": {"TCAM9", "TCAM10"}}
+
+
+def test_all_photographs_of_the_camera_are_asked_and_only_what_is_joined_is_one_scene() -> None:
     assert set(photographs()) == set(NAMES)
+    found: dict[str, set[str]] = {}
+    for name, (scene, _) in photographs().items():
+        found.setdefault(scene, set()).add(name)
+    assert found == SCENES | {name: {name} for name in ("TCAM8", "TCAM17", "TCAM19")}
 
 
 @pytest.mark.parametrize(("one", "other"), list(combinations(NAMES, 2)))

@@ -86,7 +86,7 @@ def test_what_closes_the_gap_is_told_and_why(told: Record) -> None:
         unknown = claim_of(told, GAP)
         assert (unknown.holds, unknown.why) == (None, NO_VARIANTS)
         pytest.skip(f"THE RUN TRAINS NO VARIANTS, nothing tells what closes the gap: {' && '.join(VARIANTS)}")
-    # The mean rises beyond its interval. Whether it does in every scene, and over whom else, is told whatever comes.
+    # The gain's interval lies above 0. Whether it does in every scene, and over whom else, is told whatever comes.
     plain = claim_of(told, GAP_PLAIN)
     assert plain.value is not None
     assert plain.value > 0.0, f"{plain.value} ({plain.bound}); {plain.why}"

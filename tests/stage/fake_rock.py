@@ -287,7 +287,8 @@ def rock_record() -> Record:
         unfamiliar.append(row)
         for index, statistic in enumerate(STATISTICS):
             if place:
-                told = _ends(auroc=0.85 - 0.1 * index, fpr_at_95=0.3)
+                # The last points the other way, and hardly less far.
+                told = _ends(auroc=0.85 - 0.1 * index if statistic != STATISTICS[-1] else 0.2, fpr_at_95=0.3)
                 names = {"images": kind, "statistic": statistic, "against": "held-out renders"}
                 detected.append({**names, "count": row["count"], **told})
     sizes: Rows = [

@@ -328,7 +328,7 @@ def test_sentences_put_each_number_beside_its_baselines() -> None:
     assert "Expected calibration error on held-out renders: 0.005 (95 %: 0.0045 to 0.0055) (no rocks at all); " in told
     assert told.count("The least of a network is that of 'ensemble, temperature-scaled'.") == 3
     assert "what is below tells as well as what is above): " in told
-    assert "orbital images 0.85 (95 %: 0.765 to 0.935) (0.75 by entropy); " in told
+    assert "orbital images 0.85 (95 %: 0.765 to 0.935) (0.2 by share of black); " in told, "farther from 0.5 than 0.75"
     assert " by mutual information" not in told, "the best other one stands beside it, the rest in the table"
     assert "unfamiliar: 0 % of held-out renders, 15 % of photographs (3 of 12 without ground, not judged), 30 %" in told
     assert ", none of noise (all 12 without ground, not judged), 60 % of rotated by 90°, 75 %" in told

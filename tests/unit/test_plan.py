@@ -145,6 +145,8 @@ def test_work_grows_with_what_is_asked_for() -> None:
         ({"validation": {"illumination": {"table": "light.csv"}}}, None, "publish-light"),
         ({"rock": {"enabled": False}}, "rock-infer", None),
         ({}, "images-rocks", "rock-render"),
+        ({"source": {"psr_images": {"sunlit": "lit"}}}, None, "images-psr"),
+        ({"source": {"psr_images": {"sunlit": "lit"}}, "rock": {"enabled": False}}, "images-psr", None),
         ({"source": {"rock_images": {"folder": "rocks"}}}, "rock-train", "images-rocks"),
         ({"rock": {"model": "train"}}, "rock-ablate", "rock-train"),
         ({"rock": {"ablate": True}}, "rock-train", "rock-ablate"),

@@ -115,8 +115,9 @@ CAPTIONS: Final = {
     "aurc": "Error over all shares handed over: the less the better, between the oracle's and random order's.",
     "ablation": "What closes the gap between renders and photographs: the same training with one thing more each.",
     "heads": "The horizon head against the plain last layer in the same training, by class, with paired intervals.",
-    "photograph_gains": "The chosen training against those without labels of photographs, on test photographs, with"
-    " paired intervals and, beside them, how often chance alone makes so many scenes better.",
+    "photograph_gains": "The chosen training against those without labels of photographs, and against finding no rock"
+    " at all, on test photographs, with paired intervals and, beside them, how often chance alone makes so many scenes"
+    " better.",
     "seeds": "What closes the gap, seed by seed, and the plain last layer beside it.",
     "history": "Loss and its parts, epoch by epoch.",
 }
@@ -169,7 +170,7 @@ METRICS: Final = {
     "photograph_miou_chosen": "Mean IoU on test photographs of the chosen training",
     **{
         f"photograph_gain_over_{name}": f"Gain of the chosen training over '{name}' on test photographs"
-        for name in ("geometry", "augmented", "style", "no_rocks")
+        for name in ("geometry", "augmented", "style", "few_labels", "own_renders", "no_rocks")
     },
     "render_gain": "Gain of the chosen training on held-out renders",
     "photograph_head_gain": "Gain of the horizon head over the plain last layer on test photographs",

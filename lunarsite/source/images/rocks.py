@@ -57,7 +57,8 @@ _SAME_GROUND = {
     **dict.fromkeys(("TCAM7", "TCAM13", "TCAM21"), "TCAM1"),  # 7 and 21 (the next of 13) under another Sun
     "TCAM14": "TCAM4",
 }
-"""Photographs that show ground of another one. `tests/reference/test_rock_ground_reference.py` looks for more."""
+"""Photographs that show ground of another one, found by eye. `tests/reference/test_rock_ground_reference.py` looks for
+more among those of TCAM; of PCAM the data's keeper and the eye alone tell."""
 
 _DOUBTFUL_ABOVE = {"PCAM13": 0.2}
 """Photographs whose ground is their own but for this share of their rows, from above: what stands there may be seen in

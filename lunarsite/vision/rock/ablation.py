@@ -51,8 +51,8 @@ if TYPE_CHECKING:
 Segment = Callable[[NDArray[np.uint8]], Classes]
 """From an image (H, W, 3) to its classes (H, W)."""
 
-FIRST, PLAIN = "geometry", "plain head"
-"""The variant that is always trained, and the rival of 'few labels'."""
+FIRST, LABELS, PLAIN = "geometry", "few labels", "plain head"
+"""The variant that is always trained, the one that adds labels of photographs, and its rival."""
 _RENDER, _PHOTOGRAPH = (ROCK_SCENES.class_number("kind", name) for name in ("render", "photograph"))
 _PARTS = {PHOTOGRAPHS: (_PHOTOGRAPH, TEST), RENDERS: (_RENDER, TEST), CHOOSING: (_PHOTOGRAPH, VALIDATION)}
 """Kind and part of the split of each group."""
@@ -75,7 +75,8 @@ def variants(
     After them comes the rival of 'few labels' with the plain last layer, if the settings have the horizon head.
 
     Args:
-        learning: The training that the run asks for; a thing that it leaves out is left out here too.
+        learning: The training that the run asks for; a thing that it leaves out is left out here too, and so is the
+            variant that would add nothing else.
         wanted: Names of the variants that are trained besides 'geometry'.
         own: Whether there are renders of lunarsite's own.
     """
@@ -85,12 +86,17 @@ def variants(
         (FIRST, "renders of the dataset, mirrored, scaled and cropped", {"geometry": whole.geometry}, False),
         ("augmented", "lunar augmentations without style", {**whole.model_dump(), "style": 0.0}, False),
         ("style", "grey levels and colours of unlabelled photographs", whole.model_dump(), False),
-        ("few labels", "labels of the photographs for training", whole.model_dump(), True),
+        (LABELS, "labels of the photographs for training", whole.model_dump(), True),
         ("own renders", "renders of lunarsite's own", whole.model_dump(), True),
     )
+    idle = {
+        *(() if own else ("own renders",)),
+        *(() if whole.style else ("style",)),
+        *(() if learning.photograph_labels else (LABELS,)),
+    }
     found = []
-    for name, adds, augmentation, labels in steps[: None if own else -1]:
-        if name not in (FIRST, *wanted):
+    for name, adds, augmentation, labels in steps:
+        if name not in (FIRST, *wanted) or name in idle:
             continue
         changed = {
             "augmentation": RockAugmentationSettings.model_validate({**nothing, **augmentation}),
@@ -98,8 +104,9 @@ def variants(
         }
         settings = learning.model_copy(update=changed)
         found.append((Variant(name, adds, seen_by(settings), own=name == "own renders"), settings))
-    if learning.network.head == "horizon" and PLAIN in wanted:
-        found.append(_with_plain_head(*next(one for one in found if one[0].name == "few labels")))
+    rivalled = [one for one in found if one[0].name == LABELS]
+    if learning.network.head == "horizon" and PLAIN in wanted and rivalled:
+        found.append(_with_plain_head(*rivalled[0]))
     return found
 
 

@@ -39,7 +39,8 @@ NOTES = (
     " over every training on renders alone, and over the one that takes the style of photographs without their labels."
     " The first of them was added when first figures of photographs were known.",
     "Intervals of ten scenes or fewer are too narrow, so a claim needs every scene to be better besides: by chance that"
-    " happens once in 2^n (sign test, of scenes' mean IoU averaged over seeds).",
+    " happens once in 2^n (sign test, of scenes' mean IoU averaged over seeds). A scene's mean is over the classes that"
+    " its masks or the network tell there: where a mask lacks a class, one pixel said to be of it costs a quarter.",
     "'no rocks' learns nothing: sky is what is black and reaches the top, all else is ground. A mean IoU"
     " must be read beside it.",
 )
@@ -133,8 +134,10 @@ def judged(
             ),
             f"Each variant: {training}; {ablation.seeds} seeds.",
             f"Test photographs show {count[PHOTOGRAPHS]} scenes, test renders {count[RENDERS]}. The variant"
-            f" '{best.variant.name}' is chosen by the mean IoU of validation photographs of {count[CHOOSING]} scenes:"
-            " few, so the choice is uncertain; no test photograph took part in it.",
+            f" '{best.variant.name}' is chosen by the mean IoU of validation photographs of"
+            f" {count[CHOOSING]} {'scene' if count[CHOOSING] == 1 else 'scenes'}: few, so the choice is uncertain, and"
+            " it leans towards variants with style, which take the look of those too. No test photograph took part in"
+            " it.",
         ),
     )
 

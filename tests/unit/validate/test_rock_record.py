@@ -185,8 +185,9 @@ def test_a_worse_ensemble_fails(folder: Path) -> None:
     assert verdict(told, "ECE of the best method").holds is False
     assert verdict(told, "Images from orbit").holds is None, "there are none"
     assert verdict(told, "Images from orbit are told").holds is None
-    assert verdict(told, GAP).holds is None
-    assert "rock.ablate" in verdict(told, GAP).why
+    for gap in (GAP, GAP_PLAIN):
+        assert verdict(told, gap).holds is None
+        assert "rock.ablate" in verdict(told, gap).why
 
 
 def test_overlap_is_held_against_baselines(judged: tuple[Record, list[Picture], Credit]) -> None:

@@ -154,6 +154,12 @@ def test_the_record_tells_gains_and_chooses_without_the_test() -> None:
     assert [(row["variant"], row["seed"]) for row in seeds][:3] == [("geometry", 0), ("geometry", 1), ("style", 0)]
     assert seeds[2]["photographs_miou"] == pytest.approx(style["photograph_miou"])
     assert any("'style' is chosen" in note for note in record.notes)
+    # The null is no training, but the chosen one is held against it.
+    null = next(row for row in record.tables["photograph_gains"] if row["over"] == "no rocks")
+    assert null["photograph_gain"] == pytest.approx(style["photograph_miou"] - rows["no rocks"]["photograph_miou"])  # type: ignore[operator]
+    assert 0.0 < null["photograph_gain_low"] < null["photograph_gain"] < null["photograph_gain_high"]  # type: ignore[operator]
+    assert null["photograph_scenes_better"] == 6
+    assert record.metric("photograph_gain_over_no_rocks") == pytest.approx(null["photograph_gain"])
 
 
 ONE = [0.5, 0.55, 0.6, 0.5, 0.45, 0.5, 0.52]
@@ -323,7 +329,11 @@ def test_each_variant_has_what_those_before_it_have() -> None:
         "there is no rival"
     )
     without = learning.model_copy(update={"photograph_labels": False})
+    names = [one.name for one, _ in ablation.variants(without, ALL, own=True)]
+    assert names == ["geometry", "augmented", "style", "own renders"], "no labels, so none that adds them, and no rival"
     assert not any(settings.photograph_labels for _, settings in ablation.variants(without, ALL, own=True))
+    plainer = learning.model_copy(update={"augmentation": learning.augmentation.model_copy(update={"style": 0.0})})
+    assert "style" not in [one.name for one, _ in ablation.variants(plainer, ALL, own=True)]
 
 
 def test_variants_are_left_out_by_name() -> None:
