@@ -340,6 +340,10 @@ def test_sentences_put_each_number_beside_its_baselines() -> None:
         in told
     )
     assert "which validation photographs chose; 0.2 (95 %: 0.18 to 0.22) where no rock is found at all." in told
+    assert (
+        "Of rocks 0.2 m wide and more own renders have 1.25 on a square metre, of which 1 (95 %: 0.9 to 1.1) are"
+        " counted: 80 %." in told
+    )
     assert "It falls short in: photographs told from renders (0.61, asked: >= 0.9)." in told
 
 

@@ -23,6 +23,7 @@ from lunarsite.publish.rock.tables import (
     DETECTION,
     RISK,
     SEGMENTATION,
+    SIZES,
     UNFAMILIARITY,
     Measured,
     Row,
@@ -76,6 +77,8 @@ _TELLING: Final = "feature distance"
 """What the model's card judges images by, as the record names it."""
 _HANDED: Final = 0.1
 """Share of the pixels that is handed over where a sentence tells of it: the nearest one in the record."""
+_TOLD_M: Final = 0.2
+"""Diameter from which the sentence on numbers of rocks counts: the nearest one in the record."""
 _BEST_FIRST: Final = ("ensemble scaled", "ensemble", "single scaled", "single", "dropout")
 
 
@@ -144,6 +147,7 @@ def sentences(found: Measured) -> Iterator[str]:
     yield from _calibration(found)
     yield from _doubt(found)
     yield from _risk(found)
+    yield _numbers(found)
     yield from gap.sentences(found)
     short = [f"{v.name} ({number_words(v.value)}, asked: {v.bound})" for v in found.record.verdicts if v.holds is False]
     if short:
@@ -248,6 +252,21 @@ def _risk(found: Measured) -> Iterator[str]:
             f"On {group} {_percent(none['error'])} of the pixels are wrong; with the {_percent(tenth['handed_over'])}"
             f" of highest entropy handed to a person, {_percent(tenth['error'])} of the rest{best}."
         )
+
+
+def _numbers(found: Measured) -> str:
+    """Return how many rocks of rendered scenes are found, of those that there are; '' where that is not known."""
+    rows = [row for row in found.rows(SIZES) if row["truth_per_m2"] and row["found_per_m2"] is not None]
+    if not rows:
+        return ""
+    row = min(rows, key=lambda one: abs(float(one["diameter_m"]) - _TOLD_M))
+    share = float(row["found_per_m2"]) / float(row["truth_per_m2"])
+    return (
+        f"Of rocks {number_words(row['diameter_m'])} m wide and more own renders have"
+        f" {number_words(row['truth_per_m2'])} on a square metre, of which {with_interval(row, 'found_per_m2')} are"
+        f" counted: {_percent(share)}. Numbers of rocks on ground unlike what taught the model may be wrong by as"
+        " much."
+    )
 
 
 def _at(rows: Sequence[Row], statistic: str, handed_over: float) -> Row | None:
