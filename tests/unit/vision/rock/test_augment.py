@@ -150,3 +150,39 @@ def test_extreme_contrast_leaves_most_of_the_ground_to_be_seen() -> None:
         lost = [max((one == one.max()).mean(), (one == 0).mean()) for one in changed]
         assert np.mean(np.array(lost) > 0.8) <= 0.02
         assert np.std([one.std() for one in changed]) > 3.0
+
+
+def test_photometry_is_bright_at_one_point_and_towards_the_horizon() -> None:
+    mask = np.zeros((80, 120), np.uint8)
+    level = np.full((80, 120, 3), 60, np.uint8)
+    upper, lower = [], []
+    for seed in range(40):
+        found = CHANGES["photometry"](level, mask, np.random.default_rng(seed)).astype(int)
+        # Another albedo, and no more than that on the whole.
+        assert 0.5 * 60 < found.mean() < 1.55 * 60
+        assert (np.ptp(found, axis=2) == 0).all()
+        # The surge falls with the angle from one point: each row rises to its column and falls beyond it.
+        for row in found[::16, :, 0]:
+            peak = int(row.argmax())
+            assert (np.diff(row[: peak + 1]) >= 0).all()
+            assert (np.diff(row[peak:]) <= 0).all()
+        upper.append(found[:20].mean() / found.mean())
+        lower.append(found[-20:].mean() / found.mean())
+    # Lommel and Seeliger: grazing views are brighter.
+    assert np.mean(upper) > 1.1
+    assert np.mean(lower) < 0.95
+
+
+def test_the_sensors_noise_is_that_of_photons() -> None:
+    mask = np.zeros((48, 48), np.uint8)
+
+    def variance(level: int) -> float:
+        flat = np.full((48, 48, 3), level, np.uint8)
+        found = [CHANGES["sensor"](flat, mask, np.random.default_rng(seed)) for seed in range(200)]
+        assert all((np.ptp(one.astype(int), axis=2) == 0).all() for one in found), "one grey sensor"
+        return float(np.mean([one[..., 0].var() for one in found]))
+
+    # Of photons alone the variance grows with the level: by 255 levels over the photons of white, whose reciprocal has
+    # this mean where their logarithm is even between 150 and 4000.
+    reciprocal = (1 / 150 - 1 / 4_000) / np.log(4_000 / 150)
+    assert (variance(190) - variance(40)) / (150 * 255 * reciprocal) == pytest.approx(1.0, abs=0.15)
