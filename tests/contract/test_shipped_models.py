@@ -128,6 +128,8 @@ def test_the_shipped_segmenter_is_small_whole_and_says_its_licence() -> None:
     words = (ROCKS.parent / "README.md").read_text(encoding="utf-8")
     assert "CC BY-NC-SA 4.0" in words
     assert f"{ROCKS.stat().st_size / 1e6:.1f} MB" in words, "the card tells the file's size"
+    front = (RESOURCES.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert "CC BY-NC-SA 4.0" in front, "who never opens the card is told too"
 
 
 def test_the_shipped_segmenter_knows_sky_ground_and_rocks_on_a_scene_of_its_own() -> None:
